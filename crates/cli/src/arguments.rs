@@ -1,0 +1,182 @@
+//! [`Arguments`]: the command line in one tree; its doc comments are the help.
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand};
+use oidc_session_core::SessionId;
+
+use crate::commands::{demo, dev_server, expire, import, list, login, logout, refresh, status, token};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Keeps OpenID Connect sessions alive: sign in once, then ask for an access token and get one that is valid.
+///
+/// Any number of processes may ask at once: the session is refreshed exactly once, and only a verdict of the
+/// authorization server ends it.
+#[derive(Debug, Parser)]
+#[command(name = "oidc-session", version, max_term_width = 100, after_help = EXAMPLES, after_long_help = LONG_HELP)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  oidc-session demo
+  oidc-session login --issuer https://login.example --client-id my-app
+  curl -H \"Authorization: Bearer $(oidc-session token)\" https://api.example/me
+  oidc-session status
+
+Exit codes: 0 ok, 2 usage, 3 sign-in needed, 4 temporarily unavailable, 5 misconfigured, 1 anything else.";
+
+const LONG_HELP: &str = "\
+Examples:
+  oidc-session demo
+  oidc-session login --issuer https://login.example --client-id my-app
+  curl -H \"Authorization: Bearer $(oidc-session token)\" https://api.example/me
+  oidc-session status
+
+Exit codes:
+  0  ok
+  1  anything that is not listed below
+  2  the command line is wrong
+  3  sign-in needed: there is no session, or it has ended; the reason is named
+  4  temporarily unavailable: the session is kept, later may help
+  5  misconfigured: client, issuer, address or store; somebody has to look
+
+Output:
+  Only `token` prints tokens. With --json, stdout carries exactly one JSON object, or one per line
+  for `demo` and `dev-server`; times are RFC 3339 in UTC. A failure is told on stderr, and with --json
+  on stdout too: {\"error\":{\"kind\",\"message\",\"reason\",\"retry_after_seconds\",\"hint\"}}. `kind` is one
+  of usage, sign_in_needed, unavailable, misconfigured, failed. Logs go to stderr (RUST_LOG).";
+
+/// What every command understands.
+#[derive(Args, Debug)]
+struct Global {
+    /// Where sessions are kept: sqlite:PATH or memory: [default: SQLite in your data folder]
+    #[arg(long, global = true, value_name = "URL", env = "OIDC_SESSION_STORE", hide_env_values = true)]
+    store: Option<String>,
+
+    /// Which session
+    #[arg(long, global = true, value_name = "NAME", default_value = "default", value_parser = session_name)]
+    session: String,
+
+    /// Print JSON on stdout, errors included
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Demo(demo::Demo),
+    Login(login::Login),
+    Token(token::Token),
+    Status(status::Status),
+    Refresh(refresh::Refresh),
+    Logout(logout::Logout),
+    List(list::List),
+    Import(import::Import),
+    Expire(expire::Expire),
+    DevServer(dev_server::DevServer),
+}
+
+impl Command {
+    /// Does it.
+    pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
+        match self {
+            Self::Demo(demo) => demo.run(context).await,
+            Self::Login(login) => login.run(context).await,
+            Self::Token(token) => token.run(context).await,
+            Self::Status(status) => status.run(context).await,
+            Self::Refresh(refresh) => refresh.run(context).await,
+            Self::Logout(logout) => logout.run(context).await,
+            Self::List(list) => list.run(context).await,
+            Self::Import(import) => import.run(context).await,
+            Self::Expire(expire) => expire.run(context).await,
+            Self::DevServer(server) => server.run(context).await,
+        }
+    }
+}
+
+impl Arguments {
+    /// Reads the command line.
+    pub(crate) fn read() -> Result<Self, Unreadable> {
+        Self::try_parse().map_err(Unreadable)
+    }
+
+    /// Where to do it, and what.
+    pub(crate) fn into_parts(self) -> (Context, Command) {
+        let Global { store, session, json } = self.global;
+        (Context::new(Output::new(json), store, session), self.command)
+    }
+}
+
+/// A command line that does not say what to do, or asks for help.
+#[derive(Debug)]
+pub(crate) struct Unreadable(clap::Error);
+
+impl Unreadable {
+    /// Says what is wrong, or helps.
+    pub(crate) fn explain(self) -> ExitCode {
+        let Self(error) = self;
+        // Nobody can be told that telling failed.
+        let _ = error.print();
+        match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+            _ => {
+                let failure = Failure::usage(summary(&error));
+                // The flag could not be read, so it is looked for.
+                if std::env::args_os().any(|argument| argument == "--json") {
+                    Output::new(true).failure_object(&failure);
+                }
+                failure.exit_code()
+            }
+        }
+    }
+}
+
+/// The first line of what clap says.
+fn summary(error: &clap::Error) -> String {
+    match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "there is no command".to_owned(),
+        _ => {
+            let text = error.to_string();
+            let first = text.lines().next().unwrap_or_default();
+            first.trim_start_matches("error: ").to_owned()
+        }
+    }
+}
+
+fn session_name(name: &str) -> Result<String, String> {
+    match SessionId::named(name) {
+        Ok(_) => Ok(name.to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_tree_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_help_and_examples() {
+        for command in Arguments::command().get_subcommands() {
+            let name = command.get_name();
+            assert!(command.get_about().is_some(), "{name}");
+            let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(after.starts_with("Examples:"), "{name}");
+        }
+    }
+}

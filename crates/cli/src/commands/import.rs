@@ -1,0 +1,196 @@
+//! `import`: adopts tokens that were got some other way.
+
+use std::fs::File;
+use std::io::{self, Read, stdin};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use oidc_session_core::{AccessToken, IdToken, ProviderId, RefreshToken, Scopes, Session, Timestamp, TokenSet};
+use serde_json::{Map, Value, json};
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::interrupt::drained;
+use crate::policy_flags::ChosenPolicy;
+use crate::provider_setup::{Registration, SecretMethod, Settings};
+use crate::saved_session::keeper;
+use crate::times::rfc3339;
+
+/// Adopt tokens from a JSON file, or from stdin with `-`
+///
+/// The file holds an object with issuer and client_id, with access_token or refresh_token or both, and perhaps with
+/// id_token, expires_in (in seconds, from now), token_type, scope, client_secret_env and client_auth (basic or post).
+/// Without expires_in nobody knows when the access token expires. The ID token is kept for logout and not read: the
+/// subject is unknown until a refresh brings a verified one.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  oidc-session import --file tokens.json
+  vault read -format=json secret/robot | jq .data | oidc-session import --file - --session robot")]
+pub(crate) struct Import {
+    /// The file to read; `-` is stdin
+    #[arg(long, value_name = "FILE")]
+    file: PathBuf,
+}
+
+/// The largest file that is read.
+const LARGEST: u64 = 128 * 1024;
+
+const KNOWN: [&str; 10] = [
+    "issuer",
+    "client_id",
+    "access_token",
+    "refresh_token",
+    "id_token",
+    "expires_in",
+    "token_type",
+    "scope",
+    "client_secret_env",
+    "client_auth",
+];
+
+impl Import {
+    /// Imports.
+    pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let object = parse(&read(&self.file)?)?;
+        let registration = registration(&object, &context.session)?;
+        // Refuses an issuer that could never be used.
+        let provider = registration.silent_provider()?;
+        let tokens = tokens(&object, context.clock.now())?;
+        let expires_at = tokens.expires_at().and_then(rfc3339);
+
+        let mut session = Session::new(ProviderId::new("oidc"), &registration.issuer, &registration.client_id, tokens);
+        registration.settings.remember(&mut session.data);
+        let has_refresh_token = session.tokens.refresh_token.is_some();
+        let keeper = keeper(context, provider, context.store().await?, ChosenPolicy::default())?;
+        drained(context, &keeper.manager, async {
+            keeper.session.sign_in(session).await?;
+            if !has_refresh_token {
+                context.output.warn("there is no refresh token, so the session ends when its access token expires");
+            }
+            let object = json!({
+                "session": context.session,
+                "subject": null,
+                "issuer": registration.issuer,
+                "expires_at": expires_at,
+                "has_refresh_token": has_refresh_token,
+            });
+            context.output.answer(&object, &format!("Imported as session {:?}", context.session))
+        })
+        .await
+    }
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    let unreadable = |error: io::Error| Failure::usage(format!("cannot read {}", file.display())).because(&error);
+    let source: Box<dyn Read> =
+        if file.as_os_str() == "-" { Box::new(stdin()) } else { Box::new(File::open(file).map_err(unreadable)?) };
+    let mut text = Vec::new();
+    source.take(LARGEST + 1).read_to_end(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > LARGEST {
+        return Err(Failure::usage(format!("the file is larger than {} KiB", LARGEST / 1024)));
+    }
+    Ok(text)
+}
+
+/// The file is full of secrets, so no message ever quotes it: not a value, not a name, not the parser's own words.
+fn parse(text: &[u8]) -> Result<Map<String, Value>, Failure> {
+    let value: Value = serde_json::from_slice(text).map_err(|error| {
+        Failure::usage(format!("the file is not JSON (line {}, column {})", error.line(), error.column()))
+    })?;
+    let Value::Object(object) = value else {
+        return Err(Failure::usage("the file does not hold a JSON object"));
+    };
+    match object.keys().filter(|key| !KNOWN.contains(&key.as_str())).count() {
+        0 => Ok(object),
+        unknown => Err(Failure::usage(format!("the file has {unknown} unknown field(s)"))
+            .hint(format!("known are {}", KNOWN.join(", ")))),
+    }
+}
+
+fn registration(object: &Map<String, Value>, name: &str) -> Result<Registration, Failure> {
+    let needed = |field: &str| text(object, field)?.ok_or_else(|| Failure::usage(format!("the file lacks {field}")));
+    let client_auth = match text(object, "client_auth")?.as_deref() {
+        None | Some("basic") => SecretMethod::Basic,
+        Some("post") => SecretMethod::Post,
+        Some(_) => return Err(Failure::usage("client_auth in the file must be basic or post")),
+    };
+    Ok(Registration {
+        provider_id: ProviderId::new("oidc"),
+        issuer: needed("issuer")?,
+        client_id: needed("client_id")?,
+        settings: Settings {
+            name: name.to_owned(),
+            scope: text(object, "scope")?,
+            client_secret_env: text(object, "client_secret_env")?,
+            client_auth,
+        },
+    })
+}
+
+fn tokens(object: &Map<String, Value>, now: Timestamp) -> Result<TokenSet, Failure> {
+    let mut tokens = TokenSet::new(now, now);
+    tokens.access_token = text(object, "access_token")?.map(AccessToken::new);
+    tokens.refresh_token = text(object, "refresh_token")?.map(RefreshToken::new);
+    tokens.id_token = text(object, "id_token")?.map(IdToken::new);
+    tokens.token_type = text(object, "token_type")?.map(Into::into).unwrap_or_default();
+    tokens.scope = text(object, "scope")?.map(|scope| Scopes::parse(&scope));
+    tokens.expires_in = match object.get("expires_in") {
+        None | Some(Value::Null) => None,
+        Some(value) => {
+            let seconds = value.as_u64().ok_or_else(|| {
+                Failure::usage("expires_in in the file must be a whole number of seconds, not negative")
+            })?;
+            Some(Duration::from_secs(seconds))
+        }
+    };
+    if tokens.access_token.is_none() && tokens.refresh_token.is_none() {
+        return Err(Failure::usage("the file holds neither access_token nor refresh_token"));
+    }
+    Ok(tokens)
+}
+
+fn text(object: &Map<String, Value>, field: &str) -> Result<Option<String>, Failure> {
+    match object.get(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if !text.is_empty() => Ok(Some(text.clone())),
+        Some(_) => Err(Failure::usage(format!("{field} in the file must be a string that is not empty"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(file: &str) -> String {
+        let imported = parse(file.as_bytes()).and_then(|object| {
+            registration(&object, "default")?;
+            tokens(&object, Timestamp::UNIX_EPOCH)
+        });
+        imported.unwrap_err().to_json().to_string()
+    }
+
+    #[test]
+    fn no_message_quotes_the_file() {
+        for file in [
+            r#"{"issuer":"hunter2","client_id":"hunter2","hunter2":1}"#,
+            r#"{"issuer":"hunter2","client_id":"hunter2","refresh_token":["hunter2"]}"#,
+            r#"{"issuer":"hunter2","client_id":"hunter2","refresh_token":"hunter2","expires_in":"hunter2"}"#,
+            r#"{"issuer":"hunter2","client_id":"hunter2","refresh_token":"hunter2","client_auth":"hunter2"}"#,
+            r#"{"issuer":"hunter2","client_id":"hunter2","id_token":"hunter2"}"#,
+            r#"{"issuer":"hunter2","refresh_token":"hunter2"}"#,
+            r#"["hunter2"]"#,
+            r#""hunter2"#,
+            "hunter2",
+        ] {
+            assert!(!refusal(file).contains("hunter2"), "{file}: {}", refusal(file));
+        }
+    }
+
+    #[test]
+    fn an_unknown_lifetime_is_not_zero() {
+        let object = parse(br#"{"issuer":"i","client_id":"c","access_token":"at"}"#).unwrap();
+        assert_eq!(tokens(&object, Timestamp::UNIX_EPOCH).unwrap().expires_in, None);
+    }
+}

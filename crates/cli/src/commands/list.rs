@@ -1,0 +1,119 @@
+//! `list`: all sessions of a store.
+
+use clap::Args;
+use oidc_session_core::{List as _, Record, SessionState, StoreKey, Timestamp};
+use oidc_session_manager::{ExpiredOnly, Schedule};
+use oidc_session_policy::Jitter;
+use serde::Serialize;
+use serde_json::json;
+
+use super::status::word;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::provider_setup::{Registration, Settings};
+use crate::times::{relative, rfc3339};
+
+/// List all sessions of the store, ended ones included; shows no token
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  oidc-session list
+  oidc-session list --json | jq -r '.sessions[] | select(.state != \"ended\") | .session'")]
+pub(crate) struct List;
+
+/// How many records are read at a time.
+const PAGE: usize = 100;
+
+/// One session, as `list --json` prints it.
+#[derive(Debug, Default, Serialize)]
+struct Row {
+    /// None if another program signed in: the store knows only digests of names.
+    session: Option<String>,
+    state: &'static str,
+    subject: Option<String>,
+    issuer: Option<String>,
+    expires_at: Option<String>,
+    reason: Option<&'static str>,
+    #[serde(skip)]
+    told: String,
+}
+
+impl List {
+    /// Lists them.
+    pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let store = context.store().await?;
+        let now = context.clock.now();
+        let mut rows = Vec::new();
+        let mut after = None;
+        loop {
+            let page = store.list(after, PAGE).await?;
+            let Some((last, _)) = page.last() else { break };
+            after = Some(*last);
+            rows.extend(page.iter().map(|(key, stored)| Row::of(key, &stored.record, now)));
+        }
+        rows.sort_by(|one, two| one.session.cmp(&two.session));
+        context.output.answer(&json!({ "sessions": rows }), &table(&rows))
+    }
+}
+
+impl Row {
+    fn of(key: &StoreKey, record: &Record, now: Timestamp) -> Self {
+        let Ok(state) = record.decode() else {
+            return Self { state: "damaged", ..Self::default() };
+        };
+        let issuer = Some(Registration::of(&state).issuer);
+        match state {
+            SessionState::Active(session) => {
+                let schedule = Schedule::plan(&ExpiredOnly, &session.tokens, Jitter::of(key));
+                let expires_at = schedule.expires_at();
+                Self {
+                    session: Settings::of(&session.data).map(|settings| settings.name),
+                    state: word(schedule.phase(now)),
+                    subject: session.subject,
+                    issuer,
+                    expires_at: expires_at.and_then(rfc3339),
+                    reason: None,
+                    told: expires_at.map_or(String::new(), |at| format!("expires {}", relative(at, now))),
+                }
+            }
+            SessionState::Ended(tombstone) => Self {
+                session: Settings::of(&tombstone.data).map(|settings| settings.name),
+                state: "ended",
+                subject: tombstone.subject,
+                issuer,
+                expires_at: None,
+                reason: Some(tombstone.reason.as_str()),
+                told: tombstone.reason.to_string(),
+            },
+        }
+    }
+}
+
+fn table(rows: &[Row]) -> String {
+    if rows.is_empty() {
+        return "There are no sessions; sign in with `oidc-session login`".to_owned();
+    }
+    let cells: Vec<[&str; 5]> = rows
+        .iter()
+        .map(|row| {
+            [
+                row.session.as_deref().unwrap_or("?"),
+                row.state,
+                row.subject.as_deref().unwrap_or("?"),
+                row.issuer.as_deref().unwrap_or("?"),
+                row.told.as_str(),
+            ]
+        })
+        .collect();
+    let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; 4] = std::array::from_fn(width);
+    let line = |row: &[&str; 5]| {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(widths) {
+            line.push_str(&format!("{cell:<width$}  "));
+        }
+        line.push_str(row[4]);
+        line.trim_end().to_owned()
+    };
+    cells.iter().map(line).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,99 @@
+//! `refresh`: the documented flow in one call.
+
+use clap::Args;
+use oidc_session_core::SessionState;
+use oidc_session_manager::{Outcome, Snapshot};
+use serde_json::json;
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::interrupt::drained;
+use crate::policy_flags::PolicyFlags;
+use crate::saved_session::{Keeper, SavedSession, no_session};
+use crate::times::{relative, rfc3339};
+
+/// Refresh the session if its access token has expired, or is due under the policy
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  oidc-session refresh
+  oidc-session refresh --force
+  oidc-session refresh --policy preemptive --skew 30s --json")]
+pub(crate) struct Refresh {
+    /// Refresh even a fresh session
+    #[arg(long)]
+    force: bool,
+
+    #[command(flatten)]
+    policy: PolicyFlags,
+}
+
+impl Refresh {
+    /// Refreshes.
+    pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let Some(saved) = SavedSession::find(context).await? else {
+            return Err(with_outcome(no_session(context), context, Outcome::NoSession.as_str()));
+        };
+        if let (Some(failure), SessionState::Ended(tombstone)) = (saved.ended(context), &saved.state) {
+            let outcome = Outcome::Ended(tombstone.reason);
+            return Err(with_outcome(failure, context, outcome.as_str()));
+        }
+        let keeper = saved.keeper(context, saved.registration.provider()?, self.policy.chosen())?;
+        drained(context, &keeper.manager, self.refresh(context, &keeper))
+            .await
+            .map_err(|failure| saved.with_hint(failure, context))
+    }
+
+    async fn refresh(&self, context: &Context, keeper: &Keeper) -> Result<(), Failure> {
+        let result = match self.force {
+            true => keeper.session.refresh().await,
+            false => keeper.session.refresh_if_expired().await,
+        };
+        let outcome = match result {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                let outcome = error.outcome();
+                return Err(with_outcome(error.into(), context, outcome));
+            }
+        };
+        match keeper.session.snapshot().await? {
+            Snapshot::Active { schedule, .. } => {
+                let expires_at = schedule.expires_at();
+                let expires =
+                    expires_at.map(|at| format!("; the access token expires {}", relative(at, context.clock.now())));
+                let object = json!({
+                    "session": context.session,
+                    "outcome": outcome.as_str(),
+                    "expires_at": expires_at.and_then(rfc3339),
+                });
+                let text = format!("{}{}", told(outcome), expires.unwrap_or_default());
+                context.output.answer(&object, &text)
+            }
+            Snapshot::Ended { tombstone, .. } => {
+                let failure = Failure::of_ended(&context.session, &tombstone);
+                Err(with_outcome(failure, context, Outcome::Ended(tombstone.reason).as_str()))
+            }
+            Snapshot::None => Err(with_outcome(no_session(context), context, Outcome::NoSession.as_str())),
+        }
+    }
+}
+
+fn told(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Fresh => "Fresh: nothing was sent",
+        Outcome::Refreshed => "Refreshed",
+        Outcome::Joined => "Refreshed together with another caller",
+        Outcome::Adopted => "Another process had refreshed; its tokens are used",
+        Outcome::ServedWhileRefreshing => "Another process is refreshing; the access token is still valid",
+        Outcome::Postponed => "Not refreshed early; the access token is still valid",
+        _ => "Done",
+    }
+}
+
+/// Beside the error, what a script reads when all is well.
+fn with_outcome(failure: Failure, context: &Context, outcome: &str) -> Failure {
+    failure
+        .finding("session", context.session.as_str())
+        .finding("outcome", outcome)
+        .finding("expires_at", None::<String>)
+}

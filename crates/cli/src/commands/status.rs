@@ -1,0 +1,196 @@
+//! `status`: the session and its times. Sends nothing, changes nothing.
+
+use clap::Args;
+use oidc_session_core::{Session, SessionState, Timestamp, Tombstone};
+use oidc_session_manager::{Phase, Schedule};
+use oidc_session_policy::Jitter;
+use owo_colors::OwoColorize as _;
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::policy_flags::{ChosenPolicy, PolicyFlags};
+use crate::saved_session::SavedSession;
+use crate::timeline::Timeline;
+use crate::times::{plain, relative, rfc3339};
+
+/// Show the session and its times; sends nothing, shows no token
+///
+/// The state is fresh, due (valid, but the policy asks for a refresh), expired (the next `token` refreshes it), ended
+/// (the reason is named) or none. All of them exit with 0.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  oidc-session status
+  oidc-session status --policy preemptive --skew 30s
+  oidc-session status --json --session work")]
+pub(crate) struct Status {
+    #[command(flatten)]
+    policy: PolicyFlags,
+}
+
+impl Status {
+    /// Shows it.
+    pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let saved = SavedSession::find(context).await?;
+        let standing = Standing::of(context, saved.as_ref(), self.policy.chosen())?;
+        let text = standing.text(context, saved.as_ref());
+        context.output.answer(&standing.report, &text)
+    }
+}
+
+/// What `status --json` prints.
+#[derive(Debug, Default, Serialize)]
+struct Report<'a> {
+    session: &'a str,
+    state: &'static str,
+    subject: Option<&'a str>,
+    issuer: Option<&'a str>,
+    client_id: Option<&'a str>,
+    received_at: Option<String>,
+    refresh_at: Option<String>,
+    expires_at: Option<String>,
+    ended_at: Option<String>,
+    has_refresh_token: bool,
+    version: Option<u64>,
+    /// Why the session ended.
+    reason: Option<&'static str>,
+    /// The OAuth error code behind that.
+    error_code: Option<&'a str>,
+}
+
+/// A session at one instant.
+struct Standing<'a> {
+    report: Report<'a>,
+    schedule: Schedule,
+    now: Timestamp,
+}
+
+impl<'a> Standing<'a> {
+    fn of(context: &'a Context, saved: Option<&'a SavedSession>, policy: ChosenPolicy) -> Result<Self, Failure> {
+        let now = context.clock.now();
+        let mut standing = Self {
+            report: Report { session: &context.session, state: "none", ..Report::default() },
+            schedule: Schedule::NoAccessToken,
+            now,
+        };
+        let Some(saved) = saved else { return Ok(standing) };
+        standing.report.version = Some(saved.version.as_u64());
+        match &saved.state {
+            SessionState::Active(session) => {
+                let jitter = Jitter::of(&context.id()?.store_key());
+                standing.alive(session, Schedule::plan(&policy, &session.tokens, jitter));
+            }
+            SessionState::Ended(tombstone) => standing.ended(tombstone),
+        }
+        Ok(standing)
+    }
+
+    fn alive(&mut self, session: &'a Session, schedule: Schedule) {
+        let report = &mut self.report;
+        report.state = word(schedule.phase(self.now));
+        report.subject = session.subject.as_deref();
+        report.issuer = Some(&session.issuer);
+        report.client_id = Some(&session.client_id);
+        report.received_at = rfc3339(session.tokens.received_at);
+        report.refresh_at = schedule.refresh_at().and_then(rfc3339);
+        report.expires_at = schedule.expires_at().and_then(rfc3339);
+        report.has_refresh_token = session.tokens.refresh_token.is_some();
+        self.schedule = schedule;
+    }
+
+    fn ended(&mut self, tombstone: &'a Tombstone) {
+        let report = &mut self.report;
+        report.state = "ended";
+        report.subject = tombstone.subject.as_deref();
+        report.issuer = Some(&tombstone.issuer);
+        report.client_id = Some(&tombstone.client_id);
+        report.ended_at = rfc3339(tombstone.ended_at);
+        report.reason = Some(tombstone.reason.as_str());
+        report.error_code = tombstone.error.as_deref();
+    }
+
+    fn text(&self, context: &Context, saved: Option<&SavedSession>) -> String {
+        let name = self.report.session.bold();
+        let Some(saved) = saved else {
+            return format!("{name}: {}\n\n  {}", "none".dimmed(), "Sign in with `oidc-session login`.");
+        };
+        let mut lines = vec![format!("{name}: {}", self.headline(&saved.state)), String::new()];
+        let mut line = |label: &str, value: &str| lines.push(format!("  {label:<9} {value}"));
+        line("subject", self.report.subject.unwrap_or("unknown"));
+        line("issuer", self.report.issuer.unwrap_or_default());
+        line("client", self.report.client_id.unwrap_or_default());
+        match &saved.state {
+            SessionState::Active(session) => lines.extend(self.times(session)),
+            SessionState::Ended(tombstone) => {
+                line("ended", &self.told(tombstone.ended_at));
+                lines.push(String::new());
+                lines.push(format!("  Sign in again: {}", saved.registration.login_command(&context.session)));
+            }
+        }
+        lines.join("\n")
+    }
+
+    /// The state, and what follows from it.
+    fn headline(&self, state: &SessionState) -> String {
+        let session = match state {
+            SessionState::Active(session) => session,
+            SessionState::Ended(tombstone) => {
+                let code = tombstone.error.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
+                return format!("{}, {}{code}", "ended".red().bold(), tombstone.reason);
+            }
+        };
+        let unsettled = match session.unsettled_attempts {
+            0 => "",
+            _ => "; the answer to an earlier refresh was lost",
+        };
+        let next = match (self.report.state, self.report.has_refresh_token) {
+            ("fresh", _) if self.schedule == Schedule::Unknown => {
+                "the server does not say when the access token expires"
+            }
+            ("fresh", _) => "the access token is valid",
+            ("due", true) => "the access token is valid, and the next `token` refreshes it",
+            ("due", false) => "the access token is valid, and there is no refresh token",
+            (_, true) => "the next `token` refreshes it",
+            (_, false) => "and there is no refresh token: sign in again",
+        };
+        let state = match self.report.state {
+            state @ "fresh" => state.green().bold().to_string(),
+            state => state.yellow().bold().to_string(),
+        };
+        format!("{state}, {next}{unsettled}")
+    }
+
+    fn times(&self, session: &Session) -> Vec<String> {
+        let mut lines = Vec::new();
+        let tokens = &session.tokens;
+        let instants = (self.schedule.refresh_at(), self.schedule.expires_at());
+        if let (Some(refresh_at), Some(expires_at)) = instants {
+            let timeline =
+                Timeline { received_at: tokens.received_at.min(expires_at), refresh_at, expires_at, now: self.now };
+            lines.extend([String::new(), format!("  {}", timeline.bar()), String::new()]);
+        }
+        lines.push(format!("  {:<11} {}", "├ received", self.told(tokens.received_at)));
+        lines.push(format!("  {:<11} {}", "◆ now".cyan(), plain(self.now)));
+        if let (Some(refresh_at), Some(expires_at)) = instants {
+            if refresh_at < expires_at {
+                lines.push(format!("  {:<11} {}", "┊ refresh".yellow(), self.told(refresh_at)));
+            }
+            lines.push(format!("  {:<11} {}", "┤ expires", self.told(expires_at)));
+        }
+        lines
+    }
+
+    fn told(&self, at: Timestamp) -> String {
+        format!("{} {}", plain(at), format!("({})", relative(at, self.now)).dimmed())
+    }
+}
+
+/// A phase as one stable word.
+pub(crate) fn word(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Fresh => "fresh",
+        Phase::Due => "due",
+        Phase::Expired => "expired",
+    }
+}

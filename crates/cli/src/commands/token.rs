@@ -1,0 +1,74 @@
+//! `token`: prints a valid access token.
+
+use std::time::Duration;
+
+use clap::Args;
+use oidc_session_core::{HolderId, Lease, Provider as _, SessionStore as _};
+use serde_json::json;
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::interrupt::drained;
+use crate::policy_flags::PolicyFlags;
+use crate::saved_session::SavedSession;
+use crate::times::{duration, rfc3339};
+
+/// Print a valid access token, refreshed first if need be
+///
+/// Any number of processes may ask at once: one of them refreshes, the others wait for it and print the same token.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  curl -H \"Authorization: Bearer $(oidc-session token)\" https://api.example/me
+  oidc-session token --min-valid 30s
+  oidc-session token --policy preemptive --skew 10s --json")]
+pub(crate) struct Token {
+    /// How long the token must stay valid at least
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+    min_valid: Duration,
+
+    #[command(flatten)]
+    policy: PolicyFlags,
+
+    /// Take the lease as a refresh would, say so, and wait to be killed: for tests of what a crash leaves behind
+    #[arg(long, hide = true)]
+    hold_lease_before_send: bool,
+}
+
+impl Token {
+    /// Prints the token.
+    pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let saved = SavedSession::alive(context).await?;
+        if self.hold_lease_before_send {
+            return hold_lease(context, &saved).await;
+        }
+        let keeper = saved.keeper(context, saved.registration.provider()?, self.policy.chosen())?;
+        let printed = drained(context, &keeper.manager, async {
+            let served = match keeper.session.token_for(self.min_valid).await {
+                Ok(served) => served,
+                Err(error) => return Err(keeper.explain(context, error).await),
+            };
+            let object = json!({
+                "access_token": served.access_token.expose(),
+                "token_type": served.token_type.as_str(),
+                "expires_at": served.expires_at.and_then(rfc3339),
+                "outcome": served.outcome.as_str(),
+            });
+            context.output.answer(&object, served.access_token.expose())
+        });
+        printed.await.map_err(|failure| saved.with_hint(failure, context))
+    }
+}
+
+async fn hold_lease(context: &Context, saved: &SavedSession) -> Result<(), Failure> {
+    let key = context.id()?.store_key();
+    // What a session manager takes by default.
+    let ttl = saved.registration.silent_provider()?.profile().request_budget * 3 / 2;
+    match saved.store.try_lease(&key, HolderId::random(), ttl).await? {
+        Lease::Granted { .. } => {
+            context.output.say(&json!({ "event": "lease_held" }).to_string());
+            std::future::pending().await
+        }
+        lease => Err(Failure::failed(format!("the lease was not granted: {lease:?}"))),
+    }
+}

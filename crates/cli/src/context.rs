@@ -1,0 +1,40 @@
+//! [`Context`]: what every command works with.
+
+use std::sync::Arc;
+
+use oidc_session_core::{Clock, SessionId, SystemClock};
+
+use crate::any_store::AnyStore;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::store_url::StoreUrl;
+
+/// What every command works with: where to print, which store, which session, what time it is.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) output: Output,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// The session's name, already checked.
+    pub(crate) session: String,
+    store: Option<String>,
+}
+
+impl Context {
+    pub(crate) fn new(output: Output, store: Option<String>, session: String) -> Self {
+        Self { output, clock: Arc::new(SystemClock), session, store }
+    }
+
+    /// The session's id.
+    pub(crate) fn id(&self) -> Result<SessionId, Failure> {
+        SessionId::named(&self.session).map_err(|error| Failure::usage(error.to_string()))
+    }
+
+    /// Opens the store.
+    pub(crate) async fn store(&self) -> Result<AnyStore, Failure> {
+        let url = match &self.store {
+            Some(url) => StoreUrl::parse(url)?,
+            None => StoreUrl::in_data_folder()?,
+        };
+        url.open().await
+    }
+}

@@ -1,0 +1,235 @@
+//! [`Failure`]: why a command did not do what it was asked, as a person and as a script read it.
+
+use std::error::Error;
+use std::io;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use oidc_session_core::{ProviderError, RecordError, StoreError, Tombstone};
+use oidc_session_manager::{SessionError, SessionErrorKind};
+use serde_json::{Map, Value, json};
+
+use crate::exit_code::{Exit, meaning};
+
+/// Why a command did not do what it was asked. Never holds a secret.
+#[derive(Debug)]
+pub(crate) struct Failure(Box<Told>);
+
+#[derive(Debug)]
+struct Told {
+    exit: Exit,
+    message: String,
+    causes: Vec<String>,
+    reason: Option<String>,
+    retry_after: Option<Duration>,
+    hint: Option<String>,
+    /// What the command found out all the same: stands beside `error` in the JSON output.
+    findings: Map<String, Value>,
+    /// Nobody is listening any more: end without a word.
+    quiet: bool,
+    /// Stdout has said it already.
+    in_answer: bool,
+}
+
+impl Failure {
+    /// The command line is wrong.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    /// There is no session, or it has ended.
+    pub(crate) fn sign_in_needed(message: impl Into<String>) -> Self {
+        Self::new(Exit::SignInNeeded, message)
+    }
+
+    /// Settings are wrong.
+    pub(crate) fn misconfigured(message: impl Into<String>) -> Self {
+        Self::new(Exit::Misconfigured, message)
+    }
+
+    /// Anything else.
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self::new(Exit::Failed, message)
+    }
+
+    /// The session has ended, as its tombstone says.
+    pub(crate) fn of_ended(name: &str, tombstone: &Tombstone) -> Self {
+        let code = tombstone.error.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
+        let message = format!("the session {name:?} has ended: {}{code}", tombstone.reason);
+        Self::sign_in_needed(message).reason(tombstone.reason.as_str()).hint("sign in with `oidc-session login`")
+    }
+
+    fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self(Box::new(Told {
+            exit,
+            message: message.into(),
+            causes: Vec::new(),
+            reason: None,
+            retry_after: None,
+            hint: None,
+            findings: Map::new(),
+            quiet: false,
+            in_answer: false,
+        }))
+    }
+
+    /// The same failure with its chain of causes.
+    #[must_use]
+    pub(crate) fn because(mut self, cause: &(dyn Error + 'static)) -> Self {
+        let mut next = Some(cause);
+        while let Some(cause) = next {
+            self.0.causes.push(cause.to_string());
+            next = cause.source();
+        }
+        self
+    }
+
+    /// The same failure with one stable word for a script.
+    #[must_use]
+    pub(crate) fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.0.reason = Some(reason.into());
+        self
+    }
+
+    /// The same failure with what to do next, in place of a more general hint.
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// The same failure; if signing in helps, `command` is how.
+    #[must_use]
+    pub(crate) fn sign_in_with(self, command: &str) -> Self {
+        match self.0.exit {
+            Exit::SignInNeeded => self.hint(format!("sign in: {command}")),
+            _ => self,
+        }
+    }
+
+    /// The same failure with something that the command found out all the same.
+    #[must_use]
+    pub(crate) fn finding(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.0.findings.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// The same failure, after an answer on stdout that says it too.
+    #[must_use]
+    pub(crate) fn in_answer(mut self) -> Self {
+        self.0.in_answer = true;
+        self
+    }
+
+    /// What the shell gets.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        if self.0.quiet { ExitCode::SUCCESS } else { self.0.exit.into() }
+    }
+
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.0.quiet
+    }
+
+    pub(crate) fn is_in_answer(&self) -> bool {
+        self.0.in_answer
+    }
+
+    /// For a person: what, why, what next.
+    pub(crate) fn lines(&self) -> Vec<(&'static str, &str)> {
+        let mut lines = vec![("error", self.0.message.as_str())];
+        lines.extend(self.0.causes.iter().map(|cause| ("cause", cause.as_str())));
+        lines.extend(self.0.hint.as_deref().map(|hint| ("hint", hint)));
+        lines
+    }
+
+    /// For a script: one object.
+    pub(crate) fn to_json(&self) -> Value {
+        let mut message = self.0.message.clone();
+        for cause in &self.0.causes {
+            message = format!("{message}: {cause}");
+        }
+        let mut object = self.0.findings.clone();
+        object.insert(
+            "error".to_owned(),
+            json!({
+                "kind": self.0.exit.as_str(),
+                "message": message,
+                "reason": self.0.reason,
+                "retry_after_seconds": self.0.retry_after.map(whole_seconds),
+                "hint": self.0.hint,
+            }),
+        );
+        object.into()
+    }
+}
+
+/// Rounded up, so that whoever waits that long has waited long enough.
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
+impl From<SessionError> for Failure {
+    fn from(error: SessionError) -> Self {
+        let (exit, hint) = meaning(error.kind());
+        let mut failure = Self::new(exit, error.to_string());
+        failure.0.reason = Some(match error.end_reason() {
+            Some(reason) => reason.as_str().to_owned(),
+            None => error.outcome().to_owned(),
+        });
+        failure.0.retry_after = error.retry_in();
+        failure.0.hint = match (error.kind(), error.retry_in()) {
+            (SessionErrorKind::Unavailable, Some(wait)) => {
+                Some(format!("nothing is lost; try again in {} s", whole_seconds(wait)))
+            }
+            _ => hint.map(str::to_owned),
+        };
+        match error.source() {
+            Some(cause) => failure.because(cause),
+            None => failure,
+        }
+    }
+}
+
+impl From<ProviderError> for Failure {
+    fn from(error: ProviderError) -> Self {
+        let (exit, hint) = meaning(error.kind());
+        let mut failure = Self::new(exit, error.to_string());
+        failure.0.reason = error.error_code().map(str::to_owned);
+        failure.0.retry_after = error.retry_after();
+        failure.0.hint = hint.map(str::to_owned);
+        match error.source() {
+            Some(cause) => failure.because(cause),
+            None => failure,
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let (exit, hint) = meaning(error.kind());
+        let mut failure = Self::new(exit, error.to_string());
+        failure.0.hint = hint.map(str::to_owned);
+        match error.source() {
+            Some(cause) => failure.because(cause),
+            None => failure,
+        }
+    }
+}
+
+impl From<RecordError> for Failure {
+    fn from(error: RecordError) -> Self {
+        let (exit, hint) = meaning(SessionErrorKind::Damaged);
+        let mut failure = Self::new(exit, error.to_string()).reason("damaged");
+        failure.0.hint = hint.map(str::to_owned);
+        failure
+    }
+}
+
+/// For output: reading from somewhere else says what it was reading.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        let mut failure = Self::failed("the output could not be written").because(&error);
+        failure.0.quiet = error.kind() == io::ErrorKind::BrokenPipe;
+        failure
+    }
+}

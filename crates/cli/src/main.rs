@@ -1,0 +1,56 @@
+//! The command `oidc-session`: sign in once, then print a valid access token from any number of processes.
+//!
+//! Start at `arguments.rs`, the whole command line in one tree; `commands/` has one file per command, and `exit_code.rs`
+//! says what each way of failing means to a script. This is the one place that names concrete stores and providers.
+
+mod any_store;
+mod arguments;
+mod authorization_check;
+mod commands;
+mod context;
+mod exit_code;
+mod failure;
+mod http1;
+mod interrupt;
+mod loopback;
+mod output;
+mod policy_flags;
+mod provider_setup;
+mod saved_session;
+mod store_url;
+mod timeline;
+mod times;
+
+use std::io::{IsTerminal as _, stderr};
+use std::process::ExitCode;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::arguments::Arguments;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = match Arguments::read() {
+        Ok(arguments) => arguments,
+        Err(unreadable) => return unreadable.explain(),
+    };
+    log_to_stderr();
+    let (context, command) = arguments.into_parts();
+    match command.run(&context).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            context.output.failure(&failure);
+            failure.exit_code()
+        }
+    }
+}
+
+fn log_to_stderr() {
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env_lossy();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(stderr)
+        .with_ansi(stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))
+        .init();
+}

@@ -1,0 +1,207 @@
+//! [`Registration`]: our client at an authorization server, remembered with the session so that later commands can
+//! rebuild the provider.
+
+use std::env::{self, VarError};
+
+use clap::ValueEnum;
+use oidc_session_core::{ClientSecret, ProviderId, SessionData, SessionState};
+use oidc_session_provider_oidc::{ClientAuth, Oidc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::failure::Failure;
+
+/// The key of [`SessionData`] under which this program keeps what it needs.
+const DATA_KEY: &str = "cli";
+
+/// The kind of authorization server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum ProviderName {
+    /// Plain OpenID Connect
+    Oidc,
+}
+
+/// How a client with a secret authenticates.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SecretMethod {
+    /// `client_secret_basic`: in a header
+    #[default]
+    Basic,
+    /// `client_secret_post`: in the body
+    Post,
+}
+
+/// Our client at an authorization server. The secret itself is not in here: it stays in its environment variable.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Registration {
+    pub(crate) provider_id: ProviderId,
+    pub(crate) issuer: String,
+    pub(crate) client_id: String,
+    pub(crate) settings: Settings,
+}
+
+/// What the session itself does not know.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Settings {
+    /// The session's name; the store knows only a digest of it.
+    pub(crate) name: String,
+    /// The scope that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) scope: Option<String>,
+    /// The environment variable that holds the client secret. None for a public client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) client_secret_env: Option<String>,
+    #[serde(default)]
+    pub(crate) client_auth: SecretMethod,
+}
+
+impl Settings {
+    /// What a session's data says. Empty if another program signed in.
+    pub(crate) fn of(data: &SessionData) -> Option<Self> {
+        serde_json::from_value(data.get(DATA_KEY)?.clone()).ok()
+    }
+
+    /// Remembers them with a session.
+    pub(crate) fn remember(&self, data: &mut SessionData) {
+        if let Ok(settings @ Value::Object(_)) = serde_json::to_value(self) {
+            data.insert(DATA_KEY.to_owned(), settings);
+        }
+    }
+}
+
+impl Registration {
+    /// The registration behind a stored session, alive or ended.
+    pub(crate) fn of(state: &SessionState) -> Self {
+        let (issuer, client_id, data) = match state {
+            SessionState::Active(session) => (&session.issuer, &session.client_id, &session.data),
+            SessionState::Ended(tombstone) => (&tombstone.issuer, &tombstone.client_id, &tombstone.data),
+        };
+        Self { issuer: issuer.clone(), client_id: client_id.clone(), settings: Settings::of(data).unwrap_or_default() }
+    }
+
+    /// The provider, authenticating with the secret from its environment variable.
+    pub(crate) fn provider(&self) -> Result<Oidc, Failure> {
+        let auth = match &self.settings.client_secret_env {
+            None => ClientAuth::None,
+            Some(variable) => {
+                let secret = read_secret(variable)?;
+                match self.settings.client_auth {
+                    SecretMethod::Basic => ClientAuth::Basic(secret),
+                    SecretMethod::Post => ClientAuth::Post(secret),
+                }
+            }
+        };
+        self.build(auth)
+    }
+
+    /// The provider for commands that send nothing, so that they work without the secret.
+    pub(crate) fn silent_provider(&self) -> Result<Oidc, Failure> {
+        self.build(ClientAuth::None)
+    }
+
+    fn build(&self, auth: ClientAuth) -> Result<Oidc, Failure> {
+        let provider = self.provider_id.as_str();
+        if provider != "oidc" {
+            let message = format!("the session is one of provider {provider:?}, which this build does not have");
+            return Err(Failure::misconfigured(message).hint("use the program that signed in; this one has oidc"));
+        }
+        let provider = Oidc::builder(&self.issuer, &self.client_id).client_auth(auth).build()?;
+        Ok(provider)
+    }
+
+    /// The command that signs in again.
+    pub(crate) fn login_command(&self, session: &str) -> String {
+        let mut command = vec!["oidc-session login".to_owned()];
+        let mut option = |name: &str, value: &str| command.push(format!("{name} {}", quoted(value)));
+        option("--provider", self.provider_id.as_str());
+        option("--issuer", &self.issuer);
+        option("--client-id", &self.client_id);
+        if let Some(variable) = &self.settings.client_secret_env {
+            option("--client-secret-env", variable);
+            if self.settings.client_auth == SecretMethod::Post {
+                option("--client-auth", "post");
+            }
+        }
+        if let Some(scope) = &self.settings.scope {
+            option("--scope", scope);
+        }
+        if session != "default" {
+            option("--session", session);
+        }
+        command.join(" ")
+    }
+}
+
+fn read_secret(variable: &str) -> Result<ClientSecret, Failure> {
+    let unset = match env::var(variable) {
+        Ok(secret) if !secret.is_empty() => return Ok(ClientSecret::new(secret)),
+        Ok(_) => "is empty",
+        Err(VarError::NotPresent) => "is not set",
+        Err(VarError::NotUnicode(_)) => "is not text",
+    };
+    let message = format!("the environment variable {variable}, which should hold the client secret, {unset}");
+    Err(Failure::misconfigured(message)
+        .reason("client_secret_missing")
+        .hint(format!("set {variable} and try again; nothing is lost")))
+}
+
+/// As a shell would want it.
+fn quoted(value: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@%+,".contains(&byte);
+    if !value.is_empty() && value.bytes().all(plain) {
+        value.to_owned()
+    } else {
+        format!("'{}'", value.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn registration() -> Registration {
+        Registration {
+            provider_id: ProviderId::new("oidc"),
+            issuer: "https://login.example".into(),
+            client_id: "it's mine".into(),
+            settings: Settings {
+                name: "work".into(),
+                scope: Some("openid offline_access".into()),
+                client_secret_env: Some("OIDC_SESSION_TEST_UNSET".into()),
+                client_auth: SecretMethod::Post,
+            },
+        }
+    }
+
+    #[test]
+    fn settings_survive_the_session_data() {
+        let mut data = SessionData::new();
+        registration().settings.remember(&mut data);
+        assert_eq!(Settings::of(&data), Some(registration().settings));
+        assert_eq!(Settings::of(&SessionData::new()), None);
+    }
+
+    #[test]
+    fn the_login_command_can_be_pasted_into_a_shell() {
+        assert_eq!(
+            registration().login_command("work"),
+            r"oidc-session login --provider oidc --issuer https://login.example --client-id 'it'\''s mine' --client-secret-env OIDC_SESSION_TEST_UNSET --client-auth post --scope 'openid offline_access' --session work"
+        );
+    }
+
+    #[test]
+    fn a_session_of_another_provider_is_not_touched() {
+        let mut registration = registration();
+        registration.provider_id = ProviderId::new("auth0");
+        let failure = registration.silent_provider().unwrap_err();
+        assert_eq!(failure.to_json()["error"]["kind"], "misconfigured");
+    }
+
+    #[test]
+    fn a_missing_secret_is_named_by_its_variable() {
+        let failure = registration().provider().unwrap_err();
+        assert!(failure.to_json()["error"]["message"].as_str().unwrap().contains("OIDC_SESSION_TEST_UNSET"));
+        assert!(registration().silent_provider().is_ok());
+    }
+}

@@ -1,0 +1,103 @@
+//! [`SavedSession`]: a session found in the store, and what it takes to work with it.
+
+use oidc_session_core::{SessionState, SessionStore as _, Version};
+use oidc_session_manager::{SessionError, SessionHandle, SessionManager, Snapshot};
+use oidc_session_provider_oidc::Oidc;
+
+use crate::any_store::AnyStore;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::policy_flags::ChosenPolicy;
+use crate::provider_setup::Registration;
+
+/// A session found in the store, alive or ended.
+#[derive(Debug)]
+pub(crate) struct SavedSession {
+    pub(crate) state: SessionState,
+    pub(crate) version: Version,
+    pub(crate) registration: Registration,
+    pub(crate) store: AnyStore,
+}
+
+impl SavedSession {
+    /// Looks for the session that the command line names.
+    pub(crate) async fn find(context: &Context) -> Result<Option<Self>, Failure> {
+        let store = context.store().await?;
+        let Some(stored) = store.load(&context.id()?.store_key()).await? else {
+            return Ok(None);
+        };
+        let state = stored.record.decode()?;
+        Ok(Some(Self { registration: Registration::of(&state), state, version: stored.version, store }))
+    }
+
+    /// The session that the command line names, if it is alive.
+    pub(crate) async fn alive(context: &Context) -> Result<Self, Failure> {
+        let saved = Self::find(context).await?.ok_or_else(|| no_session(context))?;
+        match saved.ended(context) {
+            Some(failure) => Err(failure),
+            None => Ok(saved),
+        }
+    }
+
+    /// Why nothing can be done with a session that has ended. `None` if it is alive.
+    pub(crate) fn ended(&self, context: &Context) -> Option<Failure> {
+        match &self.state {
+            SessionState::Active(_) => None,
+            SessionState::Ended(tombstone) => {
+                let failure = Failure::of_ended(&context.session, tombstone);
+                Some(self.with_hint(failure, context))
+            }
+        }
+    }
+
+    /// The same failure; if signing in helps, it says how.
+    pub(crate) fn with_hint(&self, failure: Failure, context: &Context) -> Failure {
+        failure.sign_in_with(&self.registration.login_command(&context.session))
+    }
+
+    /// What keeps the session alive, over `provider`.
+    pub(crate) fn keeper(&self, context: &Context, provider: Oidc, policy: ChosenPolicy) -> Result<Keeper, Failure> {
+        keeper(context, provider, self.store.clone(), policy)
+    }
+}
+
+/// A session manager, and the handle of the one session that the command line names.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    pub(crate) manager: SessionManager,
+    pub(crate) session: SessionHandle,
+}
+
+impl Keeper {
+    /// Why the session did not do what it was asked, with what its tombstone knows if it has ended.
+    pub(crate) async fn explain(&self, context: &Context, error: SessionError) -> Failure {
+        match (error.end_reason(), self.session.snapshot().await) {
+            (Some(_), Ok(Snapshot::Ended { tombstone, .. })) => Failure::of_ended(&context.session, &tombstone),
+            _ => error.into(),
+        }
+    }
+}
+
+/// There is no session of the name on the command line.
+pub(crate) fn no_session(context: &Context) -> Failure {
+    let message = format!("there is no session {:?}", context.session);
+    Failure::sign_in_needed(message)
+        .reason("no_session")
+        .hint("sign in: oidc-session login --provider oidc --issuer URL --client-id ID; `oidc-session list` shows all sessions")
+}
+
+/// What keeps the session that the command line names alive, whether it exists yet or not.
+pub(crate) fn keeper(
+    context: &Context,
+    provider: Oidc,
+    store: AnyStore,
+    policy: ChosenPolicy,
+) -> Result<Keeper, Failure> {
+    let manager = SessionManager::builder(provider, store)
+        .policy(policy)
+        .clock(context.clock.clone())
+        .build()
+        .map_err(|error| Failure::misconfigured(error.to_string()))?;
+    let session = manager.session(&context.id()?);
+    Ok(Keeper { manager, session })
+}

@@ -1,0 +1,93 @@
+use std::process::Stdio;
+
+use oidc_session_core::{Scopes, SignIn as _, SignInRequest};
+use oidc_session_provider_oidc::Oidc;
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use url::Url;
+
+use super::terminal::{PATIENCE, Ran, Terminal};
+
+/// Tokens that some other program got.
+async fn tokens(terminal: &Terminal) -> Value {
+    let issuer = terminal.server.issuer().as_str();
+    let provider = Oidc::builder(issuer, "native-app").build().unwrap();
+    let redirect_uri = Url::parse("http://127.0.0.1:1/callback").unwrap();
+    let request = SignInRequest::new(redirect_uri, Scopes::parse("openid offline_access"));
+    let pending = provider.authorization_request(request).await.unwrap();
+    let callback = terminal.server.authorize(&pending.authorization_url).unwrap();
+    let tokens = provider.exchange(pending, &callback).await.unwrap().tokens;
+    json!({
+        "issuer": issuer,
+        "client_id": "native-app",
+        "access_token": tokens.access_token.unwrap().expose(),
+        "refresh_token": tokens.refresh_token.unwrap().expose(),
+        "id_token": tokens.id_token.unwrap().expose(),
+        "expires_in": 300,
+    })
+}
+
+async fn import(terminal: &Terminal, file: &Value) -> Ran {
+    let path = terminal.file("tokens.json");
+    std::fs::write(&path, file.to_string()).unwrap();
+    terminal.run(&format!("import --json --file {}", path.display())).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn imported_tokens_are_served_and_refreshed() {
+    let terminal = Terminal::open().await;
+    let file = tokens(&terminal).await;
+    let imported = import(&terminal, &file).await.ok();
+    assert_eq!((&imported["session"], &imported["subject"]), (&"default".into(), &Value::Null));
+
+    let token = terminal.run("token --json").await.ok();
+    assert_eq!((&token["outcome"], &token["access_token"]), (&"fresh".into(), &file["access_token"]));
+    assert_eq!(terminal.run("refresh --force --json").await.ok()["outcome"], "refreshed");
+    // The refresh brought an ID token that verified.
+    assert_eq!(terminal.run("status --json").await.ok()["subject"], "alice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_token_alone_is_enough() {
+    let terminal = Terminal::open().await;
+    let mut file = tokens(&terminal).await;
+    file.as_object_mut()
+        .unwrap()
+        .retain(|name, _| !["access_token", "id_token", "expires_in"].contains(&name.as_str()));
+
+    let mut command = terminal.command("import --file - --session robot");
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(file.to_string().as_bytes()).await.unwrap();
+    let done = tokio::time::timeout(PATIENCE, child.wait_with_output()).await.unwrap().unwrap();
+    assert!(done.status.success(), "{done:?}");
+    assert_eq!(terminal.run("token --json --session robot").await.ok()["outcome"], "refreshed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_wrong_is_refused_without_being_quoted() {
+    let terminal = Terminal::open().await;
+    let good = tokens(&terminal).await;
+    let with = |name: &str, value: Value| {
+        let mut file = good.clone();
+        file[name] = value;
+        file
+    };
+    for (file, expected) in [
+        (with("secret-hunter2", json!(1)), "unknown field"),
+        (with("expires_in", json!("hunter2")), "expires_in"),
+        (with("expires_in", json!(-1)), "expires_in"),
+        (with("issuer", json!(null)), "lacks issuer"),
+        (json!({ "issuer": "https://hunter2.example", "client_id": "c" }), "neither access_token nor refresh_token"),
+        (json!(["hunter2"]), "JSON object"),
+        (json!("x".repeat(200_000)), "larger than"),
+    ] {
+        let ran = import(&terminal, &file).await;
+        let error = ran.error(2);
+        assert!(error["message"].as_str().unwrap().contains(expected), "{error}");
+        assert!(!format!("{ran:?}").contains("hunter2"), "{ran:?}");
+    }
+    let error = import(&terminal, &with("issuer", json!("http://login.example"))).await.error(5);
+    assert!(error["message"].as_str().unwrap().contains("https"), "{error}");
+    terminal.run("import --json --file /nowhere/tokens.json").await.error(2);
+    assert_eq!(terminal.run("status --json").await.ok()["state"], "none");
+}

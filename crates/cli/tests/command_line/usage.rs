@@ -1,0 +1,71 @@
+use std::process::Stdio;
+
+use super::terminal::{Ran, Terminal};
+
+async fn run(arguments: &str) -> Ran {
+    Terminal::finish(Terminal::open().await.command(arguments)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_command_line_is_usage() {
+    for arguments in [
+        "tokken --json",
+        "token --min-valid 30 --json",
+        "token --policy sometimes --json",
+        "login --json",
+        "demo --seconds 1 --json",
+        "dev-server --listen 192.0.2.1:1 --json",
+        "status --store redis://user:hunter2@h/0 --json",
+        "status --store keyring:x --json",
+        "status --store sessions.db --json",
+    ] {
+        let ran = run(arguments).await;
+        let error = ran.error(2);
+        assert_eq!(error["kind"], "usage", "{arguments}");
+        assert!(!ran.stderr.contains("hunter2") && !ran.stdout.contains("hunter2"), "{ran:?}");
+    }
+    assert_eq!(run("").await.code, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_this_build_lacks_is_named_with_those_it_has() {
+    let error = run("token --json --store postgres://h/db").await.error(2);
+    assert!(error["message"].as_str().unwrap().contains("postgres:"), "{error}");
+    let hint = error["hint"].as_str().unwrap();
+    assert!(hint.contains("sqlite:") && hint.contains("memory:"), "{error}");
+    assert_eq!(run("status --json --store memory:").await.ok()["state"], "none");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_none_is_left_alone() {
+    let terminal = Terminal::open().await;
+    std::fs::write(terminal.store(), "this is somebody's diary, and no database at all").unwrap();
+    let ran = terminal.run("token --json").await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(std::fs::read_to_string(terminal.store()).unwrap().contains("diary"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn help_comes_with_examples_and_exit_codes() {
+    let help = run("--help").await;
+    assert_eq!(help.code, 0);
+    for expected in ["Examples:", "Exit codes:", "--store", "--session", "--json", "dev-server"] {
+        assert!(help.stdout.contains(expected), "{expected}");
+    }
+    assert!(run("login --help").await.stdout.contains("--client-secret-env"));
+    assert!(!run("token --help").await.stdout.contains("hold-lease"));
+    assert_eq!(run("--version").await.code, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_has_left_is_no_disaster() {
+    let terminal = Terminal::open().await;
+    for arguments in ["status --json", "status", "list", "list --json"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = terminal.command(arguments);
+        command.stdout(Stdio::from(writer));
+        let ran = Terminal::finish(command).await;
+        assert_eq!(ran.code, 0, "{ran:?}");
+    }
+}

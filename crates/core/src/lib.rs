@@ -1,0 +1,47 @@
+//! The nouns of oidc-session, and the seams that stores and providers implement.
+//!
+//! ```
+//! use std::time::Duration;
+//! use oidc_session_core::{AccessToken, ProviderId, Record, Session, Timestamp, TokenSet};
+//!
+//! let now = Timestamp::from_unix_seconds(1_700_000_000);
+//! let mut tokens = TokenSet::new(now, now);
+//! tokens.access_token = Some(AccessToken::new("at-1"));
+//! tokens.expires_in = Some(Duration::from_secs(300));
+//! let session = Session::new(ProviderId::new("oidc"), "https://login.example", "my-app", tokens);
+//!
+//! let record = Record::encode(&session.clone().into())?;
+//! assert_eq!(record.decode()?, session.into());
+//! # Ok::<(), oidc_session_core::RecordError>(())
+//! ```
+//!
+//! Start at [`Session`]; [`SessionStore`] says where sessions live, [`Provider`] who refreshes them. This crate does no
+//! I/O, needs no runtime, and is the only one that every other crate knows.
+
+mod clock;
+mod id;
+mod merge;
+mod provider;
+mod record;
+mod scope;
+mod secret;
+mod session;
+mod sign_in;
+mod store;
+mod timestamp;
+mod token_set;
+
+pub use clock::{Clock, SystemClock};
+pub use id::{HolderId, InvalidSessionId, ProviderId, SessionId, SignInId, StoreKey, Version};
+pub use merge::{AnsweredIdToken, IdClaims, Merged, TokenAnswer, Violation};
+pub use provider::{Provider, ProviderError, ProviderErrorKind, ProviderProfile, Revocation};
+pub use record::{Record, RecordError};
+pub use scope::Scopes;
+pub use secret::{AccessToken, ClientSecret, CodeVerifier, Fingerprint, IdToken, RefreshToken};
+pub use session::{EndReason, Session, SessionData, SessionState, Tombstone};
+pub use sign_in::{PendingSignIn, SignIn, SignInRequest};
+pub use store::{
+    Commit, Expected, Lease, List, Release, Removal, Renewal, SessionStore, StoreError, StoreErrorKind, Stored, Sweep,
+};
+pub use timestamp::Timestamp;
+pub use token_set::{TokenSet, TokenType};

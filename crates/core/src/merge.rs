@@ -1,0 +1,197 @@
+//! The merge rule: how the answer to a refresh becomes the next session (RFC 6749 §6, OIDC Core §12.2).
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::{AccessToken, IdToken, RefreshToken, Scopes, Session, Timestamp, TokenType};
+
+/// What the token endpoint answered to a refresh, parsed but not yet believed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TokenAnswer {
+    /// `access_token`.
+    pub access_token: Option<AccessToken>,
+    /// `token_type`; absent is read as `Bearer`.
+    pub token_type: Option<TokenType>,
+    /// `expires_in`.
+    pub expires_in: Option<Duration>,
+    /// The access token's own `exp`, where the provider allows reading it.
+    pub expires_at_hint: Option<Timestamp>,
+    /// `refresh_token`: the successor of the one presented, if the server rotates.
+    pub refresh_token: Option<RefreshToken>,
+    /// `scope`.
+    pub scope: Option<Scopes>,
+    /// `id_token`.
+    pub id_token: Option<AnsweredIdToken>,
+    /// When the request was started.
+    pub requested_at: Timestamp,
+    /// When the answer had arrived.
+    pub received_at: Timestamp,
+}
+
+impl TokenAnswer {
+    /// An empty answer; set the fields it had.
+    pub fn new(requested_at: Timestamp, received_at: Timestamp) -> Self {
+        Self {
+            access_token: None,
+            token_type: None,
+            expires_in: None,
+            expires_at_hint: None,
+            refresh_token: None,
+            scope: None,
+            id_token: None,
+            requested_at,
+            received_at,
+        }
+    }
+}
+
+/// The ID token of an answer, after the provider looked at signature and times.
+#[derive(Clone, Debug)]
+pub enum AnsweredIdToken {
+    /// It holds for itself; [`Session::merge_refresh`] compares it with the session.
+    Verified {
+        /// The token.
+        token: IdToken,
+        /// What it claims.
+        claims: Box<IdClaims>,
+    },
+    /// It does not even hold for itself: a broken signature, another issuer's key, expired.
+    Refused,
+}
+
+/// The claims of an ID token that a refresh must not change.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct IdClaims {
+    /// `iss`.
+    pub issuer: String,
+    /// `sub`.
+    pub subject: String,
+    /// `aud`.
+    pub audiences: Vec<String>,
+    /// `azp`.
+    pub authorized_party: Option<String>,
+    /// `auth_time`, in Unix seconds.
+    pub auth_time: Option<i64>,
+    /// `nonce`.
+    pub nonce: Option<String>,
+    /// `sid`.
+    pub sid: Option<String>,
+}
+
+/// Why the new tokens of an answer must not be used.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Violation {
+    /// The answer carries no access token (RFC 6749 §5.1).
+    NoAccessToken,
+    /// The ID token does not hold for itself.
+    IdTokenRefused,
+    /// Another `iss` (OIDC Core §12.2).
+    Issuer,
+    /// Another `sub` (OIDC Core §12.2).
+    Subject,
+    /// An `aud` or `azp` without our client (OIDC Core §12.2).
+    Audience,
+    /// Another `auth_time` (OIDC Core §12.2).
+    AuthTime,
+    /// A `nonce` other than the original (OIDC Core §12.2).
+    Nonce,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoAccessToken => "the answer carries no access token",
+            Self::IdTokenRefused => "the ID token of the answer does not verify",
+            Self::Issuer => "the ID token names another issuer",
+            Self::Subject => "the ID token names another subject",
+            Self::Audience => "the ID token is for another client",
+            Self::AuthTime => "the ID token names another authentication time",
+            Self::Nonce => "the ID token carries another nonce",
+        })
+    }
+}
+
+/// The next session, and whether its new tokens may be used.
+#[derive(Clone, Debug)]
+pub struct Merged {
+    /// What to commit, in either case: a rotation that is not recorded is a lost session.
+    pub session: Session,
+    /// If set, the session holds the successor refresh token but none of the other new tokens.
+    pub violation: Option<Violation>,
+}
+
+impl Session {
+    /// Merges the answer to a refresh into this session.
+    ///
+    /// | In the answer | Present | Absent |
+    /// |---|---|---|
+    /// | `refresh_token` | replaces | the old one stays (RFC 6749 §6) |
+    /// | `scope` | replaces | the old one stays (RFC 6749 §5.1) |
+    /// | `id_token` | must match (OIDC Core §12.2), then replaces | the old one stays |
+    /// | `expires_in` | replaces | unknown: never zero, never the lifetime of an earlier token |
+    /// | `token_type` | replaces | `Bearer` |
+    /// | `access_token` | replaces | a violation |
+    ///
+    /// On a violation no new token is used, but a new refresh token is recorded: the server has spent the old one.
+    #[must_use]
+    pub fn merge_refresh(&self, answer: TokenAnswer) -> Merged {
+        let violation = self.violation(&answer);
+        let mut session = self.clone();
+        session.unsettled_attempts = 0;
+        if let Some(successor) = answer.refresh_token {
+            session.tokens.refresh_token = Some(successor);
+        }
+        if violation.is_some() {
+            return Merged { session, violation };
+        }
+
+        let tokens = &mut session.tokens;
+        tokens.access_token = answer.access_token;
+        tokens.token_type = answer.token_type.unwrap_or_default();
+        tokens.expires_in = answer.expires_in;
+        tokens.expires_at_hint = answer.expires_at_hint;
+        tokens.requested_at = answer.requested_at;
+        tokens.received_at = answer.received_at;
+        if let Some(scope) = answer.scope {
+            tokens.scope = Some(scope);
+        }
+        if let Some(AnsweredIdToken::Verified { token, claims }) = answer.id_token {
+            tokens.id_token = Some(token);
+            // Tokens imported without an ID token learn here whose they are.
+            session.subject.get_or_insert(claims.subject);
+            session.sid = claims.sid.or(session.sid);
+        }
+        Merged { session, violation: None }
+    }
+
+    fn violation(&self, answer: &TokenAnswer) -> Option<Violation> {
+        if answer.access_token.is_none() {
+            return Some(Violation::NoAccessToken);
+        }
+        let claims = match &answer.id_token {
+            None => return None,
+            Some(AnsweredIdToken::Refused) => return Some(Violation::IdTokenRefused),
+            Some(AnsweredIdToken::Verified { claims, .. }) => claims,
+        };
+        let differs = |original: &Option<String>, new: &String| original.as_ref().is_some_and(|known| known != new);
+        if claims.issuer != self.issuer {
+            Some(Violation::Issuer)
+        } else if differs(&self.subject, &claims.subject) {
+            Some(Violation::Subject)
+        } else if !claims.audiences.contains(&self.client_id)
+            || claims.authorized_party.as_ref().is_some_and(|party| *party != self.client_id)
+        {
+            Some(Violation::Audience)
+        } else if let (Some(original), Some(new)) = (self.auth_time, claims.auth_time)
+            && original != new
+        {
+            Some(Violation::AuthTime)
+        } else if claims.nonce.as_ref().is_some_and(|nonce| self.nonce.as_ref() != Some(nonce)) {
+            Some(Violation::Nonce)
+        } else {
+            None
+        }
+    }
+}

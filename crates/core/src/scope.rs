@@ -1,0 +1,63 @@
+//! [`Scopes`]: the `scope` of a request or an answer (RFC 6749 §3.3).
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A set of scope tokens. Order and repetition carry no meaning.
+///
+/// ```
+/// use oidc_session_core::Scopes;
+///
+/// let scopes = Scopes::parse("openid  offline_access openid");
+/// assert!(scopes.contains("offline_access"));
+/// assert_eq!(scopes.to_string(), "offline_access openid");
+/// ```
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct Scopes(BTreeSet<String>);
+
+impl Scopes {
+    /// The scopes of a space-delimited list.
+    pub fn parse(list: &str) -> Self {
+        Self(list.split_ascii_whitespace().map(str::to_owned).collect())
+    }
+
+    /// Whether `scope` is among them.
+    pub fn contains(&self, scope: &str) -> bool {
+        self.0.contains(scope)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each scope once, in alphabetical order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
+
+impl fmt::Display for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, scope) in self.iter().enumerate() {
+            let gap = if index == 0 { "" } else { " " };
+            write!(f, "{gap}{scope}")?;
+        }
+        Ok(())
+    }
+}
+
+impl From<String> for Scopes {
+    fn from(list: String) -> Self {
+        Self::parse(&list)
+    }
+}
+
+impl From<Scopes> for String {
+    fn from(scopes: Scopes) -> Self {
+        scopes.to_string()
+    }
+}

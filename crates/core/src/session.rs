@@ -1,0 +1,192 @@
+//! [`Session`]: one subject signed in at one client, and [`Tombstone`]: what remains when that has ended.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{ProviderId, SignInId, Timestamp, TokenSet};
+
+/// Application data kept with a session: a small JSON map, stored and sealed with it.
+pub type SessionData = Map<String, Value>;
+
+/// One subject signed in at one client of one authorization server.
+#[derive(Clone, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Session {
+    /// Which provider adapter understands this session.
+    pub provider_id: ProviderId,
+    /// The `iss` of the authorization server, byte for byte.
+    pub issuer: String,
+    /// Our registration there.
+    pub client_id: String,
+    /// The `sub` of the signed-in subject; unknown for tokens imported without an ID token.
+    pub subject: Option<String>,
+    /// The provider's session id (`sid`), for back-channel logout.
+    pub sid: Option<String>,
+    /// The original `auth_time`, in Unix seconds, for the checks of OIDC Core §12.2.
+    pub auth_time: Option<i64>,
+    /// The original `nonce`, for the checks of OIDC Core §12.2.
+    pub nonce: Option<String>,
+    /// Tells this sign-in from any other under the same name.
+    pub sign_in_id: SignInId,
+    /// When the sign-in finished.
+    pub signed_in_at: Timestamp,
+    /// The tokens in force.
+    pub tokens: TokenSet,
+    /// Refresh attempts that presented the refresh token in force and whose outcome nobody learned.
+    pub unsettled_attempts: u32,
+    /// Application data.
+    pub data: SessionData,
+}
+
+impl Session {
+    /// A new session with `tokens`; set the fields that are known beyond them.
+    pub fn new(
+        provider_id: ProviderId,
+        issuer: impl Into<String>,
+        client_id: impl Into<String>,
+        tokens: TokenSet,
+    ) -> Self {
+        Self {
+            provider_id,
+            issuer: issuer.into(),
+            client_id: client_id.into(),
+            subject: None,
+            sid: None,
+            auth_time: None,
+            nonce: None,
+            sign_in_id: SignInId::random(),
+            signed_in_at: tokens.received_at,
+            tokens,
+            unsettled_attempts: 0,
+            data: SessionData::new(),
+        }
+    }
+
+    /// The same session with its access token expired at `now`; the refresh token stays. A test aid.
+    #[must_use = "the expired session is returned, not stored"]
+    pub fn into_expired(mut self, now: Timestamp) -> Self {
+        self.tokens = self.tokens.into_expired(now);
+        self
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("provider_id", &self.provider_id)
+            .field("issuer", &self.issuer)
+            .field("client_id", &self.client_id)
+            .field("subject", &self.subject)
+            .field("signed_in_at", &self.signed_in_at)
+            .field("tokens", &self.tokens)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EndReason {
+    /// The program logged out.
+    LoggedOut,
+    /// The authorization server gave a verdict on the refresh token, such as `invalid_grant` (RFC 6749 §5.2).
+    Rejected,
+    /// The same verdict, after an attempt whose outcome nobody learned: its answer may have carried the successor.
+    RejectedAfterUnknownOutcome,
+    /// The access token expired and there was no refresh token.
+    NoRefreshToken,
+    /// A needed refresh failed without a verdict, and the program chose `DiscardAlways`.
+    RefreshFailed,
+}
+
+impl EndReason {
+    /// The reason as one stable word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::LoggedOut => "logged_out",
+            Self::Rejected => "rejected",
+            Self::RejectedAfterUnknownOutcome => "rejected_after_unknown_outcome",
+            Self::NoRefreshToken => "no_refresh_token",
+            Self::RefreshFailed => "refresh_failed",
+        }
+    }
+}
+
+impl fmt::Display for EndReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LoggedOut => "logged out",
+            Self::Rejected => "the authorization server rejected the refresh token",
+            Self::RejectedAfterUnknownOutcome => {
+                "the authorization server rejected the refresh token after an attempt whose answer was lost"
+            }
+            Self::NoRefreshToken => "the access token expired and there is no refresh token",
+            Self::RefreshFailed => "a needed refresh failed",
+        })
+    }
+}
+
+/// The record of an ended session. It holds no token, and no refresh that lands later replaces it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Tombstone {
+    /// Why the session ended.
+    pub reason: EndReason,
+    /// The OAuth error code behind a verdict.
+    pub error: Option<String>,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// As in the session.
+    pub provider_id: ProviderId,
+    /// As in the session.
+    pub issuer: String,
+    /// As in the session.
+    pub client_id: String,
+    /// As in the session.
+    pub subject: Option<String>,
+    /// As in the session.
+    pub sign_in_id: SignInId,
+    /// As in the session.
+    pub data: SessionData,
+}
+
+impl Tombstone {
+    /// What remains of `session`.
+    pub fn of(session: &Session, reason: EndReason, error: Option<String>, ended_at: Timestamp) -> Self {
+        Self {
+            reason,
+            error,
+            ended_at,
+            provider_id: session.provider_id.clone(),
+            issuer: session.issuer.clone(),
+            client_id: session.client_id.clone(),
+            subject: session.subject.clone(),
+            sign_in_id: session.sign_in_id,
+            data: session.data.clone(),
+        }
+    }
+}
+
+/// What a record says: a session, or how it ended.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum SessionState {
+    /// The session is alive; its access token may still be expired.
+    Active(Box<Session>),
+    /// The session has ended.
+    Ended(Box<Tombstone>),
+}
+
+impl From<Session> for SessionState {
+    fn from(session: Session) -> Self {
+        Self::Active(Box::new(session))
+    }
+}
+
+impl From<Tombstone> for SessionState {
+    fn from(tombstone: Tombstone) -> Self {
+        Self::Ended(Box::new(tombstone))
+    }
+}

@@ -1,0 +1,219 @@
+//! [`SessionStore`]: where records live, and who may refresh.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::{HolderId, Record, StoreKey, Timestamp, Version};
+
+/// Keeps session records, and grants the right to refresh them.
+///
+/// # Contract
+///
+/// - `load` returns the last committed record, even an old one: age is the policy's concern.
+/// - `commit` and `remove` are atomic: if `expected` does not hold, nothing changes.
+/// - A version never repeats for a key, not even after a `remove`: an old writer must never match a new record.
+/// - A lease is the right to refresh **one version**. A commit or remove that succeeds ends it, whoever made it.
+/// - A lease ends by itself after its time. It makes refreshing cheap, never safe: safety is the compare-and-set.
+/// - A lease that ended by itself, neither released nor committed, was an attempt whose outcome nobody learned. Each
+///   one adds to `unsettled` of that version, and the next grant tells it. So the lease is the attempt's journal.
+/// - Lease times are measured by the store's clock, never by a client's.
+/// - When a call fails, the caller does not know whether it took effect; repeating it is harmless.
+/// - Dropping a call's future cancels only the wait: the effect happens whole or not at all.
+/// - Errors and `Debug` output never contain record bytes.
+///
+/// Every implementation runs `store_contract!` of `oidc-session-testkit`.
+#[async_trait]
+pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
+    /// Returns the record of `key`, or `None` if there is none.
+    async fn load(&self, key: &StoreKey) -> Result<Option<Stored>, StoreError>;
+
+    /// Replaces the record if `expected` still holds. After `keep_until` the store may forget it.
+    async fn commit(
+        &self,
+        key: &StoreKey,
+        expected: Expected,
+        record: &Record,
+        keep_until: Option<Timestamp>,
+    ) -> Result<Commit, StoreError>;
+
+    /// Forgets the record, and its lease, if it is still at `expected`.
+    async fn remove(&self, key: &StoreKey, expected: Version) -> Result<Removal, StoreError>;
+
+    /// Asks to be the one who refreshes `key` until `ttl` has passed. The holder asking again is granted again.
+    ///
+    /// One round trip: takes the lease, reads the record, and tells of attempts that nobody finished.
+    async fn try_lease(&self, key: &StoreKey, holder: HolderId, ttl: Duration) -> Result<Lease, StoreError>;
+
+    /// Makes the lease of `holder` last for another `ttl` from now, if it is still its own.
+    async fn renew(&self, key: &StoreKey, holder: HolderId, ttl: Duration) -> Result<Renewal, StoreError>;
+
+    /// Gives the lease of `holder` back. Without effect if it is no longer its own.
+    async fn release(&self, key: &StoreKey, holder: HolderId, release: Release) -> Result<(), StoreError>;
+}
+
+/// Walks the records of a store. An optional power.
+#[async_trait]
+pub trait List: SessionStore {
+    /// At most `limit` records whose keys come after `after`, in the order of their keys.
+    async fn list(&self, after: Option<StoreKey>, limit: usize) -> Result<Vec<(StoreKey, Stored)>, StoreError>;
+}
+
+/// Drops records whose `keep_until` has passed. An optional power.
+#[async_trait]
+pub trait Sweep: SessionStore {
+    /// Drops at most `limit` such records and tells how many it dropped.
+    async fn sweep(&self, limit: usize) -> Result<usize, StoreError>;
+}
+
+/// A record with its version.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Stored {
+    /// Changes with every commit.
+    pub version: Version,
+    /// What was committed.
+    pub record: Record,
+}
+
+/// What a commit finds, or else does not happen.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Expected {
+    /// No record.
+    Absent,
+    /// A record at this version.
+    At(Version),
+}
+
+/// What became of a commit.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum Commit {
+    /// The record is stored, at this version.
+    Done(Version),
+    /// `expected` did not hold; nothing changed.
+    Conflict,
+}
+
+/// What became of a remove.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum Removal {
+    /// The record is gone.
+    Done,
+    /// `expected` did not hold; nothing changed.
+    Conflict,
+}
+
+/// What became of asking for a lease.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum Lease {
+    /// There is no record, so nothing to refresh. No lease was taken.
+    Absent,
+    /// The lease is the caller's.
+    Granted {
+        /// The record as it is now.
+        stored: Stored,
+        /// Attempts on this version that nobody finished.
+        unsettled: u32,
+    },
+    /// Somebody else holds it.
+    Held {
+        /// For at most this long, if nobody renews it.
+        remaining: Duration,
+    },
+    /// The last holder asked everybody to wait.
+    Paused {
+        /// For this long.
+        remaining: Duration,
+    },
+}
+
+/// What became of renewing a lease.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[must_use]
+pub enum Renewal {
+    /// The lease lasts for another full time.
+    Done,
+    /// The lease is somebody else's, or the record has moved on.
+    Lost,
+}
+
+/// How a lease is given back.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Release {
+    /// Nobody is granted the lease of this version before this much time has passed.
+    pub pause: Duration,
+    /// The attempt's outcome is unknown: count it as one that nobody finished.
+    pub unsettled: bool,
+}
+
+/// What the caller can do about a [`StoreError`].
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// The data cannot be read back. Restore it, or sign in again; nothing was destroyed.
+    Corrupt,
+    /// Access was refused. Ask the user or the operator.
+    Denied,
+    /// The backend did not answer. Later may help.
+    Unavailable,
+    /// The store's settings are wrong, or a newer version wrote its data.
+    Misconfigured,
+}
+
+/// Why a store could not do what it was asked.
+pub struct StoreError {
+    kind: StoreErrorKind,
+    doing: &'static str,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl StoreError {
+    /// An error of `kind` while `doing` something, such as "load a record".
+    pub fn new(kind: StoreErrorKind, doing: &'static str) -> Self {
+        Self { kind, doing, source: None }
+    }
+
+    /// The same error with its cause. The cause must not quote a record.
+    #[must_use]
+    pub fn because(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What the caller can do about it.
+    pub fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = match self.kind {
+            StoreErrorKind::Corrupt => "the stored data is damaged",
+            StoreErrorKind::Denied => "the store refused access",
+            StoreErrorKind::Unavailable => "the store did not answer",
+            StoreErrorKind::Misconfigured => "the store is not set up for this",
+        };
+        write!(f, "could not {}: {why}", self.doing)
+    }
+}
+
+impl fmt::Debug for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreError")
+            .field("kind", &self.kind)
+            .field("doing", &self.doing)
+            .field("source", &self.source)
+            .finish()
+    }
+}
+
+impl Error for StoreError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+    }
+}

@@ -1,0 +1,28 @@
+//! [`SessionEvent`]: what happened to a session in this process.
+
+use oidc_session_core::{EndReason, Timestamp};
+
+/// What happened to a session, as this process saw it. Events follow the commit they tell of.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SessionEvent {
+    /// What happened.
+    pub kind: SessionEventKind,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What happened to a session.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum SessionEventKind {
+    /// A sign-in was stored.
+    SignedIn,
+    /// This process refreshed the session.
+    Refreshed,
+    /// Another process had refreshed it.
+    Adopted,
+    /// A refresh failed without a verdict; the session is kept. The word is the outcome's.
+    Unavailable(&'static str),
+    /// The session ended.
+    Ended(EndReason),
+}

@@ -1,0 +1,138 @@
+//! The one refresh of a session in this process: a detached task that callers only wait on.
+
+use std::sync::Arc;
+
+use oidc_session_policy::back_off;
+use oidc_session_policy::protocol::{Failure, FailureCause, Outcome as Landed, Trigger};
+use tokio::sync::watch;
+
+use crate::entry::Entry;
+use crate::hands::{Hands, Landing};
+use crate::shared::Shared;
+use crate::{Outcome, SessionError, SessionEvent, SessionEventKind};
+
+type Result<T> = std::result::Result<T, SessionError>;
+
+/// A flight under way, as those who come later find it.
+#[derive(Clone, Debug)]
+pub(crate) struct FlightSlot {
+    trigger: Trigger,
+    landed: watch::Receiver<Option<Result<Outcome>>>,
+}
+
+/// Starts a flight, or joins the one under way, and waits for it.
+///
+/// Dropping the returned future cancels only the wait.
+pub(crate) async fn fly(shared: &Arc<Shared>, entry: &Arc<Entry>, trigger: Trigger) -> Result<Outcome> {
+    loop {
+        let (slot, joined) = board(shared, entry, trigger);
+        let same = slot.trigger == trigger;
+        let outcome = slot.wait().await;
+        match outcome {
+            Ok(Outcome::Refreshed) if joined => return Ok(Outcome::Joined),
+            // It did not do what we want done; ours is next.
+            Ok(_) | Err(_) if !same && !settles(&outcome) => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Starts a flight if none is under way, and does not wait.
+pub(crate) fn start(shared: &Arc<Shared>, entry: &Arc<Entry>, trigger: Trigger) {
+    board(shared, entry, trigger);
+}
+
+/// Whether a flight for another reason leaves nothing to do for anybody.
+fn settles(outcome: &Result<Outcome>) -> bool {
+    matches!(outcome, Ok(Outcome::Refreshed | Outcome::Adopted | Outcome::NoSession | Outcome::Ended(_)))
+}
+
+fn board(shared: &Arc<Shared>, entry: &Arc<Entry>, trigger: Trigger) -> (FlightSlot, bool) {
+    let mut turn = entry.turn();
+    if let Some(slot) = &turn.flight {
+        return (slot.clone(), true);
+    }
+    let (tell, landed) = watch::channel(None);
+    let slot = FlightSlot { trigger, landed };
+    turn.flight = Some(slot.clone());
+    // The task owns the refresh from here to the commit. It clears the slot however it ends.
+    let clear = ClearSlot(Arc::clone(entry));
+    let shared_by_task = Arc::clone(shared);
+    shared.detach(async move {
+        let hands = Hands::new(Arc::clone(&shared_by_task), Arc::clone(&clear.0));
+        let landing = hands.fly(trigger, || _ = tell.send_replace(Some(Ok(Outcome::Refreshed)))).await;
+        let result = conclude(&shared_by_task, &clear.0, landing);
+        // Cleared before anybody hears of the landing: whoever asks again starts anew.
+        drop(clear);
+        tell.send_replace(Some(result));
+    });
+    (slot, false)
+}
+
+impl FlightSlot {
+    async fn wait(&self) -> Result<Outcome> {
+        match self.landed.clone().wait_for(Option::is_some).await {
+            Ok(landed) => landed.clone().unwrap_or_else(|| Err(SessionError::interrupted())),
+            Err(_) => Err(SessionError::interrupted()),
+        }
+    }
+}
+
+struct ClearSlot(Arc<Entry>);
+
+impl Drop for ClearSlot {
+    fn drop(&mut self) {
+        self.0.turn().flight = None;
+    }
+}
+
+/// Names what the flight came to, remembers failures, and tells those who listen.
+fn conclude(shared: &Shared, entry: &Entry, landing: Landing) -> Result<Outcome> {
+    let Landing { outcome, provider_error, store_error } = landing;
+    let failed = |failure: Failure| SessionError::from_failure(failure, provider_error, store_error);
+    let (result, event) = match outcome {
+        Landed::NoSession => (Ok(Outcome::NoSession), None),
+        Landed::Fresh => (Ok(Outcome::Fresh), None),
+        Landed::ServedWhileRefreshing => (Ok(Outcome::ServedWhileRefreshing), None),
+        Landed::Refreshed => (Ok(Outcome::Refreshed), Some(SessionEventKind::Refreshed)),
+        Landed::Adopted => (Ok(Outcome::Adopted), Some(SessionEventKind::Adopted)),
+        Landed::Ended(reason) => (Ok(Outcome::Ended(reason)), Some(SessionEventKind::Ended(reason))),
+        Landed::Postponed(failure) => {
+            rest(shared, entry, failure);
+            let error = failed(failure);
+            tracing::warn!(key = ?entry.key, %error, "an early refresh failed; the access token still serves");
+            (Ok(Outcome::Postponed), Some(SessionEventKind::Unavailable(error.outcome())))
+        }
+        Landed::Unavailable(failure) => {
+            rest(shared, entry, failure);
+            let error = failed(failure);
+            let event = SessionEventKind::Unavailable(error.outcome());
+            (Err(error), Some(event))
+        }
+    };
+    if !matches!(outcome, Landed::Postponed(_) | Landed::Unavailable(_)) {
+        let mut turn = entry.turn();
+        turn.failures = 0;
+        turn.quiet_until = None;
+    }
+    let word = match &result {
+        Ok(outcome) => outcome.as_str(),
+        Err(error) => error.outcome(),
+    };
+    tracing::debug!(key = ?entry.key, outcome = word, "session refresh");
+    if let Some(kind) = event {
+        entry.announce(SessionEvent { kind, at: shared.clock.now() });
+    }
+    result
+}
+
+/// After a failure of the authorization server, this process leaves it alone for a while.
+fn rest(shared: &Shared, entry: &Entry, failure: Failure) {
+    if !matches!(failure.cause, FailureCause::Provider(_) | FailureCause::Violation(_)) {
+        return;
+    }
+    let mut turn = entry.turn();
+    turn.failures = turn.failures.saturating_add(1);
+    let pause = back_off(turn.failures, entry.jitter).max(failure.retry_in.unwrap_or_default());
+    turn.quiet_until = Some(shared.clock.monotonic().saturating_add(pause));
+}

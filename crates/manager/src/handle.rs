@@ -1,0 +1,366 @@
+//! [`SessionHandle`]: one session, as the program uses it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+use oidc_session_core::{
+    AccessToken, Commit, Expected, Fingerprint, HolderId, Lease, Record, Release, Session, SessionState, Timestamp,
+    TokenType,
+};
+use oidc_session_policy::Phase;
+use oidc_session_policy::protocol::Trigger;
+use tokio::sync::broadcast;
+
+use crate::entry::{Entry, Known};
+use crate::shared::Shared;
+use crate::{
+    LogoutReport, Outcome, SessionError, SessionErrorKind, SessionEvent, SessionEventKind, Snapshot, flight, logout,
+};
+
+type Result<T> = std::result::Result<T, SessionError>;
+
+/// One session, as the program uses it. Cheap to make and to clone; handles of one session share everything.
+///
+/// Dropping a future of a handle cancels only the wait: a refresh, once begun, goes on until it is stored.
+#[derive(Clone, Debug)]
+pub struct SessionHandle {
+    shared: Arc<Shared>,
+    entry: Arc<Entry>,
+}
+
+/// An access token that is valid now.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ServedToken {
+    /// The token.
+    pub access_token: AccessToken,
+    /// How to present it.
+    pub token_type: TokenType,
+    /// When it expires, if that is known.
+    pub expires_at: Option<Timestamp>,
+    /// How it was come by.
+    pub outcome: Outcome,
+}
+
+impl SessionHandle {
+    pub(crate) fn new(shared: Arc<Shared>, entry: Arc<Entry>) -> Self {
+        Self { shared, entry }
+    }
+
+    /// The documented flow in one call: refreshes the session if its access token is expired, or due under the policy.
+    ///
+    /// 1. If a session exists, is its access token expired?
+    /// 2. If so, is there a refresh token?
+    /// 3. Then refresh, and replace the stale session by the refreshed one.
+    /// 4. If a needed refresh cannot be had, the session is over: [`Outcome::Ended`].
+    ///
+    /// What counts as "cannot be had" is the choice of [`OnRefreshFailure`](crate::OnRefreshFailure). While the access
+    /// token is fresh this costs a look at the clock.
+    ///
+    /// # Errors
+    ///
+    /// The refresh was needed and there is no verdict on it. The session is kept.
+    pub async fn refresh_if_expired(&self) -> Result<Outcome> {
+        if self.fresh().is_some() {
+            return Ok(Outcome::Fresh);
+        }
+        match flight::fly(&self.shared, &self.entry, self.trigger()).await {
+            // The clock was turned back, so the refresh was asked for outright; but the token still serves.
+            Err(error) if error.kind() == SessionErrorKind::Unavailable && self.serving().is_some() => {
+                Ok(Outcome::Postponed)
+            }
+            result => result,
+        }
+    }
+
+    /// Refreshes even a fresh session, unless somebody else does so meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As [`refresh_if_expired`](Self::refresh_if_expired).
+    pub async fn refresh(&self) -> Result<Outcome> {
+        flight::fly(&self.shared, &self.entry, Trigger::Force).await
+    }
+
+    /// Refreshes the session if `rejected` is still its access token: for a resource server's 401 (RFC 6750 §3.1).
+    ///
+    /// A straggler that was refused with an older token adopts the newer one and sends nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`refresh_if_expired`](Self::refresh_if_expired).
+    pub async fn refresh_if_current_is(&self, rejected: &AccessToken) -> Result<Outcome> {
+        flight::fly(&self.shared, &self.entry, Trigger::IfCurrentIs(rejected.fingerprint())).await
+    }
+
+    /// A valid access token, refreshed first if it had expired.
+    ///
+    /// A token that is due but still valid is returned at once, and refreshed behind the caller's back.
+    ///
+    /// # Errors
+    ///
+    /// There is no session or it has ended (sign in), or a needed refresh could not be had (the session is kept).
+    pub async fn access_token(&self) -> Result<AccessToken> {
+        let known = self.usable().await?;
+        access_token(&known).cloned().ok_or_else(SessionError::no_session)
+    }
+
+    /// A ready `Authorization` header value, marked sensitive. Otherwise as [`access_token`](Self::access_token).
+    ///
+    /// # Errors
+    ///
+    /// As [`access_token`](Self::access_token); also if the token has characters that no header may carry.
+    pub async fn authorization(&self) -> Result<HeaderValue> {
+        self.usable().await?.authorization.clone().ok_or_else(SessionError::not_a_header)
+    }
+
+    /// A valid access token that stays valid for `min_valid`, with its facts.
+    ///
+    /// Unlike [`access_token`](Self::access_token) it waits for a refresh that is due: for programs that end right
+    /// after. If that early refresh fails, the token that is still valid is served.
+    ///
+    /// # Errors
+    ///
+    /// As [`access_token`](Self::access_token); also if the server's access tokens never live that long. Whatever was
+    /// refreshed is stored by then.
+    pub async fn token_for(&self, min_valid: Duration) -> Result<ServedToken> {
+        let mut outcome = self.refresh_if_expired().await?;
+        let mut served = self.served(outcome)?;
+        if self.remaining(&served) < min_valid {
+            self.check_lifetime(min_valid)?;
+            outcome = self.refresh_if_current_is(&served.access_token).await?;
+            served = self.served(outcome)?;
+            if self.remaining(&served) < min_valid {
+                return Err(SessionError::lifetime_too_short(self.remaining(&served), min_valid));
+            }
+        }
+        Ok(served)
+    }
+
+    /// The session as the store has it now, with its times. Refreshes nothing.
+    ///
+    /// # Errors
+    ///
+    /// The store failed, or the record is damaged.
+    pub async fn snapshot(&self) -> Result<Snapshot> {
+        self.load().await?;
+        Ok(Snapshot::of(self.entry.known().as_deref(), &*self.shared.clock))
+    }
+
+    /// What happens to this session in this process from now on.
+    ///
+    /// A receiver that falls more than 64 events behind is told so and loses the oldest.
+    pub fn subscribe(&self) -> broadcast::Receiver<SessionEvent> {
+        self.entry.subscribe()
+    }
+
+    /// Stores a new sign-in under this session's name, in place of whatever was there.
+    ///
+    /// A refresh of the earlier session that lands later does not touch it.
+    ///
+    /// # Errors
+    ///
+    /// The store failed; then the sign-in is not stored.
+    pub async fn sign_in(&self, session: Session) -> Result<()> {
+        let handle = self.clone();
+        self.detached(async move { handle.replace(session).await }).await
+    }
+
+    /// Ends the session for good: writes a tombstone, then revokes its tokens at the authorization server.
+    ///
+    /// The local end does not depend on the server: what became of the revocation is in the report. Once begun it goes
+    /// on even if the caller drops the future.
+    ///
+    /// # Errors
+    ///
+    /// The store failed; then the session is not ended, and nothing was revoked.
+    pub async fn logout(&self) -> Result<LogoutReport> {
+        let (shared, entry) = (Arc::clone(&self.shared), Arc::clone(&self.entry));
+        self.detached(async move { logout::logout(&shared, &entry).await }).await
+    }
+
+    /// Makes the access token expired and keeps the refresh token: a test aid.
+    ///
+    /// # Errors
+    ///
+    /// There is no session or it has ended; the store failed; somebody is refreshing it just now.
+    pub async fn expire(&self) -> Result<()> {
+        let handle = self.clone();
+        self.detached(async move { handle.write_expired().await }).await
+    }
+
+    async fn replace(&self, session: Session) -> Result<()> {
+        let state = SessionState::from(session);
+        let record = Record::encode(&state)?;
+        let store = &self.shared.store;
+        for _ in 0..MOST_CONFLICTS {
+            let call = store.load(&self.entry.key);
+            let stored = self.shared.within_budget("load a session", call).await?;
+            let expected = stored.map_or(Expected::Absent, |stored| Expected::At(stored.version));
+            let call = store.commit(&self.entry.key, expected, &record, None);
+            if let Commit::Done(version) = self.shared.within_budget("commit a session", call).await? {
+                self.entry.install_written(Some(self.shared.know(&self.entry, version, state)));
+                self.announce(SessionEventKind::SignedIn);
+                return Ok(());
+            }
+        }
+        Err(SessionError::busy())
+    }
+
+    /// Writes under the lease: a commit ends the lease with its journal, so the journal moves into the record.
+    async fn write_expired(&self) -> Result<()> {
+        let holder = HolderId::random();
+        let call = self.shared.store.try_lease(&self.entry.key, holder, self.shared.lease_ttl);
+        let (stored, unsettled) = match self.shared.within_budget("lease a session", call).await? {
+            Lease::Granted { stored, unsettled } => (stored, unsettled),
+            Lease::Absent => return Err(SessionError::no_session()),
+            Lease::Held { .. } | Lease::Paused { .. } => return Err(SessionError::busy()),
+        };
+        let written = self.commit_expired(stored, unsettled).await;
+        if written.is_err() {
+            let call = self.shared.store.release(&self.entry.key, holder, Release::default());
+            // A lease that cannot be given back ends by itself.
+            let _ = self.shared.within_budget("release a lease", call).await;
+        }
+        written
+    }
+
+    async fn commit_expired(&self, stored: oidc_session_core::Stored, unsettled: u32) -> Result<()> {
+        let mut session = match stored.record.decode()? {
+            SessionState::Active(session) => session.into_expired(self.shared.clock.now()),
+            SessionState::Ended(tombstone) => return Err(SessionError::ended(tombstone.reason)),
+        };
+        session.unsettled_attempts = session.unsettled_attempts.saturating_add(unsettled);
+        let state = SessionState::from(session);
+        let record = Record::encode(&state)?;
+        let call = self.shared.store.commit(&self.entry.key, Expected::At(stored.version), &record, None);
+        match self.shared.within_budget("commit a session", call).await? {
+            Commit::Done(version) => {
+                self.entry.install_written(Some(self.shared.know(&self.entry, version, state)));
+                Ok(())
+            }
+            Commit::Conflict => Err(SessionError::busy()),
+        }
+    }
+
+    /// A token that may be served now, refreshed first if need be.
+    async fn usable(&self) -> Result<Arc<Known>> {
+        if let Some(known) = self.fresh() {
+            return Ok(known);
+        }
+        if self.entry.known().is_none() {
+            self.load().await?;
+        }
+        if let Some(known) = self.serving() {
+            if known.phase(&*self.shared.clock) == Phase::Due && !self.is_quiet() {
+                flight::start(&self.shared, &self.entry, self.trigger());
+            }
+            return Ok(known);
+        }
+        let outcome = self.refresh_if_expired().await?;
+        self.known_after(outcome)
+    }
+
+    fn known_after(&self, outcome: Outcome) -> Result<Arc<Known>> {
+        match outcome {
+            Outcome::NoSession => Err(SessionError::no_session()),
+            Outcome::Ended(reason) => Err(SessionError::ended(reason)),
+            // A logout or another refresh may have come in between; what is known now decides.
+            _ => self.serving().ok_or_else(|| match self.entry.known().as_deref().map(|known| &known.state) {
+                Some(SessionState::Ended(tombstone)) => SessionError::ended(tombstone.reason),
+                Some(SessionState::Active(_)) => SessionError::expired_on_arrival(),
+                None => SessionError::no_session(),
+            }),
+        }
+    }
+
+    fn served(&self, outcome: Outcome) -> Result<ServedToken> {
+        let known = self.known_after(outcome)?;
+        match &known.state {
+            SessionState::Active(session) => Ok(ServedToken {
+                access_token: session.tokens.access_token.clone().ok_or_else(SessionError::no_session)?,
+                token_type: session.tokens.token_type.clone(),
+                expires_at: known.schedule.expires_at(),
+                outcome,
+            }),
+            SessionState::Ended(tombstone) => Err(SessionError::ended(tombstone.reason)),
+        }
+    }
+
+    fn remaining(&self, served: &ServedToken) -> Duration {
+        match served.expires_at {
+            Some(expires_at) => expires_at.saturating_since(self.shared.clock.now()),
+            None => Duration::MAX,
+        }
+    }
+
+    /// A token that lives shorter than what is asked for would be refreshed on every call, in vain.
+    fn check_lifetime(&self, min_valid: Duration) -> Result<()> {
+        match self.entry.known().as_deref().map(|known| &known.state) {
+            Some(SessionState::Active(session)) => match session.tokens.expires_in {
+                Some(lifetime) if lifetime < min_valid => Err(SessionError::lifetime_too_short(lifetime, min_valid)),
+                _ => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads the record, so that something is known.
+    async fn load(&self) -> Result<()> {
+        let generation = self.entry.generation();
+        let call = self.shared.store.load(&self.entry.key);
+        let stored = self.shared.within_budget("load a session", call).await?;
+        let known = stored.map(|stored| self.shared.known(&self.entry, &stored)).transpose()?;
+        self.entry.install(generation, known);
+        Ok(())
+    }
+
+    fn fresh(&self) -> Option<Arc<Known>> {
+        self.known_until(Phase::Fresh)
+    }
+
+    /// What may be served, fresh or due.
+    fn serving(&self) -> Option<Arc<Known>> {
+        self.known_until(Phase::Due)
+    }
+
+    fn known_until(&self, latest: Phase) -> Option<Arc<Known>> {
+        let known = self.entry.known();
+        let known = known.as_ref()?;
+        (known.phase(&*self.shared.clock) <= latest).then(|| Arc::clone(known))
+    }
+
+    /// The wall clock alone decides in the record; if it was turned back, the token is refused by name.
+    fn trigger(&self) -> Trigger {
+        let known = self.entry.known();
+        let turned_back = known.as_ref().and_then(|known| {
+            let wall = known.schedule.phase(self.shared.clock.now());
+            let fingerprint = access_token(known).map(AccessToken::fingerprint);
+            (wall < known.phase(&*self.shared.clock)).then_some(fingerprint).flatten()
+        });
+        turned_back.map_or(Trigger::IfDue, |access: Fingerprint| Trigger::IfCurrentIs(access))
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.entry.turn().quiet_until.is_some_and(|until| self.shared.clock.monotonic() < until)
+    }
+
+    fn announce(&self, kind: SessionEventKind) {
+        self.entry.announce(SessionEvent { kind, at: self.shared.clock.now() });
+    }
+
+    async fn detached<T: Send + 'static>(&self, work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+        self.shared.detach(work).await.unwrap_or_else(|_| Err(SessionError::interrupted()))
+    }
+}
+
+/// How often a write is tried again because the record changed meanwhile.
+pub(crate) const MOST_CONFLICTS: usize = 32;
+
+fn access_token(known: &Known) -> Option<&AccessToken> {
+    match &known.state {
+        SessionState::Active(session) => session.tokens.access_token.as_ref(),
+        SessionState::Ended(_) => None,
+    }
+}

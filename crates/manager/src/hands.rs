@@ -1,0 +1,277 @@
+//! [`Hands`]: carries out what the protocol decides, and reports what came of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use oidc_session_core::{
+    Commit, EndReason, Expected, HolderId, Lease, Merged, ProviderError, ProviderErrorKind, Record, Renewal, Session,
+    SessionState, StoreError, StoreErrorKind, Stored, Timestamp, TokenAnswer, Tombstone, Version,
+};
+use oidc_session_policy::protocol::{
+    Action, Answer, CommitView, Event, Fault, Flight, LeaseView, Outcome, RecordView, Trigger,
+};
+
+use crate::entry::{Entry, Known};
+use crate::shared::Shared;
+
+/// One flight's hands. They hold the sessions and tokens that the protocol never sees.
+pub(crate) struct Hands {
+    shared: Arc<Shared>,
+    entry: Arc<Entry>,
+    holder: HolderId,
+    /// What was read last, and this process's count of writes when it was.
+    read: Option<(Version, SessionState)>,
+    generation: u64,
+    /// What the token endpoint granted, and the session it made of the one that was presented.
+    answer: Option<TokenAnswer>,
+    granted: Option<Session>,
+    provider_error: Option<ProviderError>,
+    store_error: Option<StoreError>,
+}
+
+/// How a flight landed, with the causes that the protocol does not carry.
+pub(crate) struct Landing {
+    pub(crate) outcome: Outcome,
+    pub(crate) provider_error: Option<ProviderError>,
+    pub(crate) store_error: Option<StoreError>,
+}
+
+impl Hands {
+    pub(crate) fn new(shared: Arc<Shared>, entry: Arc<Entry>) -> Self {
+        let generation = entry.generation();
+        Self {
+            shared,
+            entry,
+            holder: HolderId::random(),
+            read: None,
+            generation,
+            answer: None,
+            granted: None,
+            provider_error: None,
+            store_error: None,
+        }
+    }
+
+    /// Flies to the end. `served` is called if callers can be served before that.
+    pub(crate) async fn fly(mut self, trigger: Trigger, mut served: impl FnMut() + Send) -> Landing {
+        let cached = self.entry.known().as_ref().map(|known| known.view);
+        let quiet_until = self.entry.turn().quiet_until;
+        let mut flight = Flight::new(self.shared.rules, trigger, cached).quiet_until(quiet_until);
+        let mut event = Event::Started;
+        loop {
+            let action = flight.step(event, self.shared.now());
+            tracing::trace!(key = ?self.entry.key, ?action, "refresh protocol");
+            event = match action {
+                Action::Done(outcome) => return self.land(outcome),
+                Action::Load => Event::Loaded(self.load().await),
+                Action::Prepare => Event::Prepared(self.prepare().await),
+                Action::Lease { ttl } => Event::Leased(self.lease(ttl).await),
+                Action::Refresh { before } => Event::Answered(self.refresh(before).await),
+                Action::Commit { expected } => Event::Committed(self.commit(expected).await),
+                Action::ServeUncommitted => {
+                    self.install_merged();
+                    served();
+                    Event::Served
+                }
+                Action::End { expected, reason } => Event::Committed(self.end(expected, reason).await),
+                Action::Renew { ttl } => Event::Renewed(self.renew(ttl).await),
+                Action::Release(release) => {
+                    let call = self.shared.store.release(&self.entry.key, self.holder, release);
+                    // A lease that cannot be given back ends by itself.
+                    let _ = self.shared.within_budget("release a lease", call).await;
+                    Event::Released
+                }
+                Action::Wait(pause) => {
+                    tokio::time::sleep(pause).await;
+                    Event::Waited
+                }
+                Action::Revoke => {
+                    self.revoke().await;
+                    Event::Revoked
+                }
+            };
+        }
+    }
+
+    async fn load(&mut self) -> Result<Option<RecordView>, StoreErrorKind> {
+        self.generation = self.entry.generation();
+        let call = self.shared.store.load(&self.entry.key);
+        let loaded = self.shared.within_budget("load a session", call).await;
+        match loaded {
+            Ok(None) => {
+                self.read = None;
+                Ok(None)
+            }
+            Ok(Some(stored)) => self.view(stored).map(Some),
+            Err(error) => Err(self.store_failed(error)),
+        }
+    }
+
+    async fn lease(&mut self, ttl: Duration) -> Result<LeaseView, StoreErrorKind> {
+        self.generation = self.entry.generation();
+        let call = self.shared.store.try_lease(&self.entry.key, self.holder, ttl);
+        match self.shared.within_budget("lease a session", call).await {
+            Ok(Lease::Absent) => Ok(LeaseView::Absent),
+            Ok(Lease::Granted { stored, unsettled }) => {
+                Ok(LeaseView::Granted { record: self.view(stored)?, unsettled })
+            }
+            Ok(Lease::Held { remaining }) => Ok(LeaseView::Held { remaining }),
+            Ok(Lease::Paused { remaining }) => Ok(LeaseView::Paused { remaining }),
+            Err(error) => Err(self.store_failed(error)),
+        }
+    }
+
+    async fn renew(&mut self, ttl: Duration) -> Result<Renewal, StoreErrorKind> {
+        let call = self.shared.store.renew(&self.entry.key, self.holder, ttl);
+        match self.shared.within_budget("renew a lease", call).await {
+            Ok(renewal) => Ok(renewal),
+            Err(error) => Err(self.store_failed(error)),
+        }
+    }
+
+    async fn prepare(&mut self) -> Result<(), Fault> {
+        let Some(session) = self.session() else { return Ok(()) };
+        let budget = self.shared.provider.profile().request_budget;
+        let prepared = tokio::time::timeout(budget, self.shared.provider.prepare(session)).await;
+        let error = match prepared {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => error,
+            Err(_) => ProviderError::new(ProviderErrorKind::NotSent, "the authorization server took too long"),
+        };
+        Err(self.provider_failed(error))
+    }
+
+    async fn refresh(&mut self, before: Duration) -> Answer {
+        let Some(session) = self.session() else {
+            let error = ProviderError::new(ProviderErrorKind::NotSent, "there is no session to refresh");
+            return Answer::Failed(self.provider_failed(error));
+        };
+        let budget = self.shared.provider.profile().request_budget;
+        if self.shared.clock.monotonic() >= before {
+            return Answer::TooLate;
+        }
+        let answered = tokio::time::timeout(budget, self.shared.provider.refresh(session)).await;
+        match answered {
+            Ok(Ok(answer)) => {
+                let Merged { session, violation } = session.merge_refresh(answer.clone());
+                let granted = Answer::Granted {
+                    access: session.tokens.access_token.as_ref().map(|token| token.fingerprint()),
+                    refresh: session.tokens.refresh_token.as_ref().map(|token| token.fingerprint()),
+                    violation,
+                };
+                self.answer = Some(answer);
+                self.granted = Some(session);
+                granted
+            }
+            Ok(Err(error)) => Answer::Failed(self.provider_failed(error)),
+            Err(_) => {
+                let late = ProviderError::new(ProviderErrorKind::OutcomeUnknown, "no answer within the request budget");
+                Answer::Failed(self.provider_failed(late))
+            }
+        }
+    }
+
+    async fn commit(&mut self, expected: Version) -> Result<CommitView, StoreErrorKind> {
+        match self.merged() {
+            Some(merged) => self.write(expected, merged.into(), None).await,
+            None => Ok(CommitView::Conflict),
+        }
+    }
+
+    async fn end(&mut self, expected: Version, reason: EndReason) -> Result<CommitView, StoreErrorKind> {
+        let Some(session) = self.session() else {
+            return Ok(CommitView::Conflict);
+        };
+        let error = match reason {
+            EndReason::NoRefreshToken => None,
+            _ => self.provider_error.as_ref().and_then(|error| error.error_code().map(str::to_owned)),
+        };
+        let now = self.shared.clock.now();
+        let tombstone = Tombstone::of(session, reason, error, now);
+        self.write(expected, tombstone.into(), Some(now + crate::TOMBSTONE_KEPT)).await
+    }
+
+    async fn write(
+        &mut self,
+        expected: Version,
+        state: SessionState,
+        keep_until: Option<Timestamp>,
+    ) -> Result<CommitView, StoreErrorKind> {
+        let record = Record::encode(&state).map_err(|_| StoreErrorKind::Corrupt)?;
+        let call = self.shared.store.commit(&self.entry.key, Expected::At(expected), &record, keep_until);
+        match self.shared.within_budget("commit a session", call).await {
+            Ok(Commit::Done(version)) => {
+                self.read = Some((version, state));
+                Ok(CommitView::Done(version))
+            }
+            Ok(Commit::Conflict) => Ok(CommitView::Conflict),
+            Err(error) => Err(self.store_failed(error)),
+        }
+    }
+
+    /// Revokes what the answer granted. Best effort: the session has ended whatever the server says.
+    async fn revoke(&mut self) {
+        let Some(granted) = self.granted.take() else { return };
+        let budget = self.shared.provider.profile().request_budget;
+        match tokio::time::timeout(budget, self.shared.provider.revoke(&granted)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "tokens of an ended session could not be revoked"),
+            Err(_) => tracing::warn!("tokens of an ended session could not be revoked in time"),
+        }
+    }
+
+    fn land(mut self, outcome: Outcome) -> Landing {
+        match outcome {
+            Outcome::NoSession => self.entry.install(self.generation, None),
+            _ => {
+                if let Some((version, state)) = self.read.take() {
+                    let known = self.shared.know(&self.entry, version, state);
+                    self.entry.install(self.generation, Some(known));
+                }
+            }
+        }
+        Landing { outcome, provider_error: self.provider_error, store_error: self.store_error }
+    }
+
+    /// Serves what is not stored yet: the commit failed and is being retried.
+    fn install_merged(&self) {
+        if let (Some((version, _)), Some(merged)) = (&self.read, self.merged()) {
+            let known =
+                Known::new(*version, merged.into(), &*self.shared.policy, self.entry.jitter, &*self.shared.clock);
+            self.entry.install_uncommitted(self.generation, known);
+        }
+    }
+
+    fn view(&mut self, stored: Stored) -> Result<RecordView, StoreErrorKind> {
+        let state = stored.record.decode().map_err(|error| {
+            let damaged = StoreError::new(StoreErrorKind::Corrupt, "read a session").because(error);
+            self.store_failed(damaged)
+        })?;
+        let view = RecordView::of(stored.version, &state, &*self.shared.policy, self.entry.jitter);
+        self.read = Some((stored.version, state));
+        Ok(view)
+    }
+
+    fn session(&self) -> Option<&Session> {
+        match &self.read {
+            Some((_, SessionState::Active(session))) => Some(session),
+            Some((_, SessionState::Ended(_))) | None => None,
+        }
+    }
+
+    fn merged(&self) -> Option<Session> {
+        Some(self.session()?.merge_refresh(self.answer.clone()?).session)
+    }
+
+    fn store_failed(&mut self, error: StoreError) -> StoreErrorKind {
+        let kind = error.kind();
+        self.store_error = Some(error);
+        kind
+    }
+
+    fn provider_failed(&mut self, error: ProviderError) -> Fault {
+        let fault = Fault { kind: error.kind(), retry_after: error.retry_after() };
+        self.provider_error = Some(error);
+        fault
+    }
+}

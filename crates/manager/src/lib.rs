@@ -1,0 +1,31 @@
+//! The hands of oidc-session: keeps sessions alive, one refresh at a time, committed before it is used.
+//!
+//! Start at [`SessionManager`]; a [`SessionHandle`] is what a program holds. [`RefreshPolicy`] says when,
+//! [`SessionStore`](oidc_session_core::SessionStore) says where.
+
+mod entry;
+mod error;
+mod event;
+mod flight;
+mod handle;
+mod hands;
+mod logout;
+mod manager;
+mod outcome;
+mod shared;
+mod snapshot;
+
+use std::time::Duration;
+
+pub use error::{SessionError, SessionErrorKind};
+pub use event::{SessionEvent, SessionEventKind};
+pub use handle::{ServedToken, SessionHandle};
+pub use logout::LogoutReport;
+pub use manager::{SessionManager, SessionManagerBuilder};
+pub use oidc_session_policy::protocol::LeaseTooShort;
+pub use oidc_session_policy::{ExpiredOnly, OnRefreshFailure, Phase, Preemptive, RefreshPolicy, Schedule};
+pub use outcome::Outcome;
+pub use snapshot::Snapshot;
+
+/// How long a store must keep the record of an ended session, so that whoever still knows it learns of its end.
+const TOMBSTONE_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);

@@ -1,0 +1,70 @@
+//! Logout: a tombstone first, then the authorization server.
+
+use std::sync::Arc;
+
+use oidc_session_core::{
+    Commit, EndReason, Expected, ProviderError, ProviderErrorKind, Record, Revocation, Session, SessionState, Tombstone,
+};
+
+use crate::entry::Entry;
+use crate::handle::MOST_CONFLICTS;
+use crate::shared::Shared;
+use crate::{SessionError, SessionEvent, SessionEventKind};
+
+/// What a logout did.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct LogoutReport {
+    /// The session that was ended: for the end-session URL. `None` if there was none to end.
+    pub ended: Option<Session>,
+    /// What became of the revocation. `None` if there was nothing to revoke.
+    pub revocation: Option<Result<Revocation, ProviderError>>,
+}
+
+pub(crate) async fn logout(shared: &Arc<Shared>, entry: &Arc<Entry>) -> Result<LogoutReport, SessionError> {
+    let Some(session) = bury(shared, entry).await? else {
+        return Ok(LogoutReport { ended: None, revocation: None });
+    };
+    // From here on the session has ended, whatever the server says.
+    let budget = shared.provider.profile().request_budget;
+    let revocation = match tokio::time::timeout(budget, shared.provider.revoke(&session)).await {
+        Ok(result) => result,
+        Err(_) => Err(ProviderError::new(ProviderErrorKind::OutcomeUnknown, "no answer within the request budget")),
+    };
+    if let Err(error) = &revocation {
+        tracing::warn!(key = ?entry.key, %error, "the session has ended, but its tokens could not be revoked");
+    }
+    Ok(LogoutReport { ended: Some(session), revocation: Some(revocation) })
+}
+
+/// Replaces the session by a tombstone, and returns what it replaced.
+///
+/// No lease is needed: a refresh under way finds the tombstone when it commits, and revokes what it got.
+async fn bury(shared: &Shared, entry: &Entry) -> Result<Option<Session>, SessionError> {
+    for _ in 0..MOST_CONFLICTS {
+        let loaded = shared.within_budget("load a session", shared.store.load(&entry.key)).await?;
+        let Some(stored) = loaded else {
+            entry.install_written(None);
+            return Ok(None);
+        };
+        let session = match stored.record.decode()? {
+            SessionState::Active(session) => *session,
+            SessionState::Ended(_) => {
+                let known = shared.known(entry, &stored)?;
+                entry.install_written(Some(known));
+                return Ok(None);
+            }
+        };
+        let now = shared.clock.now();
+        let state = SessionState::from(Tombstone::of(&session, EndReason::LoggedOut, None, now));
+        let record = Record::encode(&state)?;
+        let keep_until = Some(now + crate::TOMBSTONE_KEPT);
+        let call = shared.store.commit(&entry.key, Expected::At(stored.version), &record, keep_until);
+        if let Commit::Done(version) = shared.within_budget("commit a session", call).await? {
+            entry.install_written(Some(shared.know(entry, version, state)));
+            entry.announce(SessionEvent { kind: SessionEventKind::Ended(EndReason::LoggedOut), at: now });
+            return Ok(Some(session));
+        }
+    }
+    Err(SessionError::busy())
+}

@@ -1,0 +1,135 @@
+//! [`Shared`]: what every handle of one manager has in common.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use oidc_session_core::{
+    Clock, Provider, SessionId, SessionState, SessionStore, StoreError, StoreErrorKind, StoreKey, Stored,
+};
+use oidc_session_policy::RefreshPolicy;
+use oidc_session_policy::protocol::{Now, Rules};
+use tokio::sync::watch;
+
+use crate::SessionError;
+use crate::entry::{Entry, Known};
+
+/// What every handle of one manager has in common.
+pub(crate) struct Shared {
+    pub(crate) provider: Arc<dyn Provider>,
+    pub(crate) store: Arc<dyn SessionStore>,
+    pub(crate) policy: Arc<dyn RefreshPolicy>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) rules: Rules,
+    pub(crate) lease_ttl: Duration,
+    pub(crate) store_budget: Duration,
+    pub(crate) most_cached: usize,
+    entries: Mutex<HashMap<StoreKey, Arc<Entry>>>,
+    /// How many detached tasks are under way.
+    tasks: watch::Sender<usize>,
+}
+
+impl Shared {
+    #[expect(clippy::too_many_arguments, reason = "called once, by the builder, with its own fields")]
+    pub(crate) fn new(
+        provider: Arc<dyn Provider>,
+        store: Arc<dyn SessionStore>,
+        policy: Arc<dyn RefreshPolicy>,
+        clock: Arc<dyn Clock>,
+        rules: Rules,
+        lease_ttl: Duration,
+        store_budget: Duration,
+        most_cached: usize,
+    ) -> Self {
+        Self {
+            provider,
+            store,
+            policy,
+            clock,
+            rules,
+            lease_ttl,
+            store_budget,
+            most_cached,
+            entries: Mutex::default(),
+            tasks: watch::Sender::new(0),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        Now { wall: self.clock.now(), monotonic: self.clock.monotonic() }
+    }
+
+    pub(crate) fn entry(&self, id: &SessionId) -> Arc<Entry> {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.len() >= self.most_cached {
+            // Nothing is lost with an entry that nobody holds: the record is in the store.
+            entries.retain(|_, entry| Arc::strong_count(entry) > 1);
+        }
+        Arc::clone(entries.entry(id.store_key()).or_insert_with(|| Arc::new(Entry::new(id))))
+    }
+
+    pub(crate) fn known(&self, entry: &Entry, stored: &Stored) -> Result<Known, SessionError> {
+        Ok(self.know(entry, stored.version, stored.record.decode()?))
+    }
+
+    pub(crate) fn know(&self, entry: &Entry, version: oidc_session_core::Version, state: SessionState) -> Known {
+        Known::new(version, state, &*self.policy, entry.jitter, &*self.clock)
+    }
+
+    /// Bounds a call to the store.
+    pub(crate) async fn within_budget<T>(
+        &self,
+        doing: &'static str,
+        call: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        match tokio::time::timeout(self.store_budget, call).await {
+            Ok(result) => result,
+            Err(_) => Err(StoreError::new(StoreErrorKind::Unavailable, doing)),
+        }
+    }
+
+    /// Runs work that no caller's cancellation may stop.
+    pub(crate) fn detach<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> tokio::task::JoinHandle<T> {
+        let guard = TaskGuard::new(Arc::clone(self));
+        tokio::spawn(async move {
+            let _guard = guard;
+            work.await
+        })
+    }
+
+    /// Waits until no detached task is under way.
+    pub(crate) async fn drained(&self) {
+        // The sender lives as long as `self`, so this cannot fail.
+        let _ = self.tasks.subscribe().wait_for(|tasks| *tasks == 0).await;
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionManager")
+            .field("provider", &self.provider)
+            .field("store", &self.store)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
+}
+
+struct TaskGuard(Arc<Shared>);
+
+impl TaskGuard {
+    fn new(shared: Arc<Shared>) -> Self {
+        shared.tasks.send_modify(|tasks| *tasks += 1);
+        Self(shared)
+    }
+}
+
+impl Drop for TaskGuard {
+    fn drop(&mut self) {
+        self.0.tasks.send_modify(|tasks| *tasks -= 1);
+    }
+}

@@ -1,0 +1,48 @@
+//! [`Snapshot`]: a session and its times at one instant.
+
+use oidc_session_core::{Clock, Session, SessionState, Tombstone, Version};
+use oidc_session_policy::{Phase, Schedule};
+
+use crate::entry::Known;
+
+/// A session and its times at one instant. `Debug` shows no secret.
+#[derive(Clone, Debug)]
+pub enum Snapshot {
+    /// There is no session.
+    None,
+    /// The session is alive.
+    Active {
+        /// The session.
+        session: Box<Session>,
+        /// The version under which it is stored.
+        version: Version,
+        /// Its instants under the manager's policy.
+        schedule: Schedule,
+        /// Where this instant falls among them.
+        phase: Phase,
+    },
+    /// The session has ended.
+    Ended {
+        /// How it ended.
+        tombstone: Box<Tombstone>,
+        /// The version under which that is stored.
+        version: Version,
+    },
+}
+
+impl Snapshot {
+    pub(crate) fn of(known: Option<&Known>, clock: &dyn Clock) -> Self {
+        match known {
+            None => Self::None,
+            Some(known) => match &known.state {
+                SessionState::Active(session) => Self::Active {
+                    session: session.clone(),
+                    version: known.version,
+                    schedule: known.schedule,
+                    phase: known.phase(clock),
+                },
+                SessionState::Ended(tombstone) => Self::Ended { tombstone: tombstone.clone(), version: known.version },
+            },
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! One process: the shipped [`Flight`], and what its hands hold.
+
+use std::time::Duration;
+
+use oidc_session_core::{
+    EndReason, Fingerprint, ProviderErrorKind, ProviderId, ProviderProfile, SignInId, Timestamp, Version,
+};
+use oidc_session_policy::protocol::{
+    Action, Event, Flight, Now, Outcome, RecordView, Rules, SessionView, StateView, Trigger,
+};
+use oidc_session_policy::{OnRefreshFailure, Schedule};
+
+use crate::server::{Reply, Token};
+use crate::store::Record;
+
+pub(crate) const NOW: Timestamp = Timestamp::from_unix_seconds(1_000_000);
+
+/// A process of the model.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct Process {
+    pub(crate) flight: Option<Flight>,
+    pub(crate) action: Option<Action>,
+    pub(crate) flights_left: u8,
+    pub(crate) holder: u8,
+    pub(crate) read: Option<(Version, Record)>,
+    /// The refresh token under way, and the server's reply once it has processed it.
+    pub(crate) presented: Option<Token>,
+    pub(crate) reply: Option<Reply>,
+    pub(crate) granted: Option<Token>,
+    /// Whether the journal says that the token may be presented again.
+    pub(crate) journaled: bool,
+    pub(crate) outcome: Option<Outcome>,
+    /// Every patience has run out.
+    pub(crate) late: bool,
+    /// It was frozen past its lease.
+    pub(crate) overslept: bool,
+}
+
+impl Process {
+    pub(crate) fn new(index: u8) -> Self {
+        Self {
+            flight: None,
+            action: None,
+            flights_left: 1,
+            holder: index,
+            read: None,
+            presented: None,
+            reply: None,
+            granted: None,
+            journaled: false,
+            outcome: None,
+            late: false,
+            overslept: false,
+        }
+    }
+
+    pub(crate) fn begin(&mut self, reuse_window: bool) {
+        let mut flight = Flight::new(rules(reuse_window), Trigger::IfDue, None);
+        self.action = Some(flight.step(Event::Started, now(false)));
+        self.flight = Some(flight);
+        self.flights_left -= 1;
+        // Even numbers are one process, odd ones the other.
+        self.holder += 2;
+        self.forget();
+        self.outcome = None;
+        self.late = false;
+    }
+
+    pub(crate) fn crash(&mut self) {
+        self.flight = None;
+        self.action = None;
+        self.late = false;
+        self.forget();
+    }
+
+    pub(crate) fn step(&mut self, event: Event) {
+        let Some(flight) = &mut self.flight else { return };
+        let action = flight.step(event, now(self.late));
+        self.action = Some(action);
+    }
+
+    pub(crate) fn land(&mut self, outcome: Outcome) {
+        self.crash();
+        self.outcome = Some(outcome);
+    }
+
+    fn forget(&mut self) {
+        self.read = None;
+        self.presented = None;
+        self.reply = None;
+        self.granted = None;
+        self.journaled = false;
+        self.overslept = false;
+    }
+}
+
+pub(crate) fn view(version: Version, record: Record, schedule: impl Fn(Token) -> Schedule) -> RecordView {
+    let state = match record {
+        Record::Ended(reason) => StateView::Ended(reason),
+        Record::Active { sign_in, tokens } => StateView::Active(SessionView {
+            schedule: schedule(tokens),
+            access: Some(fingerprint(b'a', tokens)),
+            refresh: Some(fingerprint(b'r', tokens)),
+            sign_in: SignInId::from_u64(sign_in.into()),
+            unsettled: 0,
+        }),
+    };
+    RecordView { version, state }
+}
+
+pub(crate) fn fingerprint(kind: u8, token: Token) -> Fingerprint {
+    Fingerprint::of(&[kind, token])
+}
+
+pub(crate) fn is_verdict(reason: EndReason) -> bool {
+    matches!(reason, EndReason::Rejected | EndReason::RejectedAfterUnknownOutcome)
+}
+
+pub(crate) fn fault(kind: ProviderErrorKind) -> oidc_session_policy::protocol::Fault {
+    oidc_session_policy::protocol::Fault { kind, retry_after: None }
+}
+
+/// A schedule that is fresh, due or expired at `NOW`.
+pub(crate) fn schedule(refresh_at: i64, expires_at: i64) -> Schedule {
+    let at = |seconds: i64| Timestamp::from_unix_seconds(NOW.as_unix_seconds() + seconds);
+    Schedule::Known {
+        requested_at: at(-100),
+        refresh_at: at(refresh_at),
+        expires_at: at(expires_at),
+        not_before: at(-99),
+    }
+}
+
+fn rules(reuse_window: bool) -> Rules {
+    let mut profile = ProviderProfile::new(ProviderId::new("model"));
+    profile.reuse_window = reuse_window.then_some(Duration::from_secs(60));
+    #[expect(clippy::unwrap_used, reason = "a lease of 15 s outlives the budget of 10 s")]
+    Rules::new(&profile, Duration::from_secs(15), OnRefreshFailure::DiscardOnVerdict).unwrap()
+}
+
+/// `late`: past every patience.
+fn now(late: bool) -> Now {
+    Now { wall: NOW, monotonic: if late { Duration::from_secs(100_000) } else { Duration::from_secs(1) } }
+}

@@ -1,0 +1,157 @@
+//! What came back from the authorization endpoint, checked before its code is used.
+
+use oidc_session_core::{Fingerprint, PendingSignIn, ProviderError, ProviderErrorKind};
+use url::Url;
+
+/// The authorization code of `callback`, if the callback answers `pending` and comes from `issuer`.
+///
+/// The order is that of trust: whose answer it is comes first (`state`, then `iss`), what it says comes last.
+pub(crate) fn code(
+    pending: &PendingSignIn,
+    callback: &Url,
+    issuer: &str,
+    names_issuer: bool,
+) -> Result<String, ProviderError> {
+    // Only the path: behind a reverse proxy, scheme and host are not what the browser saw.
+    if callback.path() != pending.redirect_uri.path() {
+        return Err(invalid("the callback came to another address than the redirect URI"));
+    }
+    let state = parameter(callback, "state")?.ok_or_else(|| invalid("the callback carries no state"))?;
+    // Digests take the same time for every wrong guess.
+    if Fingerprint::of(state.as_bytes()) != Fingerprint::of(pending.state.as_bytes()) {
+        return Err(invalid("the callback belongs to another sign-in"));
+    }
+    match parameter(callback, "iss")? {
+        Some(iss) if iss != issuer => return Err(invalid("the callback comes from another issuer")),
+        None if names_issuer => return Err(invalid("the callback does not say which issuer it comes from")),
+        _ => {}
+    }
+    if let Some(error) = parameter(callback, "error")? {
+        return Err(refusal(&error));
+    }
+    parameter(callback, "code")?
+        .filter(|code| !code.is_empty())
+        .ok_or_else(|| invalid("the callback carries neither a code nor an error"))
+}
+
+/// An error of the authorization endpoint (RFC 6749 §4.1.2.1, OIDC Core §3.1.2.6).
+fn refusal(code: &str) -> ProviderError {
+    let (kind, detail) = match code {
+        "login_required" | "interaction_required" | "consent_required" | "account_selection_required" => (
+            ProviderErrorKind::InteractionRequired,
+            "the server wants to talk to the subject",
+        ),
+        "temporarily_unavailable" | "server_error" => {
+            (ProviderErrorKind::TryLater, "the server cannot sign anybody in now")
+        }
+        "unauthorized_client"
+        | "invalid_client"
+        | "invalid_request"
+        | "invalid_scope"
+        | "invalid_target"
+        | "unsupported_response_type"
+        | "request_not_supported"
+        | "request_uri_not_supported"
+        | "registration_not_supported"
+        | "invalid_request_uri"
+        | "invalid_request_object" => (
+            ProviderErrorKind::Misconfigured,
+            "the server does not accept the client's request",
+        ),
+        _ => (ProviderErrorKind::Refused, "the sign-in was refused"),
+    };
+    ProviderError::new(kind, detail).with_error_code(code)
+}
+
+/// A parameter that is there at most once: of two, somebody has added one.
+fn parameter(callback: &Url, name: &str) -> Result<Option<String>, ProviderError> {
+    let mut values = callback
+        .query_pairs()
+        .filter(|(key, _)| key == name)
+        .map(|(_, value)| value);
+    let value = values.next();
+    if values.next().is_some() {
+        return Err(invalid("the callback carries a parameter twice"));
+    }
+    Ok(value.map(|value| value.into_owned()))
+}
+
+fn invalid(detail: &str) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::InvalidAnswer, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use ProviderErrorKind::{InteractionRequired, InvalidAnswer, Misconfigured, Refused, TryLater};
+    use oidc_session_core::{CodeVerifier, Scopes, SignInRequest, Timestamp};
+
+    use super::*;
+
+    const ISSUER: &str = "https://login.example";
+
+    fn answer(query: &str, names_issuer: bool) -> Result<String, ProviderError> {
+        let redirect_uri = Url::parse("http://127.0.0.1:9/cb").unwrap();
+        let request = SignInRequest::new(redirect_uri.clone(), Scopes::default());
+        let verifier = CodeVerifier::new("verifier");
+        let started_at = Timestamp::from_unix_seconds(0);
+        let pending = PendingSignIn::new(redirect_uri, &request, "st", "no", verifier, started_at);
+        let callback = Url::parse(&format!("http://127.0.0.1:9{query}")).unwrap();
+        code(&pending, &callback, ISSUER, names_issuer)
+    }
+
+    #[test]
+    fn a_good_callback_gives_its_code() {
+        for query in [
+            "/cb?code=c%201&state=st",
+            "/cb?state=st&code=c+1&session_state=x",
+            "/cb?code=c%201&state=st&iss=https%3A%2F%2Flogin.example",
+        ] {
+            assert_eq!(answer(query, false).unwrap(), "c 1", "{query}");
+        }
+        assert!(answer("/cb?code=c&state=st&iss=https%3A%2F%2Flogin.example", true).is_ok());
+    }
+
+    #[test]
+    fn a_callback_that_is_not_ours_is_invalid() {
+        for query in [
+            "/other?code=c&state=st",
+            "/cb?code=c",
+            "/cb?code=c&state=",
+            "/cb?code=c&state=other",
+            "/cb?code=c&state=st&state=st",
+            "/cb?code=c&code=d&state=st",
+            "/cb?state=st&error=access_denied&error=access_denied",
+            "/cb?code=c&state=st&iss=https%3A%2F%2Fevil.example",
+            "/cb?code=c&state=st&iss=https%3A%2F%2Flogin.example%2F",
+            "/cb?code=&state=st",
+            "/cb?state=st",
+            // An error that may be anybody's is not believed either.
+            "/cb?error=access_denied",
+            "/cb?error=access_denied&state=other",
+            "/cb?error=access_denied&state=st&iss=https%3A%2F%2Fevil.example",
+        ] {
+            let error = answer(query, false).unwrap_err();
+            assert_eq!(error.kind(), InvalidAnswer, "{query}");
+        }
+        assert_eq!(answer("/cb?code=c&state=st", true).unwrap_err().kind(), InvalidAnswer);
+    }
+
+    #[test]
+    fn errors_say_who_has_to_act() {
+        for (code, expected) in [
+            ("access_denied", Refused),
+            ("something_new", Refused),
+            ("login_required", InteractionRequired),
+            ("consent_required", InteractionRequired),
+            ("unauthorized_client", Misconfigured),
+            ("invalid_scope", Misconfigured),
+            ("temporarily_unavailable", TryLater),
+            ("server_error", TryLater),
+        ] {
+            let error = answer(&format!("/cb?error={code}&error_description=hidden&state=st"), false).unwrap_err();
+            assert_eq!(error.kind(), expected, "{code}");
+            assert_eq!(error.error_code(), Some(code));
+            assert!(!format!("{error:?}").contains("hidden"));
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! [`Grant`]: the fields of a token answer, read as servers really write them.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use oidc_session_core::{AccessToken, IdToken, RefreshToken, Scopes, Timestamp, TokenType};
+use serde_json::{Map, Value};
+
+/// Beyond this a lifetime is a mistake of units; clamped, it still means "for ever".
+const LONGEST_SECONDS: f64 = 100.0 * 365.0 * 24.0 * 60.0 * 60.0;
+
+/// What a token answer grants (RFC 6749 §5.1). A field that is empty or makes no sense counts as absent.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Grant {
+    pub(crate) access_token: Option<AccessToken>,
+    pub(crate) token_type: Option<TokenType>,
+    pub(crate) expires_in: Option<Duration>,
+    pub(crate) refresh_token: Option<RefreshToken>,
+    pub(crate) scope: Option<Scopes>,
+    pub(crate) id_token: Option<IdToken>,
+}
+
+impl Grant {
+    /// Reads the fields of an answer.
+    pub(crate) fn read(mut fields: Map<String, Value>) -> Self {
+        Self {
+            access_token: take_text(&mut fields, "access_token").map(AccessToken::new),
+            token_type: take_text(&mut fields, "token_type").map(TokenType::from),
+            expires_in: fields.get("expires_in").and_then(lifetime),
+            refresh_token: take_text(&mut fields, "refresh_token").map(RefreshToken::new),
+            scope: fields.get("scope").map(scopes).filter(|scopes| !scopes.is_empty()),
+            id_token: take_text(&mut fields, "id_token").map(IdToken::new),
+        }
+    }
+
+    /// Whether the answer carried any token at all.
+    pub(crate) fn has_tokens(&self) -> bool {
+        self.access_token.is_some() || self.refresh_token.is_some() || self.id_token.is_some()
+    }
+}
+
+/// The `exp` of a JWT access token. Only a hint: nothing is verified, since the token is not addressed to us.
+pub(crate) fn expires_at_hint(token: &AccessToken) -> Option<Timestamp> {
+    let mut parts = token.expose().split('.');
+    let (_header, payload, _signature, None) = (parts.next()?, parts.next()?, parts.next()?, parts.next()) else {
+        return None;
+    };
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
+    let exp = claims.get("exp")?;
+    let seconds = exp.as_i64().or_else(|| exp.as_f64().map(|seconds| seconds as i64))?;
+    Some(Timestamp::from_unix_seconds(seconds))
+}
+
+fn take_text(fields: &mut Map<String, Value>, name: &str) -> Option<String> {
+    match fields.remove(name) {
+        Some(Value::String(text)) if !text.is_empty() => Some(text),
+        _ => None,
+    }
+}
+
+/// Whole or broken seconds, as a number or as text. Less than nothing is nothing: that token has expired already.
+fn lifetime(value: &Value) -> Option<Duration> {
+    let seconds = match value {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    seconds
+        .is_finite()
+        .then(|| Duration::from_secs(seconds.clamp(0.0, LONGEST_SECONDS) as u64))
+}
+
+/// A space-delimited list, or the array that a few servers send instead.
+fn scopes(value: &Value) -> Scopes {
+    match value {
+        Value::String(list) => Scopes::parse(list),
+        Value::Array(list) => Scopes::parse(&list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")),
+        _ => Scopes::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(answer: Value) -> Grant {
+        Grant::read(answer.as_object().unwrap().clone())
+    }
+
+    #[test]
+    fn lifetimes_come_in_many_forms() {
+        let forever = LONGEST_SECONDS as u64;
+        for (expires_in, expected) in [
+            (json!(300), Some(300)),
+            (json!(300.9), Some(300)),
+            (json!("300"), Some(300)),
+            (json!(" 300.0 "), Some(300)),
+            (json!(0), Some(0)),
+            (json!(-5), Some(0)),
+            (json!("-5"), Some(0)),
+            (json!(u64::MAX), Some(forever)),
+            (json!(1e300), Some(forever)),
+            (json!("inf"), None),
+            (json!("NaN"), None),
+            (json!("soon"), None),
+            (json!(""), None),
+            (json!(null), None),
+            (json!([300]), None),
+        ] {
+            let grant = read(json!({ "expires_in": expires_in.clone() }));
+            assert_eq!(grant.expires_in, expected.map(Duration::from_secs), "{expires_in}");
+        }
+        assert_eq!(read(json!({})).expires_in, None);
+    }
+
+    #[test]
+    fn empty_fields_count_as_absent() {
+        let grant = read(json!({
+            "access_token": "", "refresh_token": "", "id_token": "", "token_type": "", "scope": "", "unknown": { "a": 1 }
+        }));
+        assert_eq!(grant, Grant::default());
+        assert!(!grant.has_tokens());
+    }
+
+    #[test]
+    fn a_full_answer_is_read() {
+        let grant = read(json!({
+            "access_token": "at", "refresh_token": "rt", "id_token": "a.b.c", "token_type": "BEARER",
+            "scope": "openid  profile"
+        }));
+        assert_eq!(grant.access_token, Some(AccessToken::new("at")));
+        assert_eq!(grant.refresh_token, Some(RefreshToken::new("rt")));
+        assert_eq!(grant.id_token, Some(IdToken::new("a.b.c")));
+        assert_eq!(grant.token_type, Some(TokenType::Bearer));
+        assert_eq!(grant.scope, Some(Scopes::parse("openid profile")));
+        let list = read(json!({ "scope": ["openid", "profile"] }));
+        assert_eq!(list.scope, Some(Scopes::parse("openid profile")));
+    }
+
+    #[test]
+    fn wrong_types_count_as_absent() {
+        let grant = read(json!({ "access_token": 7, "token_type": ["Bearer"], "scope": 7, "refresh_token": null }));
+        assert_eq!(grant, Grant::default());
+    }
+
+    #[test]
+    fn an_access_token_may_hint_at_its_end() {
+        let jwt = |claims: &str| AccessToken::new(format!("e30.{}.sig", URL_SAFE_NO_PAD.encode(claims)));
+        for (token, expected) in [
+            (jwt(r#"{"exp":1700000000}"#), Some(1_700_000_000)),
+            (jwt(r#"{"exp":1700000000.5}"#), Some(1_700_000_000)),
+            (jwt(r#"{"exp":"soon"}"#), None),
+            (jwt("{}"), None),
+            (jwt("not json"), None),
+            (AccessToken::new("opaque"), None),
+            (AccessToken::new("a.b.c.d.e"), None),
+        ] {
+            assert_eq!(expires_at_hint(&token), expected.map(Timestamp::from_unix_seconds));
+        }
+    }
+}

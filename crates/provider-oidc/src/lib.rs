@@ -1,0 +1,40 @@
+//! Plain OpenID Connect for oidc-session: sign-in with PKCE, refresh, revocation, logout.
+//!
+//! ```
+//! use oidc_session_core::{ClientSecret, Provider as _};
+//! use oidc_session_provider_oidc::{ClientAuth, Oidc};
+//!
+//! let provider = Oidc::builder("https://login.example", "my-app")
+//!     .client_auth(ClientAuth::Basic(ClientSecret::new("s3cret")))
+//!     .build()?;
+//! assert_eq!(provider.profile().id.as_str(), "oidc");
+//! # Ok::<(), oidc_session_core::ProviderError>(())
+//! ```
+//!
+//! Start at [`Oidc`]; [`Dialect`] is where a vendor says how it differs. A refresh sends one request over one
+//! connection of its own and never repeats it: `outcome.rs` says what each way of failing means.
+
+mod authorization;
+mod builder;
+mod callback;
+mod channel;
+mod client;
+mod dialect;
+mod error_answer;
+mod grant;
+mod id_token;
+mod keys;
+mod metadata;
+mod oidc;
+mod outcome;
+mod retry_after;
+mod server;
+mod sign_in;
+mod token_request;
+mod transport;
+
+pub use builder::OidcBuilder;
+pub use client::ClientAuth;
+pub use dialect::{Dialect, Meaning, PlainOidc};
+pub use error_answer::ErrorAnswer;
+pub use oidc::Oidc;

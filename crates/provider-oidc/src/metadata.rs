@@ -1,0 +1,145 @@
+//! [`Metadata`]: what an authorization server publishes about itself.
+
+use oidc_session_core::{ProviderError, ProviderErrorKind};
+use serde::Deserialize;
+use url::Url;
+
+use crate::channel::Channel;
+
+/// The part of the metadata that we use (OIDC Discovery §3, RFC 8414 §2), checked.
+///
+/// Not `openidconnect`'s type: that one wants every list of the specification to be there and understood, and a typing
+/// error in one we never look at must not keep anybody from signing in.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Metadata {
+    pub(crate) authorization_endpoint: Option<Url>,
+    pub(crate) token_endpoint: Url,
+    pub(crate) jwks_uri: Url,
+    pub(crate) revocation_endpoint: Option<Url>,
+    pub(crate) end_session_endpoint: Option<Url>,
+    /// Whether every authorization response names its issuer (RFC 9207).
+    pub(crate) names_issuer: bool,
+}
+
+#[derive(Deserialize)]
+struct Document {
+    issuer: String,
+    authorization_endpoint: Option<String>,
+    token_endpoint: String,
+    jwks_uri: String,
+    revocation_endpoint: Option<String>,
+    end_session_endpoint: Option<String>,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: Option<bool>,
+}
+
+impl Metadata {
+    /// Reads a metadata document. Its issuer must be `issuer` byte for byte, or it speaks for somebody else.
+    pub(crate) fn read(document: &[u8], issuer: &str, channel: Channel) -> Result<Self, ProviderError> {
+        let document: Document = serde_json::from_slice(document)
+            .map_err(|_| refused("the discovery document is not one, or lacks an address"))?;
+        if document.issuer != issuer {
+            return Err(refused(
+                "the discovery document names another issuer; does only a trailing slash differ?",
+            ));
+        }
+        let optional = |name, address: Option<String>| {
+            let address = address.filter(|address| !address.is_empty());
+            address.map(|address| channel.endpoint(name, &address)).transpose()
+        };
+        Ok(Self {
+            authorization_endpoint: optional("authorization_endpoint", document.authorization_endpoint)?,
+            token_endpoint: channel.endpoint("token_endpoint", &document.token_endpoint)?,
+            jwks_uri: channel.endpoint("jwks_uri", &document.jwks_uri)?,
+            revocation_endpoint: optional("revocation_endpoint", document.revocation_endpoint)?,
+            end_session_endpoint: optional("end_session_endpoint", document.end_session_endpoint)?,
+            names_issuer: document.authorization_response_iss_parameter_supported.unwrap_or(false),
+        })
+    }
+}
+
+fn refused(detail: &str) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::Misconfigured, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const ISSUER: &str = "https://login.example/";
+
+    fn document() -> Value {
+        json!({
+            "issuer": ISSUER,
+            "authorization_endpoint": "https://login.example/authorize",
+            "token_endpoint": "https://login.example/token",
+            "jwks_uri": "https://keys.example/jwks",
+        })
+    }
+
+    fn read(document: &Value) -> Result<Metadata, ProviderError> {
+        Metadata::read(document.to_string().as_bytes(), ISSUER, Channel::Tls)
+    }
+
+    #[test]
+    fn what_is_not_used_may_be_missing_or_odd() {
+        let mut document = document();
+        document["response_types_supported"] = json!("code");
+        document["revocation_endpoint"] = json!("");
+        document["end_session_endpoint"] = json!(null);
+        let metadata = read(&document).unwrap();
+        assert_eq!(metadata.token_endpoint.as_str(), "https://login.example/token");
+        assert_eq!(metadata.revocation_endpoint, None);
+        assert_eq!(metadata.end_session_endpoint, None);
+        assert!(!metadata.names_issuer);
+    }
+
+    #[test]
+    fn the_issuer_matches_byte_for_byte() {
+        for issuer in [
+            "https://login.example",
+            "https://LOGIN.example/",
+            "https://login.example:443/",
+        ] {
+            let mut document = document();
+            document["issuer"] = json!(issuer);
+            assert_eq!(
+                read(&document).unwrap_err().kind(),
+                ProviderErrorKind::Misconfigured,
+                "{issuer}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_endpoint_may_fall_back_to_http() {
+        for name in [
+            "authorization_endpoint",
+            "token_endpoint",
+            "jwks_uri",
+            "revocation_endpoint",
+            "end_session_endpoint",
+        ] {
+            let mut document = document();
+            document[name] = json!("http://login.example/x");
+            let error = read(&document).unwrap_err();
+            assert_eq!(error.kind(), ProviderErrorKind::Misconfigured, "{name}");
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn addresses_we_cannot_do_without_are_required() {
+        for name in ["issuer", "token_endpoint", "jwks_uri"] {
+            let mut document = document();
+            document.as_object_mut().unwrap().remove(name);
+            assert_eq!(
+                read(&document).unwrap_err().kind(),
+                ProviderErrorKind::Misconfigured,
+                "{name}"
+            );
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! What an answer of the token endpoint means. The one place that decides who may be signed out.
+
+use oidc_session_core::{ProviderError, ProviderErrorKind};
+use reqwest::StatusCode;
+use serde_json::{Map, Value};
+
+use crate::grant::Grant;
+use crate::transport::{BrokenBody, HttpAnswer};
+use crate::{Dialect, ErrorAnswer, Meaning};
+
+/// The grant in an answer, or what its absence means.
+///
+/// | Answer | Means |
+/// |---|---|
+/// | 2xx with a token | the grant |
+/// | 2xx with an `error` instead, 4xx with a JSON object | what the dialect makes of it |
+/// | 2xx with anything else, a body that broke off | the outcome is unknown |
+/// | 408, 429, 503 | try later |
+/// | other 5xx | unknown: a gateway cannot tell whether the request was processed, whatever code it quotes |
+/// | 3xx, other 4xx | misconfigured: never a verdict, it may be any proxy on the way |
+pub(crate) fn grant(answer: HttpAnswer, dialect: &dyn Dialect) -> Result<Grant, ProviderError> {
+    if !answer.status.is_success() {
+        return Err(refusal(answer, dialect));
+    }
+    let fields = object(answer.body.map_err(broken)?);
+    let Some(fields) = fields else {
+        return Err(unknown("the answer is not a JSON object"));
+    };
+    let error = fields.contains_key("error").then(|| fields.clone());
+    let grant = Grant::read(fields);
+    match error {
+        _ if grant.has_tokens() => Ok(grant),
+        Some(fields) => {
+            let refused = ErrorAnswer::from_fields(answer.status.as_u16(), fields).with_retry_after(answer.retry_after);
+            Err(classified(&refused, dialect))
+        }
+        None => Err(unknown("the answer carries neither a token nor an error")),
+    }
+}
+
+/// What an answer without success means.
+pub(crate) fn refusal(answer: HttpAnswer, dialect: &dyn Dialect) -> ProviderError {
+    let status = answer.status;
+    match status {
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            ProviderError::new(
+                ProviderErrorKind::TryLater,
+                format!("the server asks to come back later ({status})"),
+            )
+            .with_retry_after(answer.retry_after)
+        }
+        _ if status.is_redirection() => misconfigured(status, "redirects to another address"),
+        _ if status.is_client_error() => match answer.body.map(object) {
+            Ok(Some(fields)) => {
+                let refused = ErrorAnswer::from_fields(status.as_u16(), fields).with_retry_after(answer.retry_after);
+                classified(&refused, dialect)
+            }
+            Ok(None) => misconfigured(status, "does not answer like a token endpoint"),
+            Err(body) => broken(body),
+        },
+        _ => unknown(format!("the server failed (HTTP {})", status.as_u16())).with_retry_after(answer.retry_after),
+    }
+}
+
+fn classified(answer: &ErrorAnswer, dialect: &dyn Dialect) -> ProviderError {
+    let error = match dialect.classify(answer) {
+        Meaning::Verdict => ProviderError::new(ProviderErrorKind::Rejected, "the server rejected the grant"),
+        Meaning::InteractionRequired => ProviderError::new(
+            ProviderErrorKind::InteractionRequired,
+            "the server wants the subject to sign in again",
+        ),
+        Meaning::Misconfigured => ProviderError::new(
+            ProviderErrorKind::Misconfigured,
+            "the server does not accept the client's request",
+        ),
+        Meaning::TryLater { after } => {
+            ProviderError::new(ProviderErrorKind::TryLater, "the server asks to come back later")
+                .with_retry_after(after)
+        }
+        Meaning::OutcomeUnknown => unknown("the server failed"),
+    };
+    error.with_error_code(answer.error())
+}
+
+/// The parser's own error is dropped: it quotes what it did not expect.
+fn object(body: Vec<u8>) -> Option<Map<String, Value>> {
+    serde_json::from_slice(&body).ok()
+}
+
+fn broken(body: BrokenBody) -> ProviderError {
+    match body {
+        BrokenBody::Cut(error) => unknown("the answer arrived incomplete").because(error.without_url()),
+        BrokenBody::TooLarge => unknown("the answer is too large"),
+        BrokenBody::Late => unknown("the answer did not arrive in time"),
+    }
+}
+
+fn misconfigured(status: StatusCode, detail: &str) -> ProviderError {
+    let detail = format!("the endpoint {detail} (HTTP {})", status.as_u16());
+    ProviderError::new(ProviderErrorKind::Misconfigured, detail)
+}
+
+fn unknown(detail: impl Into<String>) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::OutcomeUnknown, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use ProviderErrorKind::{InteractionRequired, Misconfigured, OutcomeUnknown, Rejected, TryLater};
+
+    use super::*;
+    use crate::PlainOidc;
+
+    fn answered(status: u16, body: Result<&str, BrokenBody>) -> Result<Grant, ProviderError> {
+        let answer = HttpAnswer {
+            status: StatusCode::from_u16(status).unwrap(),
+            retry_after: Some(Duration::from_secs(9)),
+            body: body.map(|text| text.as_bytes().to_vec()),
+        };
+        grant(answer, &PlainOidc)
+    }
+
+    #[test]
+    fn every_failure_has_its_meaning() {
+        for (status, body, expected) in [
+            (200, r#"{"error":"invalid_grant"}"#, Rejected),
+            (200, r#"{"error":"interaction_required"}"#, InteractionRequired),
+            (200, "{}", OutcomeUnknown),
+            (200, "", OutcomeUnknown),
+            (200, "<html>", OutcomeUnknown),
+            (200, "[]", OutcomeUnknown),
+            (200, r#"{"access_token":""}"#, OutcomeUnknown),
+            (200, r#"{"access_token":"at"#, OutcomeUnknown),
+            (204, "", OutcomeUnknown),
+            (301, r#"{"error":"invalid_grant"}"#, Misconfigured),
+            (307, "", Misconfigured),
+            (400, r#"{"error":"invalid_grant"}"#, Rejected),
+            (401, r#"{"error":"invalid_client"}"#, Misconfigured),
+            (403, r#"{"error":"invalid_grant"}"#, Rejected),
+            (400, r#"{"error":"server_error"}"#, TryLater),
+            (400, r#"{"error":"mfa_required"}"#, InteractionRequired),
+            (400, r#"{"error":{"code":"invalid_grant"}}"#, Misconfigured),
+            (400, r#"{"message":"invalid_grant"}"#, Misconfigured),
+            (400, r#"["invalid_grant"]"#, Misconfigured),
+            (400, "invalid_grant", Misconfigured),
+            (403, "<html>", Misconfigured),
+            (404, "", Misconfigured),
+            (408, "", TryLater),
+            (429, r#"{"error":"invalid_grant"}"#, TryLater),
+            (503, r#"{"error":"invalid_grant"}"#, TryLater),
+            (500, r#"{"error":"invalid_grant"}"#, OutcomeUnknown),
+            (502, "", OutcomeUnknown),
+            (504, "<html>", OutcomeUnknown),
+            (501, "", OutcomeUnknown),
+            (599, "", OutcomeUnknown),
+        ] {
+            let error = answered(status, Ok(body)).unwrap_err();
+            assert_eq!(error.kind(), expected, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_broke_off_proves_nothing() {
+        for status in [200, 400, 500] {
+            for body in [BrokenBody::TooLarge, BrokenBody::Late] {
+                assert_eq!(
+                    answered(status, Err(body)).unwrap_err().kind(),
+                    OutcomeUnknown,
+                    "{status}"
+                );
+            }
+        }
+        // A status that says it all needs no body.
+        assert_eq!(answered(503, Err(BrokenBody::Late)).unwrap_err().kind(), TryLater);
+        assert_eq!(answered(302, Err(BrokenBody::Late)).unwrap_err().kind(), Misconfigured);
+    }
+
+    #[test]
+    fn tokens_beside_an_error_are_kept() {
+        let grant = answered(200, Ok(r#"{"error":"invalid_grant","refresh_token":"rt-2"}"#)).unwrap();
+        assert!(grant.refresh_token.is_some());
+    }
+
+    #[test]
+    fn the_wait_is_passed_on() {
+        let wait = Some(Duration::from_secs(9));
+        assert_eq!(answered(429, Ok("")).unwrap_err().retry_after(), wait);
+        assert_eq!(
+            answered(400, Ok(r#"{"error":"slow_down"}"#)).unwrap_err().retry_after(),
+            wait
+        );
+    }
+
+    #[test]
+    fn nothing_the_server_wrote_is_shown_but_its_code() {
+        for (status, body) in [
+            (
+                400,
+                r#"{"error":"invalid_grant","error_description":"token hidden was revoked"}"#,
+            ),
+            (400, r#"{"error":"hidden token 7","error_description":"hidden"}"#),
+            (400, "hidden"),
+            (200, r#"{"access_token":hidden}"#),
+            (500, "hidden"),
+        ] {
+            let error = answered(status, Ok(body)).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("hidden"), "{error:?}");
+        }
+        let error = answered(400, Ok(r#"{"error":"invalid_grant"}"#)).unwrap_err();
+        assert_eq!(error.error_code(), Some("invalid_grant"));
+    }
+}

@@ -1,0 +1,47 @@
+//! [`Server`]: one authorization server: where it is, and what it told about itself.
+
+use std::sync::Arc;
+
+use oidc_session_core::{Clock, ProviderError};
+use tokio::sync::OnceCell;
+use url::Url;
+
+use crate::channel::Channel;
+use crate::keys::Keys;
+use crate::metadata::Metadata;
+use crate::transport::Transport;
+
+/// What is known about one authorization server. Shared by everything that talks to it.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) issuer: String,
+    pub(crate) discovery_url: Url,
+    pub(crate) channel: Channel,
+    pub(crate) transport: Transport,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) keys: Keys,
+    pub(crate) metadata: OnceCell<Metadata>,
+}
+
+impl Server {
+    /// The metadata, fetched at the first use. A failure is not remembered.
+    pub(crate) async fn metadata(&self) -> Result<&Metadata, ProviderError> {
+        self.metadata
+            .get_or_try_init(|| async {
+                let now = self.clock.now();
+                let document = self
+                    .transport
+                    .fetch(&self.discovery_url, "discovery document", now)
+                    .await?;
+                Metadata::read(&document, &self.issuer, self.channel)
+            })
+            .await
+    }
+
+    /// Sees to it that there are signing keys, and that they are not known to be outdated.
+    pub(crate) async fn ensure_keys(&self) -> Result<(), ProviderError> {
+        let jwks_uri = &self.metadata().await?.jwks_uri;
+        let fetch = || self.transport.fetch(jwks_uri, "key set", self.clock.now());
+        self.keys.ensure(fetch).await
+    }
+}

@@ -1,0 +1,168 @@
+//! [`TokenRequest`]: a request to the token or revocation endpoint, as data.
+
+use std::fmt;
+
+use oidc_session_core::{CodeVerifier, RefreshToken, Session};
+use url::Url;
+use url::form_urlencoded::Serializer;
+
+use crate::Dialect;
+use crate::client::Client;
+
+/// What to send, and nothing about how. Built without I/O, so that tests compare whole requests.
+#[derive(Clone, Eq, PartialEq)]
+pub(crate) struct TokenRequest {
+    fields: Vec<(&'static str, String)>,
+    authorization: Option<String>,
+}
+
+impl TokenRequest {
+    /// A refresh (RFC 6749 §6). It names no scope: what was granted stays granted.
+    pub(crate) fn refresh(client: &Client, dialect: &dyn Dialect, session: &Session, token: &RefreshToken) -> Self {
+        let mut request = Self::grant(client, "refresh_token");
+        request.push("refresh_token", token.expose());
+        request.fields.extend(dialect.refresh_fields(session));
+        request
+    }
+
+    /// A code exchange with PKCE (RFC 6749 §4.1.3, RFC 7636 §4.5).
+    pub(crate) fn code(client: &Client, code: &str, redirect_uri: &Url, verifier: &CodeVerifier) -> Self {
+        let mut request = Self::grant(client, "authorization_code");
+        request.push("code", code);
+        request.push("redirect_uri", redirect_uri.as_str());
+        request.push("code_verifier", verifier.expose());
+        request
+    }
+
+    /// A revocation (RFC 7009 §2.1).
+    pub(crate) fn revocation(client: &Client, token: &str, hint: &'static str) -> Self {
+        let mut request = Self::authenticated(client);
+        request.push("token", token);
+        request.push("token_type_hint", hint);
+        request
+    }
+
+    /// The body, as `application/x-www-form-urlencoded`.
+    pub(crate) fn body(&self) -> String {
+        Serializer::new(String::new()).extend_pairs(&self.fields).finish()
+    }
+
+    /// The value of the `Authorization` header.
+    pub(crate) fn authorization(&self) -> Option<&str> {
+        self.authorization.as_deref()
+    }
+
+    fn grant(client: &Client, grant_type: &'static str) -> Self {
+        let mut request = Self::authenticated(client);
+        request.fields.insert(0, ("grant_type", grant_type.to_owned()));
+        request
+    }
+
+    fn authenticated(client: &Client) -> Self {
+        Self {
+            fields: client.fields(),
+            authorization: client.authorization(),
+        }
+    }
+
+    fn push(&mut self, name: &'static str, value: &str) {
+        self.fields.push((name, value.to_owned()));
+    }
+}
+
+impl fmt::Debug for TokenRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.fields.iter().map(|(name, _)| name))
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use oidc_session_core::{ClientSecret, ProviderId, Timestamp, TokenSet};
+
+    use super::*;
+    use crate::{ClientAuth, PlainOidc};
+
+    fn client(auth: ClientAuth) -> Client {
+        Client {
+            id: "my-app".into(),
+            auth,
+        }
+    }
+
+    fn session() -> Session {
+        let now = Timestamp::from_unix_seconds(0);
+        Session::new(
+            ProviderId::new("oidc"),
+            "https://login.example",
+            "my-app",
+            TokenSet::new(now, now),
+        )
+    }
+
+    #[test]
+    fn a_refresh_carries_the_token_and_the_client() {
+        let token = RefreshToken::new("rt 1&");
+        for (auth, body, authorization) in [
+            (
+                ClientAuth::None,
+                "grant_type=refresh_token&client_id=my-app&refresh_token=rt+1%26",
+                None,
+            ),
+            (
+                ClientAuth::Basic(ClientSecret::new("pw")),
+                "grant_type=refresh_token&refresh_token=rt+1%26",
+                Some("Basic bXktYXBwOnB3"),
+            ),
+            (
+                ClientAuth::Post(ClientSecret::new("pw")),
+                "grant_type=refresh_token&client_id=my-app&client_secret=pw&refresh_token=rt+1%26",
+                None,
+            ),
+        ] {
+            let request = TokenRequest::refresh(&client(auth), &PlainOidc, &session(), &token);
+            assert_eq!(request.body(), body);
+            assert_eq!(request.authorization(), authorization);
+        }
+    }
+
+    #[test]
+    fn a_dialect_adds_fields_to_a_refresh() {
+        #[derive(Debug)]
+        struct Scoped;
+        impl Dialect for Scoped {
+            fn refresh_fields(&self, _session: &Session) -> Vec<(&'static str, String)> {
+                vec![("scope", "openid".into())]
+            }
+        }
+        let token = RefreshToken::new("rt-1");
+        let request = TokenRequest::refresh(&client(ClientAuth::None), &Scoped, &session(), &token);
+        assert_eq!(
+            request.body(),
+            "grant_type=refresh_token&client_id=my-app&refresh_token=rt-1&scope=openid"
+        );
+    }
+
+    #[test]
+    fn a_code_exchange_repeats_the_redirect_uri_and_proves_the_code_is_ours() {
+        let redirect_uri = Url::parse("http://127.0.0.1:9/cb").unwrap();
+        let verifier = CodeVerifier::new("verifier-1");
+        let request = TokenRequest::code(&client(ClientAuth::None), "code-1", &redirect_uri, &verifier);
+        assert_eq!(
+            request.body(),
+            "grant_type=authorization_code&client_id=my-app&code=code-1\
+             &redirect_uri=http%3A%2F%2F127.0.0.1%3A9%2Fcb&code_verifier=verifier-1"
+        );
+    }
+
+    #[test]
+    fn debug_shows_names_only() {
+        let auth = ClientAuth::Post(ClientSecret::new("hidden-1"));
+        let request = TokenRequest::revocation(&client(auth), "hidden-2", "refresh_token");
+        let shown = format!("{request:?}");
+        assert!(shown.contains("token_type_hint"));
+        assert!(!shown.contains("hidden"), "{shown}");
+    }
+}

@@ -1,0 +1,186 @@
+//! [`Transport`]: the HTTP client. Every request is sent once, over a connection of its own, and followed nowhere.
+
+use std::time::Duration;
+
+use oidc_session_core::{ProviderError, ProviderErrorKind, Timestamp};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::{Certificate, RequestBuilder, Response, StatusCode, redirect, retry};
+use tokio::time::{Instant, timeout_at};
+use url::Url;
+
+use crate::channel::Channel;
+use crate::retry_after::retry_after;
+use crate::token_request::TokenRequest;
+
+/// The largest answer that is read. Token answers have some kilobytes, key sets some tens of them.
+const LARGEST_ANSWER: usize = 1024 * 1024;
+
+/// Sends requests. Cloning shares the client.
+#[derive(Clone, Debug)]
+pub(crate) struct Transport {
+    client: reqwest::Client,
+    budget: Duration,
+}
+
+/// An HTTP answer, as far as anything depends on it.
+pub(crate) struct HttpAnswer {
+    pub(crate) status: StatusCode,
+    pub(crate) retry_after: Option<Duration>,
+    /// The whole body, or why there is none. A status may say enough without it.
+    pub(crate) body: Result<Vec<u8>, BrokenBody>,
+}
+
+/// Why the body of an answer is not there.
+#[derive(Debug)]
+pub(crate) enum BrokenBody {
+    /// The connection ended before the body did.
+    Cut(reqwest::Error),
+    /// It is larger than anything we ask for.
+    TooLarge,
+    /// It did not end in time.
+    Late,
+}
+
+impl Transport {
+    /// A client for `channel` that trusts the platform's certificates, and `roots`.
+    pub(crate) fn new(channel: Channel, roots: &[Vec<u8>], budget: Duration) -> Result<Self, ProviderError> {
+        let mut certificates = Vec::new();
+        for pem in roots {
+            certificates.extend(Certificate::from_pem_bundle(pem).map_err(unusable)?);
+        }
+        let builder = reqwest::Client::builder()
+            .user_agent(concat!("oidc-session/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(budget / 2)
+            // A redirect would carry the refresh token to an address nobody configured.
+            .redirect(redirect::Policy::none())
+            // A refresh token is presented once. By default a client repeats a request that a server seems not to have
+            // read, and what a pooled connection lost, it cannot tell. So: no repeats, no pool, and no HTTP/2, which
+            // would add ways to be asked for a repeat and nothing to a single request.
+            .retry(retry::never())
+            .pool_max_idle_per_host(0)
+            .http1_only()
+            .tls_backend_rustls();
+        let builder = match channel {
+            Channel::Tls => builder.tls_certs_merge(certificates),
+            // Through a proxy, `http` would leave the machine. And a bare machine has no certificates to load.
+            Channel::Loopback => builder.no_proxy().tls_certs_only(certificates),
+        };
+        let client = builder.build().map_err(unusable)?;
+        Ok(Self { client, budget })
+    }
+
+    /// Presents `request`, at most once, and reads the answer until `deadline`.
+    pub(crate) async fn post(
+        &self,
+        url: &Url,
+        request: &TokenRequest,
+        deadline: Instant,
+        now: impl Fn() -> Timestamp + Send,
+    ) -> Result<HttpAnswer, ProviderError> {
+        let mut post = self
+            .client
+            .post(url.clone())
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(ACCEPT, "application/json")
+            .body(request.body());
+        if let Some(authorization) = request.authorization() {
+            post = post.header(AUTHORIZATION, sensitive(authorization)?);
+        }
+        let mut response = match timeout_at(deadline, post.send()).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(unsent_or_unknown(error)),
+            Err(_) => {
+                return Err(ProviderError::new(
+                    ProviderErrorKind::OutcomeUnknown,
+                    "the server did not answer in time",
+                ));
+            }
+        };
+        Ok(HttpAnswer {
+            status: response.status(),
+            retry_after: retry_after(response.headers(), now()),
+            body: match timeout_at(deadline, read(&mut response)).await {
+                Ok(body) => body,
+                Err(_) => Err(BrokenBody::Late),
+            },
+        })
+    }
+
+    /// Fetches the document called `name`. No token is involved: whatever fails, nothing was presented.
+    pub(crate) async fn fetch(&self, url: &Url, name: &str, now: Timestamp) -> Result<Vec<u8>, ProviderError> {
+        let get = self.client.get(url.clone()).header(ACCEPT, "application/json");
+        let mut response = self.within_budget(get).send().await.map_err(|error| {
+            let detail = format!("the {name} could not be fetched");
+            ProviderError::new(ProviderErrorKind::NotSent, detail).because(error.without_url())
+        })?;
+        let status = response.status();
+        if status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::REQUEST_TIMEOUT || status.is_server_error()
+        {
+            let detail = format!("the {name} is not available now (HTTP {})", status.as_u16());
+            return Err(ProviderError::new(ProviderErrorKind::TryLater, detail)
+                .with_retry_after(retry_after(response.headers(), now)));
+        }
+        if status != StatusCode::OK {
+            let detail = format!("the {name} is not there (HTTP {})", status.as_u16());
+            return Err(ProviderError::new(ProviderErrorKind::Misconfigured, detail));
+        }
+        read(&mut response).await.map_err(|broken| match broken {
+            BrokenBody::TooLarge => {
+                ProviderError::new(ProviderErrorKind::Misconfigured, format!("the {name} is too large"))
+            }
+            BrokenBody::Late => ProviderError::new(ProviderErrorKind::NotSent, format!("the {name} came too late")),
+            BrokenBody::Cut(error) => {
+                ProviderError::new(ProviderErrorKind::NotSent, format!("the {name} arrived incomplete"))
+                    .because(error.without_url())
+            }
+        })
+    }
+
+    /// Half of it, so that a refresh that has to discover first still knows that nothing was sent.
+    fn within_budget(&self, request: RequestBuilder) -> RequestBuilder {
+        request.timeout(self.budget / 2)
+    }
+}
+
+async fn read(response: &mut Response) -> Result<Vec<u8>, BrokenBody> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(BrokenBody::Cut)? {
+        if body.len() + chunk.len() > LARGEST_ANSWER {
+            return Err(BrokenBody::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Only a connection that never stood proves that nothing was sent.
+fn unsent_or_unknown(error: reqwest::Error) -> ProviderError {
+    let (kind, detail) = if error.is_connect() || error.is_builder() {
+        (ProviderErrorKind::NotSent, "the server could not be reached")
+    } else {
+        (
+            ProviderErrorKind::OutcomeUnknown,
+            "the connection failed before an answer came",
+        )
+    };
+    ProviderError::new(kind, detail).because(error.without_url())
+}
+
+fn sensitive(authorization: &str) -> Result<HeaderValue, ProviderError> {
+    let mut value = HeaderValue::from_str(authorization).map_err(|_| {
+        ProviderError::new(
+            ProviderErrorKind::Misconfigured,
+            "the client credentials do not fit into a header",
+        )
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn unusable(error: reqwest::Error) -> ProviderError {
+    ProviderError::new(
+        ProviderErrorKind::Misconfigured,
+        "the HTTP client cannot be set up; are the certificates readable?",
+    )
+    .because(error.without_url())
+}

@@ -1,0 +1,168 @@
+//! [`MemoryStore`].
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use oidc_session_core::{
+    Clock, Commit, Expected, HolderId, Lease, List, Record, Release, Removal, Renewal, SessionStore, StoreError,
+    StoreKey, Stored, Sweep, SystemClock, Timestamp, Version,
+};
+
+use crate::entry::Entry;
+
+/// A store that lives and dies with the process. Clones share their records.
+///
+/// Lease times are monotonic time, `keep_until` is wall time, both of one clock.
+#[derive(Clone)]
+pub struct MemoryStore {
+    records: Arc<Mutex<Records>>,
+    clock: Arc<dyn Clock>,
+}
+
+/// Ordered by key, because that is the order in which a store lists.
+#[derive(Default)]
+struct Records {
+    entries: BTreeMap<StoreKey, Entry>,
+    // One count for all keys, so that no version comes back after a remove.
+    last_version: u64,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::with_clock(Arc::new(SystemClock))
+    }
+
+    /// An empty store whose leases follow `clock`.
+    pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
+        Self { records: Arc::default(), clock }
+    }
+
+    /// The records. No method awaits or calls out while it holds them, so a change is always whole.
+    fn records(&self) -> MutexGuard<'_, Records> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").field("records", &self.records().entries.len()).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl SessionStore for MemoryStore {
+    async fn load(&self, key: &StoreKey) -> Result<Option<Stored>, StoreError> {
+        Ok(self.records().entries.get(key).map(|entry| entry.stored().clone()))
+    }
+
+    async fn commit(
+        &self,
+        key: &StoreKey,
+        expected: Expected,
+        record: &Record,
+        keep_until: Option<Timestamp>,
+    ) -> Result<Commit, StoreError> {
+        let mut records = self.records();
+        if records.found(key) != expected {
+            return Ok(Commit::Conflict);
+        }
+        let version = records.next_version();
+        records.entries.insert(*key, Entry::new(version, record.clone(), keep_until));
+        Ok(Commit::Done(version))
+    }
+
+    async fn remove(&self, key: &StoreKey, expected: Version) -> Result<Removal, StoreError> {
+        let mut records = self.records();
+        if records.found(key) != Expected::At(expected) {
+            return Ok(Removal::Conflict);
+        }
+        records.entries.remove(key);
+        Ok(Removal::Done)
+    }
+
+    async fn try_lease(&self, key: &StoreKey, holder: HolderId, ttl: Duration) -> Result<Lease, StoreError> {
+        let mut records = self.records();
+        let now = self.clock.monotonic();
+        Ok(match records.entries.get_mut(key) {
+            Some(entry) => entry.try_lease(holder, ttl, now),
+            None => Lease::Absent,
+        })
+    }
+
+    async fn renew(&self, key: &StoreKey, holder: HolderId, ttl: Duration) -> Result<Renewal, StoreError> {
+        let mut records = self.records();
+        let now = self.clock.monotonic();
+        Ok(match records.entries.get_mut(key) {
+            Some(entry) => entry.renew(holder, ttl, now),
+            None => Renewal::Lost,
+        })
+    }
+
+    async fn release(&self, key: &StoreKey, holder: HolderId, release: Release) -> Result<(), StoreError> {
+        let mut records = self.records();
+        let now = self.clock.monotonic();
+        if let Some(entry) = records.entries.get_mut(key) {
+            entry.release(holder, release, now);
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl List for MemoryStore {
+    async fn list(&self, after: Option<StoreKey>, limit: usize) -> Result<Vec<(StoreKey, Stored)>, StoreError> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        Ok(self
+            .records()
+            .entries
+            .range((from, Bound::Unbounded))
+            .take(limit)
+            .map(|(key, entry)| (*key, entry.stored().clone()))
+            .collect())
+    }
+}
+
+#[async_trait]
+impl Sweep for MemoryStore {
+    /// A record that is being refreshed is left for its commit.
+    async fn sweep(&self, limit: usize) -> Result<usize, StoreError> {
+        let mut records = self.records();
+        let (wall, now) = (self.clock.now(), self.clock.monotonic());
+        let disposable: Vec<StoreKey> = records
+            .entries
+            .iter()
+            .filter(|(_, entry)| entry.is_disposable(wall, now))
+            .map(|(key, _)| *key)
+            .take(limit)
+            .collect();
+        for key in &disposable {
+            records.entries.remove(key);
+        }
+        Ok(disposable.len())
+    }
+}
+
+impl Records {
+    fn found(&self, key: &StoreKey) -> Expected {
+        match self.entries.get(key) {
+            Some(entry) => Expected::At(entry.stored().version),
+            None => Expected::Absent,
+        }
+    }
+
+    fn next_version(&mut self) -> Version {
+        self.last_version += 1;
+        Version::from_u64(self.last_version)
+    }
+}

@@ -1,0 +1,144 @@
+//! [`Authority`]: what the endpoints share, and what each of them may do to it.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use oidc_session_core::{Clock, Timestamp};
+use url::Url;
+
+use super::authorization_request::AuthorizationRequest;
+use super::client::Client;
+use super::counters::Counters;
+use super::fault::Fault;
+use super::grants::Grants;
+use super::opaque::Opaque;
+use super::presentation::PresentationLog;
+use super::protocol_error::ProtocolError;
+use super::sign_in::{Code, SignIn};
+use super::signing_key::SigningKey;
+
+/// What whoever sits before the authorization endpoint says.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Decision {
+    /// Sign in and grant what was asked for.
+    #[default]
+    Approve,
+    /// Refuse: the client gets `access_denied`.
+    Deny,
+}
+
+/// The authorization server without its sockets.
+pub(super) struct Authority {
+    pub(super) issuer: Url,
+    pub(super) clients: Vec<Client>,
+    pub(super) subject: String,
+    pub(super) interactive: bool,
+    pub(super) access_token_lifetime: Duration,
+    pub(super) latency: Duration,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) signing_key: SigningKey,
+    pub(super) state: Mutex<State>,
+}
+
+/// Everything that changes while the server runs.
+pub(super) struct State {
+    pub(super) grants: Grants,
+    pub(super) counters: Counters,
+    pub(super) presentations: PresentationLog,
+    pub(super) faults: VecDeque<Fault>,
+    pub(super) decision: Decision,
+}
+
+impl State {
+    pub(super) fn new(grants: Grants) -> Self {
+        Self {
+            grants,
+            counters: Counters::default(),
+            presentations: PresentationLog::default(),
+            faults: VecDeque::new(),
+            decision: Decision::default(),
+        }
+    }
+}
+
+impl Authority {
+    /// Never held across an await or a signature.
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        // A handler that panicked has failed its own request; the state is changed in single steps and still whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(super) fn client(&self, id: &str) -> Option<&Client> {
+        self.clients.iter().find(|client| client.id() == id)
+    }
+
+    /// The address of one of the endpoints.
+    pub(super) fn endpoint(&self, path: &str) -> Url {
+        let mut url = self.issuer.clone();
+        url.set_path(path);
+        url
+    }
+
+    pub(super) fn count(&self, count: impl FnOnce(&mut Counters)) {
+        count(&mut self.state().counters);
+    }
+
+    pub(super) fn counters(&self) -> Counters {
+        let state = self.state();
+        Counters {
+            families_revoked: state.grants.families_revoked(),
+            ..state.counters
+        }
+    }
+
+    /// Answers an authorization request the way somebody decided. `subject` is who decided.
+    pub(super) fn decide(&self, request: &AuthorizationRequest, decision: Decision, subject: Option<&str>) -> Url {
+        match decision {
+            Decision::Approve => self.approve(request, subject),
+            Decision::Deny => {
+                self.count(|counters| counters.denials += 1);
+                request.with_error(&self.issuer, ProtocolError::new("access_denied", "the subject refused"))
+            }
+        }
+    }
+
+    fn approve(&self, request: &AuthorizationRequest, subject: Option<&str>) -> Url {
+        let now = self.now();
+        let subject = subject.or(request.login_hint.as_deref()).unwrap_or(&self.subject);
+        let sign_in = SignIn {
+            client_id: request.client_id.clone(),
+            subject: subject.to_owned(),
+            scope: request.scope.clone(),
+            sid: Opaque::mint("").expose().to_owned(),
+            auth_time: now,
+        };
+        let code = Code {
+            sign_in,
+            redirect_uri: request.redirect_uri.clone(),
+            challenge: request.challenge.clone(),
+            nonce: request.nonce.clone(),
+            issued_at: now,
+        };
+        let value = Opaque::mint("ac_");
+        let mut state = self.state();
+        state.grants.issue_code(value.digest(), code);
+        state.counters.authorizations += 1;
+        drop(state);
+        tracing::debug!(client_id = request.client_id, "authorization approved");
+        request.with_code(&self.issuer, value.expose())
+    }
+}
+
+impl fmt::Debug for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authority")
+            .field("issuer", &self.issuer.as_str())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,200 @@
+//! [`AuthorizationServerBuilder`]: how the server shall behave.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use std::{fmt, io};
+
+use oidc_session_core::{Clock, SystemClock};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use url::Url;
+
+use super::authority::{Authority, State};
+use super::client::Client;
+use super::endpoints;
+use super::family::RefreshRules;
+use super::grants::Grants;
+use super::signing_key::SigningKey;
+use super::wire::{Line, WireListener};
+use super::{AuthorizationServer, Serving};
+
+/// Configures an [`AuthorizationServer`].
+///
+/// Two clients are registered from the start: the public `native-app`, and the confidential `web-app` whose secret is
+/// `secret`. A client of the same id replaces them.
+#[derive(Debug)]
+#[must_use = "a builder does nothing until it is started"]
+pub struct AuthorizationServerBuilder {
+    listen: SocketAddr,
+    allow_non_loopback: bool,
+    access_token_lifetime: Duration,
+    refresh_rules: RefreshRules,
+    latency: Duration,
+    clients: Vec<Client>,
+    subject: String,
+    interactive: bool,
+    clock: Arc<dyn Clock>,
+}
+
+impl Default for AuthorizationServerBuilder {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            allow_non_loopback: false,
+            access_token_lifetime: Duration::from_secs(300),
+            refresh_rules: RefreshRules {
+                rotate: true,
+                reuse_window: Duration::ZERO,
+                lifetime: None,
+            },
+            latency: Duration::ZERO,
+            clients: vec![Client::public("native-app"), Client::confidential("web-app", "secret")],
+            subject: "alice".to_owned(),
+            interactive: false,
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+impl AuthorizationServerBuilder {
+    /// Where to listen. By default a free port of the loopback interface.
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// Lets the server listen where other machines can reach it. It signs in anybody who asks: think twice.
+    pub fn allow_non_loopback(mut self) -> Self {
+        self.allow_non_loopback = true;
+        self
+    }
+
+    /// How long access tokens live; 300 seconds by default. `expires_in` says so in whole seconds, rounded down.
+    pub fn access_token_lifetime(mut self, lifetime: Duration) -> Self {
+        self.access_token_lifetime = lifetime;
+        self
+    }
+
+    /// How long each refresh token lives, from its own issue; without a limit by default.
+    pub fn refresh_token_lifetime(mut self, lifetime: impl Into<Option<Duration>>) -> Self {
+        self.refresh_rules.lifetime = lifetime.into();
+        self
+    }
+
+    /// Whether each refresh replaces the refresh token, as it does by default. Without rotation the answer to a refresh
+    /// holds no refresh token, and the old one stays.
+    pub fn rotate(mut self, rotate: bool) -> Self {
+        self.refresh_rules.rotate = rotate;
+        self
+    }
+
+    /// How long after its first use the previous refresh token may be used again. Zero by default: any reuse revokes
+    /// the family.
+    pub fn reuse_window(mut self, window: Duration) -> Self {
+        self.refresh_rules.reuse_window = window;
+        self
+    }
+
+    /// How long the token endpoint takes. The request is processed on arrival, the answer waits.
+    pub fn latency(mut self, latency: Duration) -> Self {
+        self.latency = latency;
+        self
+    }
+
+    /// Registers a client, or replaces the one with its id.
+    pub fn client(mut self, client: Client) -> Self {
+        self.clients.retain(|known| known.id() != client.id());
+        self.clients.push(client);
+        self
+    }
+
+    /// Who signs in, if a request has no `login_hint`; `alice` by default.
+    pub fn subject(mut self, subject: impl Into<String>) -> Self {
+        self.subject = subject.into();
+        self
+    }
+
+    /// Whether the authorization endpoint asks whoever sits before it. By default it decides at once.
+    pub fn interactive(mut self, interactive: bool) -> Self {
+        self.interactive = interactive;
+        self
+    }
+
+    /// Where the server has its time from; the clock of the system by default.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Starts the server on the current Tokio runtime.
+    pub async fn start(self) -> Result<AuthorizationServer, StartError> {
+        if !self.listen.ip().is_loopback() && !self.allow_non_loopback {
+            return Err(StartError::NotLoopback(self.listen));
+        }
+        let listener = TcpListener::bind(self.listen).await.map_err(StartError::Listen)?;
+        let address = listener.local_addr().map_err(StartError::Listen)?;
+        let signing_key = tokio::task::spawn_blocking(SigningKey::generate)
+            .await
+            .map_err(|error| StartError::Key(error.into()))?
+            .map_err(StartError::Key)?;
+
+        let authority = Arc::new(Authority {
+            issuer: Url::parse(&format!("http://{address}/"))
+                .map_err(|error| StartError::Listen(io::Error::other(error)))?,
+            clients: self.clients,
+            subject: self.subject,
+            interactive: self.interactive,
+            access_token_lifetime: self.access_token_lifetime,
+            latency: self.latency,
+            clock: self.clock,
+            signing_key,
+            state: Mutex::new(State::new(Grants::new(self.refresh_rules, self.access_token_lifetime))),
+        });
+
+        let (stop, stopped) = oneshot::channel::<()>();
+        let endpoints = endpoints::router(authority.clone()).into_make_service_with_connect_info::<Line>();
+        let serve = axum::serve(WireListener(listener), endpoints).with_graceful_shutdown(async {
+            // Dropping the sender counts too.
+            let _ = stopped.await;
+        });
+        let task = tokio::spawn(async { serve.await });
+        tracing::debug!(issuer = authority.issuer.as_str(), "authorization server started");
+        Ok(AuthorizationServer {
+            authority,
+            serving: Serving { stop, task },
+        })
+    }
+}
+
+/// Why the server did not start.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address can be reached from other machines. Use a loopback address, or say that you mean it.
+    NotLoopback(SocketAddr),
+    /// The address cannot be listened on. Choose another, or port 0.
+    Listen(io::Error),
+    /// The signing key could not be made.
+    Key(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotLoopback(address) => write!(f, "{address} is not a loopback address"),
+            Self::Listen(_) => f.write_str("cannot listen for connections"),
+            Self::Key(_) => f.write_str("cannot generate the signing key"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::NotLoopback(_) => None,
+            Self::Listen(source) => Some(source),
+            Self::Key(source) => Some(source.as_ref()),
+        }
+    }
+}

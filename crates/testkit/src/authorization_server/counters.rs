@@ -1,0 +1,41 @@
+//! [`Counters`]: how often each thing happened since the server started.
+
+use serde::Serialize;
+
+/// A snapshot of what the server has counted.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Authorization requests answered with a code.
+    pub authorizations: u64,
+    /// Authorization requests the subject refused.
+    pub denials: u64,
+    /// Requests at the token endpoint, of every kind.
+    pub token_requests: u64,
+    /// Codes redeemed.
+    pub code_grants: u64,
+    /// Presentations of a refresh token, whatever came of them.
+    pub refresh_requests: u64,
+    /// Refreshes granted, including those whose answer a fault spoiled or lost.
+    pub refresh_grants: u64,
+    /// Those of them that were granted only because the reuse window was open.
+    pub reuse_window_grants: u64,
+    /// Presentations of a consumed refresh token outside the reuse window.
+    pub reuse_detected: u64,
+    /// Families revoked, for whatever reason.
+    pub families_revoked: u64,
+    /// Accepted requests at the revocation endpoint.
+    pub revocations: u64,
+    /// Sessions ended at the end-session endpoint.
+    pub end_sessions: u64,
+    /// Refusals at the token endpoint, without injected ones.
+    pub rejected: u64,
+    /// Faults that were applied.
+    pub faults_injected: u64,
+    /// Requests at the userinfo endpoint.
+    pub userinfo_requests: u64,
+    /// Requests for the discovery document.
+    pub discovery_requests: u64,
+    /// Requests for the key set.
+    pub jwks_requests: u64,
+}

@@ -1,0 +1,43 @@
+//! What the server says about itself: the discovery document (OIDC Discovery 3) and its keys.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use crate::authorization_server::authority::Authority;
+
+pub(super) async fn configuration(State(authority): State<Arc<Authority>>) -> Json<Value> {
+    authority.count(|counters| counters.discovery_requests += 1);
+    Json(json!({
+        "issuer": authority.issuer,
+        "authorization_endpoint": authority.endpoint("/authorize"),
+        "token_endpoint": authority.endpoint("/token"),
+        "jwks_uri": authority.endpoint("/jwks"),
+        "userinfo_endpoint": authority.endpoint("/userinfo"),
+        "revocation_endpoint": authority.endpoint("/revoke"),
+        "end_session_endpoint": authority.endpoint("/end_session"),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+        "revocation_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+        "code_challenge_methods_supported": ["S256"],
+        "scopes_supported": ["openid", "profile", "email", "offline_access"],
+        "claims_supported": ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "sid", "at_hash"],
+        "prompt_values_supported": ["none", "login", "consent"],
+        "authorization_response_iss_parameter_supported": true,
+        "claims_parameter_supported": false,
+        "request_parameter_supported": false,
+        "request_uri_parameter_supported": false,
+    }))
+}
+
+pub(super) async fn jwks(State(authority): State<Arc<Authority>>) -> Response {
+    authority.count(|counters| counters.jwks_requests += 1);
+    Json(authority.signing_key.public()).into_response()
+}

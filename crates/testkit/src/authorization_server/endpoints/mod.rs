@@ -1,0 +1,33 @@
+//! The endpoints: HTTP in, HTTP out. What they decide is decided elsewhere.
+
+mod answer;
+mod authorize;
+mod discovery;
+mod end_session;
+mod page;
+mod revoke;
+mod token;
+mod token_fault;
+mod userinfo;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use super::authority::Authority;
+
+pub(super) use authorize::answer_in_process;
+
+/// All endpoints of one server.
+pub(super) fn router(authority: Arc<Authority>) -> Router {
+    Router::new()
+        .route("/.well-known/openid-configuration", get(discovery::configuration))
+        .route("/jwks", get(discovery::jwks))
+        .route("/authorize", get(authorize::ask).post(authorize::decided))
+        .route("/token", post(token::token))
+        .route("/revoke", post(revoke::revoke))
+        .route("/userinfo", get(userinfo::userinfo).post(userinfo::userinfo))
+        .route("/end_session", get(end_session::by_query).post(end_session::by_form))
+        .with_state(authority)
+}

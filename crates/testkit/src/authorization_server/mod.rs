@@ -1,0 +1,171 @@
+//! An embedded OpenID authorization server: the real protocol over loopback HTTP, with everything that goes wrong.
+
+mod authority;
+mod authorization_request;
+mod bounded;
+mod builder;
+mod client;
+mod client_authentication;
+mod counters;
+mod endpoints;
+mod family;
+mod fault;
+mod grants;
+mod id_token;
+mod opaque;
+mod params;
+mod pkce;
+mod presentation;
+mod protocol_error;
+mod scope;
+mod sign_in;
+mod signing_key;
+mod token_grant;
+mod wire;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use url::Url;
+
+use authority::Authority;
+use opaque::Digest;
+
+pub use authority::Decision;
+pub use builder::{AuthorizationServerBuilder, StartError};
+pub use client::Client;
+pub use counters::Counters;
+pub use fault::{Fault, Field, RetryAfter, StatusBody};
+pub use presentation::{FamilyId, Outcome, Presentation};
+
+/// How long a shutdown waits for requests that are still being answered.
+const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A running authorization server. Stops when it is dropped.
+///
+/// It signs in anybody who asks, so it belongs on a loopback address. It speaks the code flow with PKCE, rotates refresh
+/// tokens, detects their reuse, revokes, ends sessions, and fails on demand; it counts what it does, and logs each
+/// presentation of a refresh token (without the token).
+///
+/// ```
+/// use oidc_session_testkit::{AuthorizationServer, Fault};
+///
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// let server = AuthorizationServer::builder().start().await?;
+/// server.inject(Fault::DropAfter); // the next grant happens, and its answer is lost
+/// println!("{}.well-known/openid-configuration", server.issuer());
+/// assert_eq!(server.counters().token_requests, 0);
+/// server.shutdown().await;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct AuthorizationServer {
+    authority: Arc<Authority>,
+    serving: Serving,
+}
+
+/// The task that serves. Dropping `stop` lets it finish what it has and end.
+#[derive(Debug)]
+struct Serving {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<io::Result<()>>,
+}
+
+impl AuthorizationServer {
+    /// Configures a server.
+    pub fn builder() -> AuthorizationServerBuilder {
+        AuthorizationServerBuilder::default()
+    }
+
+    /// The issuer, exactly as the server writes it: with a slash at the end.
+    pub fn issuer(&self) -> &Url {
+        &self.authority.issuer
+    }
+
+    /// What has happened so far.
+    pub fn counters(&self) -> Counters {
+        self.authority.counters()
+    }
+
+    /// The latest presentations of refresh tokens, oldest first.
+    pub fn presentations(&self) -> Vec<Presentation> {
+        self.authority.state().presentations.to_vec()
+    }
+
+    /// Lets something go wrong with the next request at the token endpoint that has no fault yet.
+    pub fn inject(&self, fault: Fault) {
+        self.inject_many([fault]);
+    }
+
+    /// Lets something go wrong with each of the next requests at the token endpoint, one fault per request, in order.
+    pub fn inject_many(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.authority.state().faults.extend(faults);
+    }
+
+    /// Ends all sessions of a subject, as an administrator would. Returns how many: each next refresh is `invalid_grant`.
+    pub fn revoke_subject(&self, subject: &str) -> usize {
+        self.authority
+            .state()
+            .grants
+            .revoke_where(|sign_in| sign_in.subject == subject)
+    }
+
+    /// Ends all sessions. Returns how many.
+    pub fn revoke_all(&self) -> usize {
+        self.authority.state().grants.revoke_where(|_| true)
+    }
+
+    /// Decides the authorization requests to come, unless somebody is asked.
+    pub fn set_default_decision(&self, decision: Decision) {
+        self.authority.state().decision = decision;
+    }
+
+    /// Whether an access token would be accepted now.
+    pub fn is_active(&self, access_token: &str) -> bool {
+        self.authority
+            .state()
+            .grants
+            .active(&Digest::of(access_token), self.authority.now())
+            .is_some()
+    }
+
+    /// Visits an authorization URL of this server the way a browser would, without one: returns the callback URL it is
+    /// sent to, with a code or an error. Nobody is asked, even if the server is interactive: the default decision holds.
+    pub fn authorize(&self, authorization_url: &Url) -> Result<Url, AuthorizeError> {
+        let endpoint = self.authority.endpoint("/authorize");
+        if authorization_url.origin() != endpoint.origin() || authorization_url.path() != endpoint.path() {
+            return Err(AuthorizeError::Elsewhere);
+        }
+        let query = authorization_url.query().unwrap_or_default();
+        endpoints::answer_in_process(&self.authority, query).map_err(|reason| AuthorizeError::Refused { reason })
+    }
+
+    /// Stops listening, answers what has been asked, and closes; does not wait longer than five seconds for that.
+    pub async fn shutdown(self) {
+        let Serving { stop, task } = self.serving;
+        drop(stop);
+        if tokio::time::timeout(SHUTDOWN_PATIENCE, task).await.is_err() {
+            tracing::debug!("some requests are still being answered");
+        }
+    }
+}
+
+/// Why an authorization URL leads nowhere.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthorizeError {
+    /// It is not one of this server.
+    #[error("the URL is not the authorization endpoint of this server")]
+    Elsewhere,
+    /// The server shows an error page instead of redirecting.
+    #[error("the server refuses the request: {reason}")]
+    Refused {
+        /// What the page says.
+        reason: &'static str,
+    },
+}

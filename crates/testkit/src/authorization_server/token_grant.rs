@@ -1,0 +1,157 @@
+//! [`TokenGrant`]: a request at the token endpoint, decided and answered (RFC 6749 §4.1.3, §6).
+
+use axum::http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+
+use super::authority::Authority;
+use super::client::Client;
+use super::client_authentication::authenticate;
+use super::fault::Fault;
+use super::grants::{Fresh, Granted, Ruling};
+use super::id_token::IdTokenClaims;
+use super::opaque::{Digest, Opaque};
+use super::params::Params;
+use super::presentation::Outcome;
+use super::protocol_error::ProtocolError;
+use super::scope::Scope;
+use super::sign_in::Redemption;
+
+/// A well-formed request for tokens.
+#[derive(Debug)]
+pub(super) struct TokenGrant<'a> {
+    pub(super) authority: &'a Authority,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) params: &'a Params,
+    /// A fault that bends the answer.
+    pub(super) bend: Option<&'a Fault>,
+    /// Whether a fault keeps the answer from arriving.
+    pub(super) lost: bool,
+}
+
+impl TokenGrant<'_> {
+    /// Grants or refuses; the status and the body to send.
+    pub(super) fn answer(&self) -> (StatusCode, Value) {
+        match self.decide() {
+            Ok(body) => (StatusCode::OK, body),
+            Err(refusal) => {
+                tracing::debug!(
+                    error = refusal.code(),
+                    reason = refusal.description(),
+                    "token request refused"
+                );
+                self.authority.count(|counters| counters.rejected += 1);
+                (refusal.status(), refusal.body())
+            }
+        }
+    }
+
+    /// Notes that a refresh token was presented although the request is not going to be processed.
+    pub(super) fn note_unprocessed(&self, outcome: Outcome) {
+        if let Some(refresh_token) = self.refresh_token() {
+            let mut state = self.authority.state();
+            let token = state.grants.peek(&Digest::of(refresh_token));
+            state.counters.refresh_requests += 1;
+            state.presentations.note(token, outcome, self.authority.now());
+        }
+    }
+
+    fn refresh_token(&self) -> Option<&str> {
+        (self.params.get("grant_type") == Some("refresh_token"))
+            .then(|| self.params.get("refresh_token"))
+            .flatten()
+    }
+
+    fn decide(&self) -> Result<Value, ProtocolError> {
+        let client = authenticate(&self.authority.clients, self.headers, self.params)
+            .inspect_err(|_| self.note_unprocessed(Outcome::Refused))?;
+        let (access, refresh) = (Opaque::mint("at_"), Opaque::mint("rt_"));
+        let fresh = Fresh {
+            access: access.digest(),
+            refresh: refresh.digest(),
+        };
+        let granted = match self.params.require("grant_type", "the grant type is missing")? {
+            "authorization_code" => self.redeem(client, fresh)?,
+            "refresh_token" => self.refresh(client, fresh)?,
+            _ => {
+                return Err(ProtocolError::new(
+                    "unsupported_grant_type",
+                    "the grant type is not supported",
+                ));
+            }
+        };
+        self.body(&granted, &access, &refresh)
+    }
+
+    fn redeem(&self, client: &Client, fresh: Fresh) -> Result<Granted, ProtocolError> {
+        let code = self.params.require("code", "the code is missing")?;
+        let redemption = Redemption {
+            client_id: client.id(),
+            redirect_uri: self.params.get("redirect_uri"),
+            verifier: self.params.get("code_verifier"),
+        };
+        let mut state = self.authority.state();
+        let granted = state
+            .grants
+            .redeem(&Digest::of(code), redemption, fresh, self.authority.now())?;
+        state.counters.code_grants += 1;
+        Ok(granted)
+    }
+
+    fn refresh(&self, client: &Client, fresh: Fresh) -> Result<Granted, ProtocolError> {
+        let refresh_token = self.params.require("refresh_token", "the refresh token is missing")?;
+        let narrower = self.params.get("scope").map(Scope::parse);
+        let mut state = self.authority.state();
+        let now = self.authority.now();
+        let Ruling { token, outcome, result } =
+            state
+                .grants
+                .refresh(&Digest::of(refresh_token), client.id(), narrower, fresh, now);
+
+        state.counters.refresh_requests += 1;
+        state.counters.refresh_grants += u64::from(outcome.is_grant());
+        state.counters.reuse_window_grants += u64::from(outcome == Outcome::GrantedInReuseWindow);
+        state.counters.reuse_detected += u64::from(outcome == Outcome::Reused);
+        let noted = if self.lost && outcome.is_grant() {
+            Outcome::LostAfter
+        } else {
+            outcome
+        };
+        state.presentations.note(token, noted, now);
+        result
+    }
+
+    fn body(&self, granted: &Granted, access: &Opaque, refresh: &Opaque) -> Result<Value, ProtocolError> {
+        let mut body = json!({
+            "access_token": access.expose(),
+            "token_type": "Bearer",
+            "expires_in": self.authority.access_token_lifetime.as_secs(),
+            "scope": granted.scope.to_string(),
+        });
+        if granted.refresh_token_issued {
+            body["refresh_token"] = refresh.expose().into();
+        }
+        if granted.scope.contains("openid") {
+            body["id_token"] = self.id_token(granted, access)?.into();
+        }
+        match self.bend {
+            Some(Fault::ExpiresInString) => body["expires_in"] = body["expires_in"].to_string().into(),
+            Some(Fault::Omit(field)) => {
+                body.as_object_mut().and_then(|fields| fields.remove(field.name()));
+            }
+            _ => {}
+        }
+        Ok(body)
+    }
+
+    fn id_token(&self, granted: &Granted, access: &Opaque) -> Result<String, ProtocolError> {
+        let authority = self.authority;
+        let mut claims = IdTokenClaims::new(&authority.issuer, granted, access, authority.now());
+        if let Some(fault) = self.bend {
+            claims = claims.bend(fault);
+        }
+        authority
+            .signing_key
+            .sign(&claims)
+            .map_err(|_| ProtocolError::server_error("the ID token cannot be signed"))
+    }
+}

@@ -1,0 +1,30 @@
+//! Test kit for OpenID Connect sessions: an embedded authorization server with rotation, reuse detection and scripted
+//! faults.
+//!
+//! ```
+//! use std::time::Duration;
+//! use oidc_session_testkit::{AuthorizationServer, Client};
+//!
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let server = AuthorizationServer::builder()
+//!     .access_token_lifetime(Duration::from_secs(5))
+//!     .client(Client::public("native-app"))
+//!     .start()
+//!     .await?;
+//! assert!(server.issuer().as_str().starts_with("http://127.0.0.1:"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Start at [`AuthorizationServer`]; [`Fault`] lists what may go wrong, [`Presentation`] is what to assert on.
+
+mod authorization_server;
+mod manual_clock;
+pub mod store_contract;
+
+pub use authorization_server::{
+    AuthorizationServer, AuthorizationServerBuilder, AuthorizeError, Client, Counters, Decision, FamilyId, Fault,
+    Field, Outcome, Presentation, RetryAfter, StartError, StatusBody,
+};
+pub use manual_clock::ManualClock;

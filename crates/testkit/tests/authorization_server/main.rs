@@ -1,0 +1,9 @@
+//! The embedded authorization server as a client sees it: over loopback HTTP, with nothing shared but the protocol.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
+
+mod faults;
+mod logout;
+mod native_app;
+mod refresh;
+mod sign_in;

@@ -1,0 +1,76 @@
+//! `cargo xtask ci`: what the merge gate runs, in the same order.
+
+use std::cell::RefCell;
+
+use cargo_metadata::Metadata;
+
+use crate::command_line::CommandLine;
+use crate::plan::Plan;
+use crate::tally::Tally;
+use crate::{Result, test, workspace};
+
+const FACADE: &str = "oidc-session";
+const BENCHES: &str = "oidc-session-benches";
+
+/// Runs the gate and stops at the first failure.
+pub(crate) fn task() -> Result {
+    let metadata = workspace::metadata()?;
+    let tally = RefCell::new(Tally::default());
+    Plan::new()
+        .command("formatting", CommandLine::cargo(["fmt", "--all", "--check"]))
+        .command(
+            "clippy, warnings denied",
+            CommandLine::cargo(["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]),
+        )
+        .command(
+            "documentation, warnings denied",
+            CommandLine::cargo(["doc", "--workspace", "--no-deps", "--all-features"])
+                .env("RUSTDOCFLAGS", "-D warnings"),
+        )
+        .step("each feature alone", "cargo xtask ci", || each_feature_alone(&metadata))
+        .step("tests", "cargo xtask test", || {
+            tally.replace(test::run()?);
+            Ok(())
+        })
+        // In the test profile: the question is whether they run, not how fast.
+        .command("benchmarks run once", CommandLine::cargo(["test", "-p", BENCHES, "--benches"]))
+        .command("packages", package(&metadata))
+        .step("licences and advisories", deny().to_string(), check_licences)
+        .run()?;
+    println!("\n{}", tally.into_inner());
+    println!("Everything passed: this checkout may be merged.");
+    Ok(())
+}
+
+/// A feature that only compiles next to another is found here.
+fn each_feature_alone(metadata: &Metadata) -> Result {
+    let features = workspace::member(metadata, FACADE)?.features.keys().filter(|feature| *feature != "default");
+    let bare = CommandLine::cargo(["check", "-p", FACADE, "--no-default-features"]);
+    println!("  {bare}");
+    bare.run()?;
+    for feature in features {
+        let alone = bare.clone().args(["--features", feature]);
+        println!("  {alone}");
+        alone.run()?;
+    }
+    Ok(())
+}
+
+fn package(metadata: &Metadata) -> CommandLine {
+    let members = metadata.workspace_packages();
+    let private = members.iter().filter(|member| workspace::is_private(member));
+    CommandLine::cargo(["package", "--workspace", "--allow-dirty", "--no-verify", "--no-metadata"])
+        .args(private.flat_map(|member| ["--exclude".to_owned(), member.name.to_string()]))
+}
+
+fn deny() -> CommandLine {
+    CommandLine::cargo(["deny", "check"])
+}
+
+fn check_licences() -> Result {
+    if CommandLine::cargo(["deny", "--version"]).succeeds() {
+        return deny().run();
+    }
+    println!("SKIPPED: cargo-deny is not installed. To have this check: cargo install cargo-deny --locked");
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! A program to run in the workspace root, shown as a person would type it.
+
+use std::fmt;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
+use std::thread;
+
+use crate::{Result, workspace};
+
+/// A program with its arguments and environment.
+#[derive(Clone, Debug)]
+pub(crate) struct CommandLine {
+    program: String,
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+}
+
+impl CommandLine {
+    /// A program found on the path.
+    pub(crate) fn new<const N: usize>(program: &str, arguments: [&str; N]) -> Self {
+        Self { program: program.to_owned(), arguments: arguments.map(str::to_owned).to_vec(), environment: Vec::new() }
+    }
+
+    /// A cargo command.
+    pub(crate) fn cargo<const N: usize>(arguments: [&str; N]) -> Self {
+        Self::new("cargo", arguments)
+    }
+
+    /// Adds arguments.
+    pub(crate) fn args(mut self, arguments: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets an environment variable.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Runs to the end; the program writes to our terminal.
+    pub(crate) fn run(&self) -> Result {
+        let status = self.command()?.status().map_err(|error| self.did_not_start(&error))?;
+        if status.success() { Ok(()) } else { Err(format!("`{self}` failed ({status})").into()) }
+    }
+
+    /// Runs to the end, shows every line it writes, and returns those lines.
+    pub(crate) fn run_and_listen(&self) -> (Vec<String>, Result) {
+        match self.listen() {
+            Ok((lines, true)) => (lines, Ok(())),
+            Ok((lines, false)) => (lines, Err(format!("`{self}` failed").into())),
+            Err(error) => (Vec::new(), Err(error)),
+        }
+    }
+
+    /// Whether the program starts and succeeds; what it writes is thrown away.
+    pub(crate) fn succeeds(&self) -> bool {
+        self.command().is_ok_and(|mut command| {
+            command
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status()
+                .is_ok_and(|status| status.success())
+        })
+    }
+
+    fn listen(&self) -> Result<(Vec<String>, bool)> {
+        let mut child = self
+            .command()?
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| self.did_not_start(&error))?;
+        let stdout = child.stdout.take().ok_or("stdout is piped")?;
+        let stderr = child.stderr.take().ok_or("stderr is piped")?;
+        let lines = thread::scope(|scope| {
+            let stdout = scope.spawn(|| echo(stdout, |line| println!("{line}")));
+            let stderr = scope.spawn(|| echo(stderr, |line| eprintln!("{line}")));
+            [stdout, stderr].into_iter().flat_map(|stream| stream.join().unwrap_or_default()).collect()
+        });
+        Ok((lines, child.wait()?.success()))
+    }
+
+    fn command(&self) -> Result<Command> {
+        let mut command = Command::new(&self.program);
+        command
+            .args(&self.arguments)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .current_dir(workspace::root()?);
+        Ok(command)
+    }
+
+    fn did_not_start(&self, error: &std::io::Error) -> String {
+        format!("`{self}` did not start: {error}")
+    }
+}
+
+fn echo(stream: impl Read, show: impl Fn(&str)) -> Vec<String> {
+    let lines = BufReader::new(stream).split(b'\n').map_while(std::result::Result::ok);
+    lines.map(|line| String::from_utf8_lossy(&line).into_owned()).inspect(|line| show(line)).collect()
+}
+
+impl fmt::Display for CommandLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, value) in &self.environment {
+            write!(f, "{name}=\"{value}\" ")?;
+        }
+        write!(f, "{}", self.program)?;
+        self.arguments.iter().try_for_each(|argument| write!(f, " {argument}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_shown_as_a_person_would_type_it() {
+        let line = CommandLine::cargo(["doc", "--workspace"]).env("RUSTDOCFLAGS", "-D warnings").args(["--no-deps"]);
+        assert_eq!(line.to_string(), r#"RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps"#);
+    }
+
+    #[test]
+    fn listening_keeps_both_streams() {
+        let (mut lines, outcome) = CommandLine::new("sh", ["-c", "echo out; echo err >&2; exit 1"]).run_and_listen();
+        lines.sort();
+        assert_eq!(lines, ["err", "out"]);
+        assert!(outcome.is_err());
+    }
+}

@@ -1,0 +1,102 @@
+//! `cargo xtask e2e`: the built command, as its users run it.
+//!
+//! Against a third-party OpenID provider (`foreign`), and against our own `dev-server` for what only that can show
+//! (`storm`, `crash`). Everything runs on loopback, every wait is bounded, every process ends with this one.
+
+mod browser;
+mod checks;
+mod cli;
+mod crash;
+mod dev_server;
+mod foreign;
+mod http;
+mod node;
+mod process;
+mod provider;
+mod secrecy;
+mod session;
+mod storm;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use checks::Checks;
+use cli::Cli;
+use provider::Provider;
+
+use crate::command_line::CommandLine;
+use crate::{Result, test, workspace};
+
+/// What to do on a machine where node is missing and cannot be installed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum WithoutNode {
+    /// Say so, and run the rest.
+    Skip,
+    /// Fail.
+    Fail,
+}
+
+impl WithoutNode {
+    /// A laptop may do without the foreign provider; the merge gate may not.
+    pub(crate) fn for_tests() -> Self {
+        if test::is_merge_gate() { Self::Fail } else { Self::Skip }
+    }
+}
+
+/// Runs everything.
+pub(crate) fn task() -> Result {
+    run(WithoutNode::Fail)
+}
+
+/// Runs everything, or, if `without_node` allows it, everything that needs no node.
+pub(crate) fn run(without_node: WithoutNode) -> Result {
+    CommandLine::cargo(["build", "--package", "oidc-session-cli"]).run()?;
+    let target = PathBuf::from(workspace::metadata()?.target_directory);
+    let program = target.join("debug/oidc-session");
+    let folder = target.join("e2e").join(format!("run-{}", std::process::id()));
+    fs::create_dir_all(&folder)?;
+
+    let cli = Cli::new(program, folder.clone());
+    let mut checks = Checks::new();
+    let outcome = check_everything(&cli, &mut checks, &target.join("e2e/provider"), without_node);
+    if outcome.is_ok() {
+        fs::remove_dir_all(&folder)?;
+    } else {
+        let transcript = folder.join("transcript.log");
+        fs::write(&transcript, cli.transcript().to_string())?;
+        eprintln!("\nWhat every command wrote (tokens left out): {}", transcript.display());
+    }
+    outcome?;
+    println!("\nend to end: {checks}");
+    Ok(())
+}
+
+fn check_everything(cli: &Cli, checks: &mut Checks, provider: &Path, without_node: WithoutNode) -> Result {
+    let issued = foreign_provider(cli, checks, provider, without_node)?;
+
+    checks.section("fifty processes, one SQLite file (dev-server: rotation, reuse detection, 100 ms latency)");
+    storm::check(cli, checks)?;
+
+    checks.section("kill -9 while holding the lease, before the request is sent");
+    crash::check(cli, checks)?;
+
+    checks.section("secrets");
+    secrecy::check(cli, checks, &issued)
+}
+
+/// Installs the provider in `folder` and checks against it; returns every secret it issued.
+fn foreign_provider(cli: &Cli, checks: &mut Checks, folder: &Path, without_node: WithoutNode) -> Result<Vec<String>> {
+    match (node::find_or_install(), without_node) {
+        (Ok(node), _) => {
+            let provider = Provider::start(&node, folder, cli::SECRET)?;
+            checks.section("a real OpenID provider (npm oidc-provider: rotation, reuse detection)");
+            foreign::check(cli, checks, &provider)?;
+            provider.issued()
+        }
+        (Err(missing), WithoutNode::Fail) => Err(missing),
+        (Err(missing), WithoutNode::Skip) => {
+            println!("\nSKIPPED: the checks against a real OpenID provider. {missing}");
+            Ok(Vec::new())
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Finds node and npm, or installs them where that is ours to do.
+
+use std::path::Path;
+
+use crate::Result;
+use crate::command_line::CommandLine;
+
+/// Proof that `node` and `npm` can be run.
+#[derive(Debug)]
+pub(super) struct Node(());
+
+/// Finds node, or installs it with apt-get if we are root on Debian; the error says what a person can do.
+pub(super) fn find_or_install() -> Result<Node> {
+    if is_there() {
+        return Ok(Node(()));
+    }
+    if may_install() {
+        println!("node is missing; installing it with apt-get");
+        apt_get(["update"]).run()?;
+        apt_get(["install", "--yes", "--no-install-recommends", "nodejs", "npm"]).run()?;
+        if is_there() {
+            return Ok(Node(()));
+        }
+    }
+    Err("They need node (18 or later) and npm; install both, then: cargo xtask e2e".into())
+}
+
+fn is_there() -> bool {
+    ["node", "npm"].iter().all(|program| CommandLine::new(program, ["--version"]).succeeds())
+}
+
+fn may_install() -> bool {
+    Path::new("/etc/debian_version").exists()
+        && CommandLine::new("sh", ["-c", "test \"$(id -u)\" = 0 && command -v apt-get"]).succeeds()
+}
+
+fn apt_get<const N: usize>(arguments: [&str; N]) -> CommandLine {
+    CommandLine::new("apt-get", ["--quiet", "--quiet"]).args(arguments).env("DEBIAN_FRONTEND", "noninteractive")
+}

@@ -1,0 +1,47 @@
+//! Everything this repository automates, the same on a laptop and in the merge gate. Run `cargo xtask --help`.
+
+mod arrows;
+mod ci;
+mod command_line;
+mod e2e;
+mod plan;
+mod tally;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// What a task returns: errors are sentences for the person who ran it.
+type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Everything this repository automates.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask")]
+enum Task {
+    /// Run every test: unit and contract tests, documentation examples, crate arrows, end to end.
+    Test,
+    /// Run what the merge gate runs, in the same order; stop at the first failure.
+    Ci,
+    /// Check that crate dependencies only point inward, and show them.
+    Arrows,
+    /// Run the built command against a real OpenID provider, fifty processes at once, and kill -9.
+    E2e,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Task::parse() {
+        Task::Test => test::task(),
+        Task::Ci => ci::task(),
+        Task::Arrows => arrows::task(),
+        Task::E2e => e2e::task(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
