@@ -56,6 +56,7 @@ Output:
 
 /// What every command understands.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Global options")]
 struct Global {
     /// Where sessions are kept: sqlite:PATH or memory: [default: SQLite in your data folder]
     #[arg(long, global = true, value_name = "URL", env = "OIDC_SESSION_STORE", hide_env_values = true)]

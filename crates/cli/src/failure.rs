@@ -181,6 +181,7 @@ impl From<SessionError> for Failure {
             (SessionErrorKind::Unavailable, Some(wait)) => {
                 Some(format!("nothing is lost; try again in {} s", whole_seconds(wait)))
             }
+            _ if error.outcome() == "lifetime_too_short" => Some("ask for a smaller --min-valid".to_owned()),
             _ => hint.map(str::to_owned),
         };
         match error.source() {

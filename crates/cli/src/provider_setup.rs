@@ -73,11 +73,20 @@ impl Settings {
 impl Registration {
     /// The registration behind a stored session, alive or ended.
     pub(crate) fn of(state: &SessionState) -> Self {
-        let (issuer, client_id, data) = match state {
-            SessionState::Active(session) => (&session.issuer, &session.client_id, &session.data),
-            SessionState::Ended(tombstone) => (&tombstone.issuer, &tombstone.client_id, &tombstone.data),
-        };
-        Self { issuer: issuer.clone(), client_id: client_id.clone(), settings: Settings::of(data).unwrap_or_default() }
+        match state {
+            SessionState::Active(session) => Self {
+                provider_id: session.provider_id.clone(),
+                issuer: session.issuer.clone(),
+                client_id: session.client_id.clone(),
+                settings: Settings::of(&session.data).unwrap_or_default(),
+            },
+            SessionState::Ended(tombstone) => Self {
+                provider_id: tombstone.provider_id.clone(),
+                issuer: tombstone.issuer.clone(),
+                client_id: tombstone.client_id.clone(),
+                settings: Settings::of(&tombstone.data).unwrap_or_default(),
+            },
+        }
     }
 
     /// The provider, authenticating with the secret from its environment variable.

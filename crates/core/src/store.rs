@@ -47,7 +47,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// One round trip: takes the lease, reads the record, and tells of attempts that nobody finished.
     async fn try_lease(&self, key: &StoreKey, holder: HolderId, ttl: Duration) -> Result<Lease, StoreError>;
 
-    /// Makes the lease of `holder` last for another `ttl` from now, if it is still its own.
+    /// Makes the lease of `holder` last for another `ttl` from now, if it is still running and its own.
     async fn renew(&self, key: &StoreKey, holder: HolderId, ttl: Duration) -> Result<Renewal, StoreError>;
 
     /// Gives the lease of `holder` back. Without effect if it is no longer its own.
@@ -65,6 +65,8 @@ pub trait List: SessionStore {
 #[async_trait]
 pub trait Sweep: SessionStore {
     /// Drops at most `limit` such records and tells how many it dropped.
+    ///
+    /// A record whose lease is running stays: its refresh is about to commit.
     async fn sweep(&self, limit: usize) -> Result<usize, StoreError>;
 }
 

@@ -60,14 +60,22 @@ fn writes_that_wait_hold_one_thread_between_them() {
     });
 }
 
-#[tokio::test]
-async fn a_file_that_another_program_keeps_locked_is_unavailable() {
+#[tokio::test(flavor = "multi_thread")]
+async fn opening_waits_for_a_program_that_uses_the_file_without_the_log() {
     let (_directory, path) = place();
     drop(patient(&path).await);
     let other_program = Connection::open(&path).unwrap();
-    other_program.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE").unwrap();
-    let open = SqliteStore::builder(&path).busy_timeout(Duration::from_millis(20)).open();
-    assert_eq!(open.await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    other_program.execute_batch("PRAGMA journal_mode = DELETE; BEGIN; SELECT * FROM counter").unwrap();
+    let waiting = tokio::spawn({
+        let path = path.clone();
+        async move { patient(&path).await }
+    });
+    for _ in 0..3 {
+        let open = SqliteStore::builder(&path).busy_timeout(Duration::from_millis(20)).open();
+        assert_eq!(open.await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    }
+    drop(other_program);
+    assert!(matches!(create(&waiting.await.unwrap()).await.unwrap(), Commit::Done(_)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

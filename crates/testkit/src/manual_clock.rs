@@ -38,10 +38,7 @@ impl ManualClock {
 
     /// A clock that shows [`START`](Self::START).
     pub fn new() -> Self {
-        Self(Arc::new(Mutex::new(Readings {
-            wall: Self::START,
-            monotonic: Duration::ZERO,
-        })))
+        Self(Arc::new(Mutex::new(Readings { wall: Self::START, monotonic: Duration::ZERO })))
     }
 
     /// Time passes: both readings move.

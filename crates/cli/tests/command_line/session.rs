@@ -131,6 +131,7 @@ async fn a_token_can_be_asked_to_last() {
     assert_eq!(terminal.run("token --json --min-valid 30s").await.ok()["outcome"], "fresh");
     let error = terminal.run("token --json --min-valid 2m").await.error(5);
     assert_eq!(error["reason"], "lifetime_too_short");
+    assert!(error["hint"].as_str().unwrap().contains("--min-valid"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

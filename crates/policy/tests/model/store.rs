@@ -59,7 +59,7 @@ impl Store {
         };
         match self.lease {
             Some(lease) if !lease.expired && lease.holder != holder => return Asked::Held,
-            Some(lease) if lease.holder != holder => self.unsettled += 1,
+            Some(lease) if lease.expired => self.unsettled += 1,
             Some(_) => {}
             None if self.paused => return Asked::Paused,
             None => {}
@@ -68,22 +68,21 @@ impl Store {
         Asked::Granted { version, record, unsettled: self.unsettled }
     }
 
-    pub(crate) fn renew(&mut self, holder: u8) -> bool {
-        match &mut self.lease {
-            Some(lease) if lease.holder == holder => {
-                lease.expired = false;
-                true
-            }
-            _ => false,
-        }
+    pub(crate) fn renew(&self, holder: u8) -> bool {
+        self.is_held_by(holder)
     }
 
     pub(crate) fn release(&mut self, holder: u8, unsettled: bool, paused: bool) {
-        if self.lease.is_some_and(|lease| lease.holder == holder) {
+        if self.is_held_by(holder) {
             self.lease = None;
             self.unsettled += u32::from(unsettled);
             self.paused = paused;
         }
+    }
+
+    /// A lease that ended is nobody's, even before somebody takes it over.
+    fn is_held_by(&self, holder: u8) -> bool {
+        self.holder() == Some(holder)
     }
 
     /// The holder whose lease could expire next.

@@ -1,0 +1,88 @@
+//! Logout is final, and a new sign-in is never overwritten.
+
+use oidc_session_core::{AccessToken, EndReason, RefreshToken, Revocation};
+use oidc_session_manager::{Outcome, SessionErrorKind, SessionEventKind};
+
+use crate::support::{World, token_of};
+
+#[tokio::test]
+async fn logout_writes_a_tombstone_and_revokes() {
+    let world = World::new();
+    let handle = world.signed_in().await;
+    let mut events = handle.subscribe();
+    let report = handle.logout().await.unwrap();
+
+    assert_eq!(report.ended.unwrap().subject.as_deref(), Some("alice"));
+    assert!(matches!(report.revocation, Some(Ok(Revocation::Done))));
+    assert_eq!(world.server.revoked(), ["rt-0"]);
+    assert_eq!(events.try_recv().unwrap().kind, SessionEventKind::Ended(EndReason::LoggedOut));
+
+    for process in [handle, world.process()] {
+        let error = process.access_token().await.unwrap_err();
+        assert_eq!(error.kind(), SessionErrorKind::SignInNeeded);
+        assert_eq!(error.end_reason(), Some(EndReason::LoggedOut));
+        // Once more is no error, and revokes nothing.
+        assert!(process.logout().await.unwrap().ended.is_none());
+    }
+    assert_eq!(world.server.revoked(), ["rt-0"]);
+}
+
+#[tokio::test]
+async fn a_refresh_that_lands_after_a_logout_does_not_commit_and_revokes_what_it_got() {
+    let world = World::new();
+    let handle = world.expired().await;
+    let gate = world.server.holds_the_answer();
+    let flight = tokio::spawn({
+        let handle = handle.clone();
+        async move { handle.refresh_if_expired().await.unwrap() }
+    });
+    world.server.has_seen(1).await;
+    // Somebody logs out in another process while the answer is on the way.
+    world.process().logout().await.unwrap();
+    gate.add_permits(1);
+
+    assert_eq!(flight.await.unwrap(), Outcome::Ended(EndReason::LoggedOut));
+    assert_eq!(world.server.revoked(), ["rt-0", "rt-1"]);
+    assert!(handle.access_token().await.is_err());
+    assert!(world.process().access_token().await.is_err());
+}
+
+#[tokio::test]
+async fn a_logout_in_the_same_process_outruns_a_refresh_too() {
+    let world = World::new();
+    let handle = world.expired().await;
+    let gate = world.server.holds_the_answer();
+    let flight = tokio::spawn({
+        let handle = handle.clone();
+        async move { handle.access_token().await }
+    });
+    world.server.has_seen(1).await;
+    handle.logout().await.unwrap();
+    gate.add_permits(1);
+
+    assert_eq!(flight.await.unwrap().unwrap_err().end_reason(), Some(EndReason::LoggedOut));
+    assert_eq!(world.server.revoked(), ["rt-0", "rt-1"]);
+}
+
+#[tokio::test]
+async fn a_new_sign_in_is_never_overwritten_by_an_old_refresh() {
+    let world = World::new();
+    let handle = world.expired().await;
+    let gate = world.server.holds_the_answer();
+    let flight = tokio::spawn({
+        let handle = handle.clone();
+        async move { handle.refresh_if_expired().await.unwrap() }
+    });
+    world.server.has_seen(1).await;
+    let mut session = world.session();
+    session.tokens.access_token = Some(AccessToken::new("at-new"));
+    session.tokens.refresh_token = Some(RefreshToken::new("rt-new"));
+    world.process().sign_in(session).await.unwrap();
+    gate.add_permits(1);
+
+    assert!(flight.await.unwrap().is_usable());
+    assert_eq!(token_of(&handle).await, "at-new");
+    assert_eq!(token_of(&world.process()).await, "at-new");
+    // What the old refresh got belongs to a session nobody has any more.
+    assert_eq!(world.server.revoked(), ["rt-1"]);
+}

@@ -1,0 +1,156 @@
+//! One refresh, however many callers and processes.
+
+use std::time::Duration;
+
+use oidc_session_core::{EndReason, HolderId, Lease, SessionStore as _};
+use oidc_session_manager::{Outcome, Preemptive};
+
+use crate::support::{LIFETIME, World, id, token_of};
+
+#[tokio::test]
+async fn a_thousand_callers_share_one_refresh() {
+    let world = World::new();
+    let handle = world.expired().await;
+    let gate = world.server.holds_the_answer();
+    let callers: Vec<_> = (0..1_000)
+        .map(|_| {
+            let handle = handle.clone();
+            tokio::spawn(async move { handle.refresh_if_expired().await.unwrap() })
+        })
+        .collect();
+    world.server.has_seen(1).await;
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    gate.add_permits(1);
+
+    let mut outcomes = Vec::new();
+    for caller in callers {
+        outcomes.push(caller.await.unwrap());
+    }
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Outcome::Refreshed).count(), 1);
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Outcome::Joined).count(), 999);
+    assert_eq!(world.server.presented(), ["rt-0"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn fifty_processes_share_one_refresh() {
+    let world = World::new();
+    world.expired().await;
+    let gate = world.server.holds_the_answer();
+    let processes: Vec<_> = (0..50)
+        .map(|_| {
+            let handle = world.process();
+            tokio::spawn(async move { (handle.refresh_if_expired().await.unwrap(), token_of(&handle).await) })
+        })
+        .collect();
+    world.server.has_seen(1).await;
+    gate.add_permits(1);
+
+    let mut refreshed = 0;
+    for process in processes {
+        let (outcome, token) = process.await.unwrap();
+        refreshed += usize::from(outcome == Outcome::Refreshed);
+        assert!(matches!(outcome, Outcome::Refreshed | Outcome::Adopted | Outcome::Fresh), "{outcome}");
+        assert_eq!(token, "at-1");
+    }
+    assert_eq!(refreshed, 1);
+    assert_eq!(world.server.presented(), ["rt-0"]);
+}
+
+#[tokio::test]
+async fn a_process_adopts_what_another_refreshed() {
+    let world = World::new();
+    let one = world.signed_in().await;
+    let other = world.process();
+    assert_eq!(token_of(&other).await, "at-0");
+
+    world.clock.advance(LIFETIME);
+    assert_eq!(one.refresh_if_expired().await.unwrap(), Outcome::Refreshed);
+    assert_eq!(other.refresh_if_expired().await.unwrap(), Outcome::Adopted);
+    assert_eq!(token_of(&other).await, "at-1");
+    assert_eq!(world.server.presented(), ["rt-0"]);
+}
+
+#[tokio::test]
+async fn a_caller_that_gives_up_cancels_only_its_own_wait() {
+    let world = World::new();
+    let handle = world.expired().await;
+    let gate = world.server.holds_the_answer();
+    let caller = tokio::spawn({
+        let handle = handle.clone();
+        async move { handle.access_token().await }
+    });
+    world.server.has_seen(1).await;
+    caller.abort();
+    assert!(caller.await.unwrap_err().is_cancelled());
+
+    gate.add_permits(1);
+    assert_eq!(token_of(&handle).await, "at-1");
+    assert_eq!(world.server.presented(), ["rt-0"]);
+}
+
+#[tokio::test]
+async fn a_due_token_is_served_at_once_while_another_process_refreshes() {
+    let world = World::new();
+    world.signed_in().await;
+    let builder = world.builder().policy(Preemptive::skew(Duration::from_secs(60)));
+    let handle = builder.build().unwrap().session(&id());
+    world.clock.advance(LIFETIME - Duration::from_secs(1));
+
+    let lease = world.store.try_lease(&id().store_key(), HolderId::random(), Duration::from_secs(15)).await.unwrap();
+    assert!(matches!(lease, Lease::Granted { .. }));
+    assert_eq!(handle.refresh_if_expired().await.unwrap(), Outcome::ServedWhileRefreshing);
+    assert_eq!(token_of(&handle).await, "at-0");
+    assert!(world.server.presented().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_died_with_the_lease_delays_the_others_by_the_lease_and_no_more() {
+    let world = World::new();
+    let handle = world.expired().await;
+    // It dies before it sends anything.
+    let _ = world.store.try_lease(&id().store_key(), HolderId::random(), Duration::from_secs(15)).await.unwrap();
+
+    let waiting = tokio::spawn(async move { (handle.refresh_if_expired().await.unwrap(), token_of(&handle).await) });
+    for _ in 0..15 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        world.clock.advance(Duration::from_secs(1));
+    }
+    assert_eq!(waiting.await.unwrap(), (Outcome::Refreshed, "at-1".to_owned()));
+}
+
+#[tokio::test]
+async fn a_straggler_with_an_older_token_adopts_and_sends_nothing() {
+    let world = World::new();
+    let handle = world.expired().await;
+    let old = oidc_session_core::AccessToken::new("at-0");
+    assert_eq!(handle.refresh_if_current_is(&old).await.unwrap(), Outcome::Refreshed);
+    for _ in 0..5 {
+        assert!(handle.refresh_if_current_is(&old).await.unwrap().is_usable());
+    }
+    assert_eq!(world.server.presented(), ["rt-0"]);
+}
+
+#[tokio::test]
+async fn the_verdict_of_a_loser_never_wipes_the_winner() {
+    let world = World::new();
+    let loser = world.expired().await;
+    // The loser's request is refused, but while its answer is on the way somebody else signs in anew.
+    world.server.kill();
+    let gate = world.server.holds_the_answer();
+    let flight = tokio::spawn({
+        let loser = loser.clone();
+        async move { loser.refresh_if_expired().await.unwrap() }
+    });
+    world.server.has_seen(1).await;
+    let mut fresh = world.session();
+    fresh.tokens.access_token = Some(oidc_session_core::AccessToken::new("at-new"));
+    fresh.tokens.refresh_token = Some(oidc_session_core::RefreshToken::new("rt-new"));
+    world.process().sign_in(fresh).await.unwrap();
+    gate.add_permits(1);
+
+    assert_eq!(flight.await.unwrap(), Outcome::Adopted);
+    assert_eq!(token_of(&loser).await, "at-new");
+    assert_ne!(loser.refresh_if_expired().await.unwrap(), Outcome::Ended(EndReason::Rejected));
+}

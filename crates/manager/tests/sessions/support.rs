@@ -1,0 +1,257 @@
+//! A scripted authorization server, a store that can fail, and the sessions of the tests.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use oidc_session_core::{
+    AccessToken, Clock as _, Commit, Expected, HolderId, Lease, Provider, ProviderError, ProviderErrorKind, ProviderId,
+    ProviderProfile, Record, RefreshToken, Release, Removal, Renewal, Revocation, Session, SessionId, SessionStore,
+    StoreError, StoreErrorKind, StoreKey, Stored, Timestamp, TokenAnswer, TokenSet, Version,
+};
+use oidc_session_manager::{SessionHandle, SessionManager, SessionManagerBuilder};
+use oidc_session_store_memory::MemoryStore;
+use oidc_session_testkit::ManualClock;
+use tokio::sync::Semaphore;
+
+pub(crate) const LIFETIME: Duration = Duration::from_secs(300);
+
+/// An authorization server with rotation and reuse detection that answers as it is told.
+#[derive(Clone, Debug)]
+pub(crate) struct Server(Arc<Mutex<State>>, ManualClock, ProviderProfile);
+
+#[derive(Debug, Default)]
+struct State {
+    /// The number in the refresh token in force.
+    current: u32,
+    dead: bool,
+    presented: Vec<String>,
+    revoked: Vec<String>,
+    script: VecDeque<Turn>,
+}
+
+/// How the server treats one request.
+#[derive(Clone, Debug)]
+pub(crate) enum Turn {
+    /// It answers with an error, and does not look at the token.
+    Fails(ProviderErrorKind),
+    /// It processes the request, and its answer is lost.
+    LosesTheAnswer,
+    /// It processes the request, and answers when the gate opens.
+    Waits(Arc<Semaphore>),
+}
+
+impl Server {
+    pub(crate) fn new(clock: &ManualClock) -> Self {
+        Self(Arc::default(), clock.clone(), ProviderProfile::new(ProviderId::new("scripted")))
+    }
+
+    pub(crate) fn then(&self, turn: Turn) -> &Self {
+        self.state().script.push_back(turn);
+        self
+    }
+
+    /// Holds the next answer back until the returned gate gets a permit.
+    pub(crate) fn holds_the_answer(&self) -> Arc<Semaphore> {
+        let gate = Arc::new(Semaphore::new(0));
+        self.then(Turn::Waits(Arc::clone(&gate)));
+        gate
+    }
+
+    pub(crate) fn kill(&self) {
+        self.state().dead = true;
+    }
+
+    /// The refresh tokens that were presented, in order.
+    pub(crate) fn presented(&self) -> Vec<String> {
+        self.state().presented.clone()
+    }
+
+    pub(crate) fn revoked(&self) -> Vec<String> {
+        self.state().revoked.clone()
+    }
+
+    /// Returns once `count` requests have arrived.
+    pub(crate) async fn has_seen(&self, count: usize) {
+        while self.presented().len() < count {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    fn process(&self, session: &Session, requested_at: Timestamp) -> Result<TokenAnswer, ProviderError> {
+        let mut state = self.state();
+        let token = session.tokens.refresh_token.as_ref().unwrap();
+        if state.dead || token.expose() != format!("rt-{}", state.current) {
+            state.dead = true;
+            return Err(ProviderError::new(ProviderErrorKind::Rejected, "refused").with_error_code("invalid_grant"));
+        }
+        state.current += 1;
+        let mut answer = TokenAnswer::new(requested_at, self.1.now());
+        answer.access_token = Some(AccessToken::new(format!("at-{}", state.current)));
+        answer.refresh_token = Some(RefreshToken::new(format!("rt-{}", state.current)));
+        answer.expires_in = Some(LIFETIME);
+        Ok(answer)
+    }
+}
+
+#[async_trait]
+impl Provider for Server {
+    fn profile(&self) -> &ProviderProfile {
+        &self.2
+    }
+
+    async fn prepare(&self, _session: &Session) -> Result<(), ProviderError> {
+        Ok(())
+    }
+
+    async fn refresh(&self, session: &Session) -> Result<TokenAnswer, ProviderError> {
+        let requested_at = self.1.now();
+        let turn = {
+            let mut state = self.state();
+            state.presented.push(session.tokens.refresh_token.as_ref().unwrap().expose().to_owned());
+            state.script.pop_front()
+        };
+        match turn {
+            None => self.process(session, requested_at),
+            Some(Turn::Fails(kind)) => Err(ProviderError::new(kind, "as scripted")),
+            Some(Turn::LosesTheAnswer) => {
+                let _ = self.process(session, requested_at);
+                Err(ProviderError::new(ProviderErrorKind::OutcomeUnknown, "the connection broke"))
+            }
+            Some(Turn::Waits(gate)) => {
+                let answer = self.process(session, requested_at);
+                gate.acquire().await.unwrap().forget();
+                answer
+            }
+        }
+    }
+
+    async fn revoke(&self, session: &Session) -> Result<Revocation, ProviderError> {
+        let token = session.tokens.refresh_token.as_ref().unwrap().expose().to_owned();
+        self.state().revoked.push(token);
+        Ok(Revocation::Done)
+    }
+}
+
+/// A store whose next commits fail.
+#[derive(Clone, Debug)]
+pub(crate) struct FailingCommits {
+    store: MemoryStore,
+    left: Arc<Mutex<u32>>,
+}
+
+impl FailingCommits {
+    pub(crate) fn new(store: MemoryStore) -> Self {
+        Self { store, left: Arc::default() }
+    }
+
+    pub(crate) fn fail(&self, commits: u32) {
+        *self.left.lock().unwrap() = commits;
+    }
+}
+
+#[async_trait]
+impl SessionStore for FailingCommits {
+    async fn load(&self, key: &StoreKey) -> Result<Option<Stored>, StoreError> {
+        self.store.load(key).await
+    }
+
+    async fn commit(
+        &self,
+        key: &StoreKey,
+        expected: Expected,
+        record: &Record,
+        keep_until: Option<Timestamp>,
+    ) -> Result<Commit, StoreError> {
+        {
+            let mut left = self.left.lock().unwrap();
+            if *left > 0 {
+                *left -= 1;
+                return Err(StoreError::new(StoreErrorKind::Unavailable, "commit a record"));
+            }
+        }
+        self.store.commit(key, expected, record, keep_until).await
+    }
+
+    async fn remove(&self, key: &StoreKey, expected: Version) -> Result<Removal, StoreError> {
+        self.store.remove(key, expected).await
+    }
+
+    async fn try_lease(&self, key: &StoreKey, holder: HolderId, ttl: Duration) -> Result<Lease, StoreError> {
+        self.store.try_lease(key, holder, ttl).await
+    }
+
+    async fn renew(&self, key: &StoreKey, holder: HolderId, ttl: Duration) -> Result<Renewal, StoreError> {
+        self.store.renew(key, holder, ttl).await
+    }
+
+    async fn release(&self, key: &StoreKey, holder: HolderId, release: Release) -> Result<(), StoreError> {
+        self.store.release(key, holder, release).await
+    }
+}
+
+/// Everything a test needs, with time standing still.
+pub(crate) struct World {
+    pub(crate) clock: ManualClock,
+    pub(crate) server: Server,
+    pub(crate) store: MemoryStore,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let clock = ManualClock::new();
+        Self { server: Server::new(&clock), store: MemoryStore::with_clock(Arc::new(clock.clone())), clock }
+    }
+
+    /// A manager as another process would have it: only the store and the server are shared.
+    pub(crate) fn builder(&self) -> SessionManagerBuilder {
+        SessionManager::builder(self.server.clone(), self.store.clone()).clock(self.clock.clone())
+    }
+
+    pub(crate) fn process(&self) -> SessionHandle {
+        self.builder().build().unwrap().session(&id())
+    }
+
+    /// A session as a sign-in leaves it: `at-0` and `rt-0`.
+    pub(crate) fn session(&self) -> Session {
+        let now = self.clock.now();
+        let mut tokens = TokenSet::new(now, now);
+        tokens.access_token = Some(AccessToken::new("at-0"));
+        tokens.refresh_token = Some(RefreshToken::new("rt-0"));
+        tokens.expires_in = Some(LIFETIME);
+        let mut session = Session::new(ProviderId::new("scripted"), "https://login.example", "app", tokens);
+        session.subject = Some("alice".to_owned());
+        session
+    }
+
+    /// Signed in, in one process.
+    pub(crate) async fn signed_in(&self) -> SessionHandle {
+        let handle = self.process();
+        handle.sign_in(self.session()).await.unwrap();
+        handle
+    }
+
+    /// Signed in, in one process, and the access token has expired.
+    pub(crate) async fn expired(&self) -> SessionHandle {
+        let handle = self.signed_in().await;
+        self.clock.advance(LIFETIME);
+        handle
+    }
+
+    pub(crate) async fn stored(&self) -> Option<Stored> {
+        self.store.load(&id().store_key()).await.unwrap()
+    }
+}
+
+pub(crate) fn id() -> SessionId {
+    SessionId::named("default").unwrap()
+}
+
+pub(crate) async fn token_of(handle: &SessionHandle) -> String {
+    handle.access_token().await.unwrap().expose().to_owned()
+}

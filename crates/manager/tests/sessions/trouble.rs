@@ -1,0 +1,157 @@
+//! Lost answers, a store that is down, a server that is down; and what is said about them.
+
+use std::time::Duration;
+
+use oidc_session_core::{EndReason, ProviderErrorKind, SessionState};
+use oidc_session_manager::{Outcome, Preemptive, SessionErrorKind, SessionEventKind, SessionManager, Snapshot};
+
+use crate::support::{FailingCommits, LIFETIME, Turn, World, id, token_of};
+
+#[tokio::test]
+async fn an_early_refresh_that_fails_costs_nothing() {
+    let world = World::new();
+    let builder = world.builder().policy(Preemptive::skew(Duration::from_secs(60)));
+    let handle = builder.build().unwrap().session(&id());
+    handle.sign_in(world.session()).await.unwrap();
+    world.clock.advance(LIFETIME - Duration::from_secs(30));
+    world.server.then(Turn::Fails(ProviderErrorKind::NotSent));
+
+    assert_eq!(handle.refresh_if_expired().await.unwrap(), Outcome::Postponed);
+    assert_eq!(token_of(&handle).await, "at-0");
+    // The server is left alone for a while …
+    assert_eq!(handle.refresh_if_expired().await.unwrap(), Outcome::Postponed);
+    assert_eq!(world.server.presented().len(), 1);
+    // … and then asked again.
+    world.clock.advance(Duration::from_secs(5));
+    assert_eq!(handle.refresh_if_expired().await.unwrap(), Outcome::Refreshed);
+}
+
+#[tokio::test]
+async fn a_due_token_is_served_at_once_and_refreshed_behind_the_caller() {
+    let world = World::new();
+    let builder = world.builder().policy(Preemptive::skew(Duration::from_secs(60)));
+    let manager = builder.build().unwrap();
+    let handle = manager.session(&id());
+    handle.sign_in(world.session()).await.unwrap();
+    world.clock.advance(LIFETIME - Duration::from_secs(30));
+
+    assert_eq!(token_of(&handle).await, "at-0");
+    manager.drain().await;
+    assert_eq!(token_of(&handle).await, "at-1");
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_repeated_once_and_a_verdict_after_it_says_so() {
+    let world = World::new();
+    let handle = world.expired().await;
+    // The server rotated, and detects the repeat as reuse: no client can save this session.
+    world.server.then(Turn::LosesTheAnswer);
+    tokio::time::pause();
+    let outcome = handle.refresh_if_expired().await.unwrap();
+    assert_eq!(outcome, Outcome::Ended(EndReason::RejectedAfterUnknownOutcome));
+    assert_eq!(outcome.as_str(), "reuse_suspected");
+    assert_eq!(world.server.presented(), ["rt-0", "rt-0"]);
+}
+
+#[tokio::test]
+async fn a_lost_request_is_repeated_once_and_the_session_lives() {
+    let world = World::new();
+    let handle = world.expired().await;
+    world.server.then(Turn::Fails(ProviderErrorKind::OutcomeUnknown));
+    assert_eq!(token_of(&handle).await, "at-1");
+    assert_eq!(world.server.presented(), ["rt-0", "rt-0"]);
+}
+
+#[tokio::test]
+async fn two_lost_requests_leave_the_outcome_unknown_and_the_session_stored() {
+    let world = World::new();
+    let handle = world.expired().await;
+    let lost = Turn::Fails(ProviderErrorKind::OutcomeUnknown);
+    world.server.then(lost.clone()).then(lost);
+    let error = handle.refresh_if_expired().await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (SessionErrorKind::Unavailable, "outcome_unknown"));
+    assert!(error.retry_in().is_some());
+
+    // Nobody hammers: another process is held off by the store.
+    assert!(world.process().refresh_if_expired().await.is_err());
+    assert_eq!(world.server.presented().len(), 2);
+    world.clock.advance(Duration::from_secs(30));
+    assert_eq!(token_of(&world.process()).await, "at-1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_down_at_the_commit_loses_nothing_and_the_token_is_served_meanwhile() {
+    let world = World::new();
+    world.expired().await;
+    let store = FailingCommits::new(world.store.clone());
+    let manager = SessionManager::builder(world.server.clone(), store.clone()).clock(world.clock.clone());
+    let manager = manager.build().unwrap();
+    store.fail(5);
+
+    let handle = manager.session(&id());
+    assert_eq!(token_of(&handle).await, "at-1");
+    let SessionState::Active(stale) = world.stored().await.unwrap().record.decode().unwrap() else { panic!() };
+    assert_eq!(stale.tokens.refresh_token.unwrap().expose(), "rt-0");
+
+    manager.drain().await;
+    let SessionState::Active(session) = world.stored().await.unwrap().record.decode().unwrap() else { panic!() };
+    assert_eq!(session.tokens.refresh_token.unwrap().expose(), "rt-1");
+    assert_eq!(world.server.presented(), ["rt-0"]);
+}
+
+#[tokio::test]
+async fn a_lease_that_a_slow_server_could_outlive_is_refused() {
+    let world = World::new();
+    let error = world.builder().lease(Duration::from_secs(10)).build().unwrap_err();
+    assert!(error.to_string().contains("10s"), "{error}");
+    assert!(world.builder().lease(Duration::from_secs(11)).build().is_ok());
+}
+
+#[tokio::test]
+async fn every_outcome_is_announced_after_its_commit() {
+    let world = World::new();
+    let handle = world.process();
+    let mut events = handle.subscribe();
+    handle.sign_in(world.session()).await.unwrap();
+    world.clock.advance(LIFETIME);
+    handle.refresh_if_expired().await.unwrap();
+    world.clock.advance(LIFETIME);
+    world.server.then(Turn::Fails(ProviderErrorKind::TryLater));
+    handle.refresh_if_expired().await.unwrap_err();
+    world.clock.advance(LIFETIME);
+    world.server.kill();
+    handle.refresh_if_expired().await.unwrap();
+
+    let mut kinds = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        kinds.push(event.kind);
+    }
+    assert_eq!(
+        kinds,
+        [
+            SessionEventKind::SignedIn,
+            SessionEventKind::Refreshed,
+            SessionEventKind::Unavailable("unavailable"),
+            SessionEventKind::Ended(EndReason::Rejected),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn nothing_that_can_be_printed_shows_a_token() {
+    let world = World::new();
+    let handle = world.expired().await;
+    let mut shown = format!("{handle:?} {:?} {:?}", world.session(), handle.snapshot().await.unwrap());
+    let served = handle.token_for(Duration::ZERO).await.unwrap();
+    let header = handle.authorization().await.unwrap();
+    assert_eq!(header.to_str().unwrap(), "Bearer at-1");
+    shown += &format!("{served:?} {header:?} {:?}", world.stored().await);
+    world.clock.advance(LIFETIME);
+    world.server.then(Turn::Fails(ProviderErrorKind::OutcomeUnknown));
+    world.server.kill();
+    shown += &format!("{:?} {:?}", handle.refresh_if_expired().await, handle.access_token().await.unwrap_err());
+    for secret in ["at-", "rt-"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+    assert!(matches!(handle.snapshot().await.unwrap(), Snapshot::Ended { .. }));
+}
