@@ -1,1 +1,66 @@
-//! Placeholder.
+//! Keeps OpenID Connect sessions alive: sign in once, then always get a valid access token.
+//!
+//! ```
+//! use oidc_session::{ExpiredOnly, Scopes, SessionId, SessionManager, SignIn as _, SignInRequest};
+//! # #[cfg(all(feature = "provider-oidc", feature = "store-sqlite"))]
+//! use oidc_session::{Oidc, SqliteStore};
+//! # #[cfg(not(all(feature = "provider-oidc", feature = "store-sqlite")))]
+//! # fn main() {}
+//! # #[cfg(all(feature = "provider-oidc", feature = "store-sqlite"))]
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let server = oidc_session_testkit::AuthorizationServer::builder().start().await?;
+//! # let (issuer, directory) = (server.issuer().as_str(), tempfile::tempdir()?);
+//! # let path = directory.path().join("sessions.db");
+//!
+//! let provider = Oidc::builder(issuer, "native-app").build()?;
+//! let sessions = SessionManager::builder(provider.clone(), SqliteStore::open(path).await?)
+//!     .policy(ExpiredOnly)
+//!     .build()?;
+//! let session = sessions.session(&SessionId::named("default")?);
+//!
+//! // Once: the code flow. `pending.authorization_url` goes to a browser, `callback` is where it comes back.
+//! let redirect_uri = "http://127.0.0.1:8400/callback".parse()?;
+//! let request = SignInRequest::new(redirect_uri, Scopes::parse("openid offline_access"));
+//! let pending = provider.authorization_request(request).await?;
+//! # let callback = server.authorize(&pending.authorization_url)?;
+//! session.sign_in(provider.exchange(pending, &callback).await?).await?;
+//!
+//! // From then on: a header that is valid now, refreshed first if it had expired.
+//! let authorization = session.authorization().await?;
+//! assert!(authorization.is_sensitive());
+//!
+//! session.logout().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Start at [`SessionManager`]; [`RefreshPolicy`] says when to refresh, [`SessionStore`] says where sessions live,
+//! [`Provider`] who refreshes them. Each provider and each store is a feature of its own.
+
+pub use oidc_session_core::{
+    AccessToken, AnsweredIdToken, ClientSecret, Clock, CodeVerifier, Commit, EndReason, Expected, Fingerprint,
+    HolderId, IdClaims, IdToken, InvalidSessionId, Lease, List, Merged, PendingSignIn, Provider, ProviderError,
+    ProviderErrorKind, ProviderId, ProviderProfile, Record, RecordError, RefreshToken, Release, Removal, Renewal,
+    Revocation, Scopes, Session, SessionData, SessionId, SessionState, SessionStore, SignIn, SignInId, SignInRequest,
+    StoreError, StoreErrorKind, StoreKey, Stored, Sweep, SystemClock, Timestamp, TokenAnswer, TokenSet, TokenType,
+    Tombstone, Version, Violation,
+};
+pub use oidc_session_manager::{
+    LeaseTooShort, LogoutReport, Outcome, ServedToken, SessionError, SessionErrorKind, SessionEvent, SessionEventKind,
+    SessionHandle, SessionManager, SessionManagerBuilder, Snapshot,
+};
+pub use oidc_session_policy::{
+    ExpiredOnly, Jitter, OnRefreshFailure, Phase, Preemptive, RefreshPolicy, Schedule, back_off, protocol,
+};
+#[cfg(feature = "provider-oidc")]
+pub use oidc_session_provider_oidc::{ClientAuth, Dialect, ErrorAnswer, Meaning, Oidc, OidcBuilder, PlainOidc};
+#[cfg(feature = "store-memory")]
+pub use oidc_session_store_memory::MemoryStore;
+#[cfg(feature = "store-sqlite")]
+pub use oidc_session_store_sqlite::{SqliteStore, SqliteStoreBuilder};
+
+/// The README's code compiles.
+#[cfg(all(doctest, feature = "provider-oidc", feature = "store-sqlite"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,0 +1,75 @@
+//! With tokens in hand that are not yet stored.
+
+use oidc_session_core::StoreErrorKind;
+
+use super::Flight;
+use super::state::{State, Unsaved};
+use crate::protocol::{Action, FailureCause, Now, Outcome, RecordView, Rules, StateView};
+
+impl Flight {
+    pub(super) fn commit(&mut self, unsaved: Unsaved) -> Action {
+        self.state = State::Committing(unsaved);
+        Action::Commit { expected: unsaved.expected }
+    }
+
+    pub(super) fn saved(&mut self, unsaved: Unsaved, now: Now) -> Action {
+        match unsaved.violation {
+            None => self.land(Outcome::Refreshed),
+            Some(violation) => self.fail(FailureCause::Violation(violation), None, now),
+        }
+    }
+
+    pub(super) fn commit_failed(&mut self, unsaved: Unsaved, kind: StoreErrorKind, now: Now) -> Action {
+        if now.monotonic.saturating_sub(unsaved.granted) >= Rules::COMMIT_PATIENCE {
+            self.fail(FailureCause::Store(kind), None, now)
+        } else if !unsaved.served && unsaved.violation.is_none() {
+            self.state = State::Serving(Unsaved { served: true, ..unsaved });
+            Action::ServeUncommitted
+        } else {
+            self.wait_to_commit(unsaved)
+        }
+    }
+
+    pub(super) fn wait_to_commit(&mut self, unsaved: Unsaved) -> Action {
+        self.state = State::WaitingToCommit(unsaved);
+        Action::Wait(self.back_off())
+    }
+
+    pub(super) fn reconcile(
+        &mut self,
+        unsaved: Unsaved,
+        loaded: Result<Option<RecordView>, StoreErrorKind>,
+        now: Now,
+    ) -> Action {
+        let record = match loaded {
+            Ok(record) => record,
+            Err(kind) => return self.commit_failed(unsaved, kind, now),
+        };
+        match record.map(|record| (record.version, record.state)) {
+            None => self.revoke(Some(Outcome::NoSession)),
+            Some((_, StateView::Ended(reason))) => self.revoke(Some(Outcome::Ended(reason))),
+            Some((version, StateView::Active(stored))) => {
+                let before = unsaved.attempt.session;
+                if (stored.access, stored.refresh) == (unsaved.access, unsaved.refresh) {
+                    // Our own commit, whose answer was lost.
+                    self.latest = Some(stored);
+                    self.saved(unsaved, now)
+                } else if stored.sign_in != before.sign_in {
+                    // A new sign-in: what we hold belongs to a session that nobody has any more.
+                    self.revoke(None)
+                } else if (stored.access, stored.refresh) == (before.access, before.refresh) {
+                    // Only something beside the tokens changed: our answer goes on top of it.
+                    self.commit(Unsaved { expected: version, ..unsaved })
+                } else {
+                    // Somebody else refreshed the same grant. Revoking ours could take theirs with it.
+                    self.adopt(Ok(record), now)
+                }
+            }
+        }
+    }
+
+    pub(super) fn revoke(&mut self, outcome: Option<Outcome>) -> Action {
+        self.state = State::Revoking(outcome);
+        Action::Revoke
+    }
+}

@@ -1,0 +1,107 @@
+//! Before the refresh token is touched: is a refresh needed, and whose is it to do?
+
+use std::time::Duration;
+
+use oidc_session_core::{Release, StoreErrorKind};
+
+use super::Flight;
+use super::state::{Attempt, Ending, Need, State};
+use crate::Phase;
+use crate::protocol::{Action, FailureCause, Fault, LeaseView, Now, Outcome, RecordView, Trigger};
+
+impl Flight {
+    pub(super) fn load(&mut self) -> Action {
+        self.state = State::Loading;
+        Action::Load
+    }
+
+    pub(super) fn loaded(&mut self, loaded: Result<Option<RecordView>, StoreErrorKind>, now: Now) -> Action {
+        let record = match loaded {
+            Ok(record) => record,
+            Err(kind) => return self.fail(FailureCause::Store(kind), None, now),
+        };
+        match self.need(record, now) {
+            Need::Nothing(outcome) => self.land(outcome),
+            Need::End(version, reason) => self.end(Ending::new(version, reason)),
+            Need::Refresh(..) if self.is_quiet(now) => {
+                let rest = self.quiet_until.map(|until| until.saturating_sub(now.monotonic));
+                self.fail(FailureCause::Paused, rest, now)
+            }
+            Need::Refresh(..) if self.prepared => self.lease(now),
+            Need::Refresh(..) => {
+                self.state = State::Preparing;
+                Action::Prepare
+            }
+        }
+    }
+
+    pub(super) fn prepared(&mut self, prepared: Result<(), Fault>, now: Now) -> Action {
+        match prepared {
+            Ok(()) => {
+                self.prepared = true;
+                self.lease(now)
+            }
+            // Only the holder of the lease may end a session for this: another process may be refreshing it right now.
+            Err(fault) if self.discards(now) => {
+                self.unprepared = Some(fault);
+                self.lease(now)
+            }
+            Err(fault) => self.fail(FailureCause::Provider(fault.kind), fault.retry_after, now),
+        }
+    }
+
+    pub(super) fn lease(&mut self, now: Now) -> Action {
+        self.leased = now.monotonic;
+        self.state = State::Leasing;
+        Action::Lease { ttl: self.rules.lease_ttl }
+    }
+
+    pub(super) fn leased(&mut self, lease: Result<LeaseView, StoreErrorKind>, now: Now) -> Action {
+        match lease {
+            Ok(LeaseView::Granted { record, unsettled }) => self.granted(record, unsettled, now),
+            Ok(LeaseView::Absent) => self.land(Outcome::NoSession),
+            Ok(LeaseView::Held { remaining }) => self.wait_for_holder(remaining, now),
+            Ok(LeaseView::Paused { remaining }) => self.fail(FailureCause::Paused, Some(remaining), now),
+            // The lease may be ours without our knowing. Give it back, or it would count as an attempt.
+            Err(kind) => {
+                let outcome = self.failed(FailureCause::Store(kind), None, now);
+                self.release(Release::default(), outcome)
+            }
+        }
+    }
+
+    pub(super) fn granted(&mut self, record: RecordView, unsettled: u32, now: Now) -> Action {
+        // The record came with the lease. What was read before it may have been refreshed meanwhile, and a refresh
+        // token read before the lease must never be presented.
+        match self.need(Some(record), now) {
+            Need::Nothing(outcome) => self.release(Release::default(), outcome),
+            Need::End(version, reason) => self.end(Ending::new(version, reason)),
+            Need::Refresh(version, session) => {
+                let attempt = Attempt {
+                    version,
+                    session,
+                    taken_over: unsettled > 0 || session.unsettled > 0,
+                    repeated: false,
+                    sent: now.monotonic,
+                };
+                match self.unprepared.take() {
+                    Some(fault) => self.attempt_failed(attempt, fault, now),
+                    None => self.present(attempt),
+                }
+            }
+        }
+    }
+
+    pub(super) fn wait_for_holder(&mut self, remaining: Duration, now: Now) -> Action {
+        let still_serves = self.latest.is_some_and(|session| session.schedule.phase(now.wall) != Phase::Expired);
+        if self.trigger == Trigger::IfDue && still_serves {
+            return self.land(Outcome::ServedWhileRefreshing);
+        }
+        if now.monotonic.saturating_sub(self.started) >= self.rules.patience {
+            return self.fail(FailureCause::LeaseHeld, Some(remaining), now);
+        }
+        let pause = self.back_off().min(remaining).max(Duration::from_millis(1));
+        self.state = State::WaitingForHolder;
+        Action::Wait(pause)
+    }
+}
