@@ -61,3 +61,33 @@ impl From<Scopes> for String {
         scopes.to_string()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
+
+    use super::*;
+
+    #[test]
+    fn order_repetition_and_gaps_carry_no_meaning() {
+        let scopes = Scopes::parse(" openid\temail  openid\n");
+        assert_eq!(scopes, Scopes::parse("email openid"));
+        assert_eq!(scopes.iter().collect::<Vec<_>>(), ["email", "openid"]);
+        assert!(!scopes.contains("mail") && !scopes.contains("Openid") && !scopes.contains(""));
+        assert!(Scopes::parse(" \t").is_empty());
+        assert_eq!(Scopes::default().to_string(), "");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_displayed_parses_to_the_same_scopes(list in "[ -~\t]{0,40}|\\PC{0,40}", more in any::<String>()) {
+            for list in [list, more] {
+                let scopes = Scopes::parse(&list);
+                prop_assert_eq!(Scopes::parse(&scopes.to_string()), scopes.clone());
+                prop_assert_eq!(Scopes::from(String::from(scopes.clone())), scopes.clone());
+                prop_assert!(scopes.iter().all(|scope| list.contains(scope) && scopes.contains(scope)));
+                prop_assert_eq!(scopes.is_empty(), scopes.to_string().is_empty());
+            }
+        }
+    }
+}

@@ -103,7 +103,46 @@ fn whole_millis(duration: Duration) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::{Just, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
+
     use super::*;
+
+    fn any_instant() -> impl Strategy<Value = Timestamp> {
+        let millis = prop_oneof![any::<i64>(), Just(i64::MIN), Just(i64::MAX), -5_i64..5];
+        millis.prop_map(Timestamp::from_unix_millis)
+    }
+
+    proptest! {
+        #[test]
+        fn no_instant_and_no_duration_makes_arithmetic_panic(
+            instant in any_instant(),
+            duration in prop_oneof![any::<Duration>(), Just(Duration::MAX), Just(Duration::ZERO)],
+        ) {
+            prop_assert!(instant + duration >= instant);
+            prop_assert!(instant - duration <= instant);
+            // Whatever did not saturate comes back.
+            let later = instant + duration;
+            if later < Timestamp::MAX {
+                prop_assert_eq!(later - duration, instant);
+                prop_assert_eq!(later.saturating_since(instant).as_millis(), duration.as_millis());
+            }
+        }
+
+        #[test]
+        fn a_difference_is_never_negative(a in any_instant(), b in any_instant()) {
+            prop_assert!(a.saturating_since(b).is_zero() || b.saturating_since(a).is_zero());
+            prop_assert_eq!(a.saturating_since(b).is_zero(), a <= b);
+        }
+
+        #[test]
+        fn no_conversion_panics(instant in any_instant(), seconds in any::<i64>()) {
+            let seconds_of = Timestamp::from_unix_seconds(seconds);
+            prop_assert!(seconds_of.as_unix_seconds() == seconds || seconds_of.as_unix_millis().abs_diff(0) > 1 << 62);
+            prop_assert!(Timestamp::from_unix_seconds(instant.as_unix_seconds()) <= instant
+                || instant.as_unix_millis() < i64::MIN + 1000);
+            prop_assert_eq!(Timestamp::from(SystemTime::from(instant)), instant);
+        }
+    }
 
     #[test]
     fn arithmetic_saturates() {

@@ -3,7 +3,7 @@
 use oidc_session_core::{AccessToken, EndReason, RefreshToken, Revocation};
 use oidc_session_manager::{Outcome, SessionErrorKind, SessionEventKind};
 
-use crate::support::{World, token_of};
+use crate::support::{Unruly, World, id, token_of};
 
 #[tokio::test]
 async fn logout_writes_a_tombstone_and_revokes() {
@@ -25,6 +25,29 @@ async fn logout_writes_a_tombstone_and_revokes() {
         assert!(process.logout().await.unwrap().ended.is_none());
     }
     assert_eq!(world.server.revoked(), ["rt-0"]);
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_reached_does_not_stop_a_logout() {
+    let world = World::new();
+    let handle = world.signed_in().await;
+    world.server.fails_to_revoke();
+    let report = handle.logout().await.unwrap();
+    assert!(report.ended.is_some());
+    assert!(matches!(report.revocation, Some(Err(_))));
+    assert_eq!(world.process().access_token().await.unwrap_err().end_reason(), Some(EndReason::LoggedOut));
+}
+
+#[tokio::test]
+async fn a_store_that_is_down_stops_a_logout_before_anything_is_revoked() {
+    let world = World::new();
+    world.signed_in().await;
+    let store = Unruly::new(&world);
+    let handle = world.over(&store).session(&id());
+    store.fail_commits(1);
+    assert_eq!(handle.logout().await.unwrap_err().kind(), SessionErrorKind::Unavailable);
+    assert!(world.server.revoked().is_empty());
+    assert_eq!(token_of(&handle).await, "at-0");
 }
 
 #[tokio::test]

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use oidc_session_core::{
     AccessToken, Clock as _, Commit, Expected, HolderId, Lease, Provider, ProviderError, ProviderErrorKind, ProviderId,
-    ProviderProfile, Record, RefreshToken, Release, Removal, Renewal, Revocation, Session, SessionId, SessionStore,
-    StoreError, StoreErrorKind, StoreKey, Stored, Timestamp, TokenAnswer, TokenSet, Version,
+    ProviderProfile, Record, RefreshToken, Release, Removal, Renewal, Revocation, Session, SessionId, SessionState,
+    SessionStore, StoreError, StoreErrorKind, StoreKey, Stored, Timestamp, TokenAnswer, TokenSet, Version,
 };
 use oidc_session_manager::{SessionHandle, SessionManager, SessionManagerBuilder};
 use oidc_session_store_memory::MemoryStore;
@@ -28,6 +28,7 @@ struct State {
     dead: bool,
     presented: Vec<String>,
     revoked: Vec<String>,
+    revocation_fails: bool,
     script: VecDeque<Turn>,
 }
 
@@ -40,6 +41,8 @@ pub(crate) enum Turn {
     LosesTheAnswer,
     /// It processes the request, and answers when the gate opens.
     Waits(Arc<Semaphore>),
+    /// It does nothing, for ever.
+    Hangs,
 }
 
 impl Server {
@@ -50,6 +53,10 @@ impl Server {
     pub(crate) fn then(&self, turn: Turn) -> &Self {
         self.state().script.push_back(turn);
         self
+    }
+
+    pub(crate) fn fails_to_revoke(&self) {
+        self.state().revocation_fails = true;
     }
 
     /// Holds the next answer back until the returned gate gets a permit.
@@ -118,6 +125,7 @@ impl Provider for Server {
         };
         match turn {
             None => self.process(session, requested_at),
+            Some(Turn::Hangs) => std::future::pending().await,
             Some(Turn::Fails(kind)) => Err(ProviderError::new(kind, "as scripted")),
             Some(Turn::LosesTheAnswer) => {
                 let _ = self.process(session, requested_at);
@@ -133,31 +141,55 @@ impl Provider for Server {
 
     async fn revoke(&self, session: &Session) -> Result<Revocation, ProviderError> {
         let token = session.tokens.refresh_token.as_ref().unwrap().expose().to_owned();
-        self.state().revoked.push(token);
+        let mut state = self.state();
+        state.revoked.push(token);
+        if state.revocation_fails {
+            return Err(ProviderError::new(ProviderErrorKind::NotSent, "as scripted"));
+        }
         Ok(Revocation::Done)
     }
 }
 
-/// A store whose next commits fail.
+/// A store that misbehaves as it is told.
 #[derive(Clone, Debug)]
-pub(crate) struct FailingCommits {
+pub(crate) struct Unruly {
     store: MemoryStore,
-    left: Arc<Mutex<u32>>,
+    clock: ManualClock,
+    mischief: Arc<Mutex<Mischief>>,
 }
 
-impl FailingCommits {
-    pub(crate) fn new(store: MemoryStore) -> Self {
-        Self { store, left: Arc::default() }
+#[derive(Debug, Default)]
+struct Mischief {
+    failing_commits: u32,
+    freeze_after_lease: Option<Duration>,
+    hangs: bool,
+}
+
+impl Unruly {
+    pub(crate) fn new(world: &World) -> Self {
+        Self { store: world.store.clone(), clock: world.clock.clone(), mischief: Arc::default() }
     }
 
-    pub(crate) fn fail(&self, commits: u32) {
-        *self.left.lock().unwrap() = commits;
+    pub(crate) fn fail_commits(&self, commits: u32) {
+        self.mischief.lock().unwrap().failing_commits = commits;
+    }
+
+    /// The next process that gets the lease is frozen right after, for so long.
+    pub(crate) fn freeze_after_lease(&self, time: Duration) {
+        self.mischief.lock().unwrap().freeze_after_lease = Some(time);
+    }
+
+    pub(crate) fn hang(&self) {
+        self.mischief.lock().unwrap().hangs = true;
     }
 }
 
 #[async_trait]
-impl SessionStore for FailingCommits {
+impl SessionStore for Unruly {
     async fn load(&self, key: &StoreKey) -> Result<Option<Stored>, StoreError> {
+        if self.mischief.lock().unwrap().hangs {
+            std::future::pending::<()>().await;
+        }
         self.store.load(key).await
     }
 
@@ -169,9 +201,9 @@ impl SessionStore for FailingCommits {
         keep_until: Option<Timestamp>,
     ) -> Result<Commit, StoreError> {
         {
-            let mut left = self.left.lock().unwrap();
-            if *left > 0 {
-                *left -= 1;
+            let mut mischief = self.mischief.lock().unwrap();
+            if mischief.failing_commits > 0 {
+                mischief.failing_commits -= 1;
                 return Err(StoreError::new(StoreErrorKind::Unavailable, "commit a record"));
             }
         }
@@ -183,7 +215,12 @@ impl SessionStore for FailingCommits {
     }
 
     async fn try_lease(&self, key: &StoreKey, holder: HolderId, ttl: Duration) -> Result<Lease, StoreError> {
-        self.store.try_lease(key, holder, ttl).await
+        let lease = self.store.try_lease(key, holder, ttl).await?;
+        let frozen = self.mischief.lock().unwrap().freeze_after_lease.take();
+        if let Some(time) = frozen {
+            self.clock.advance(time);
+        }
+        Ok(lease)
     }
 
     async fn renew(&self, key: &StoreKey, holder: HolderId, ttl: Duration) -> Result<Renewal, StoreError> {
@@ -211,6 +248,11 @@ impl World {
     /// A manager as another process would have it: only the store and the server are shared.
     pub(crate) fn builder(&self) -> SessionManagerBuilder {
         SessionManager::builder(self.server.clone(), self.store.clone()).clock(self.clock.clone())
+    }
+
+    /// A process over a store that misbehaves.
+    pub(crate) fn over(&self, store: &Unruly) -> SessionManager {
+        SessionManager::builder(self.server.clone(), store.clone()).clock(self.clock.clone()).build().unwrap()
     }
 
     pub(crate) fn process(&self) -> SessionHandle {
@@ -241,6 +283,14 @@ impl World {
         let handle = self.signed_in().await;
         self.clock.advance(LIFETIME);
         handle
+    }
+
+    /// What the store holds, if it is a living session.
+    pub(crate) async fn stored_session(&self) -> Session {
+        match self.stored().await.unwrap().record.decode().unwrap() {
+            SessionState::Active(session) => *session,
+            SessionState::Ended(tombstone) => panic!("the session has ended: {}", tombstone.reason),
+        }
     }
 
     pub(crate) async fn stored(&self) -> Option<Stored> {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use oidc_session_core::{EndReason, ProviderErrorKind, SessionState};
-use oidc_session_manager::{Outcome, Preemptive, SessionErrorKind, SessionEventKind, SessionManager, Snapshot};
+use oidc_session_core::{EndReason, HolderId, ProviderErrorKind, SessionStore as _};
+use oidc_session_manager::{Outcome, Preemptive, SessionErrorKind, SessionEventKind, Snapshot};
 
-use crate::support::{FailingCommits, LIFETIME, Turn, World, id, token_of};
+use crate::support::{LIFETIME, Turn, Unruly, World, id, token_of};
 
 #[tokio::test]
 async fn an_early_refresh_that_fails_costs_nothing() {
@@ -83,20 +83,67 @@ async fn two_lost_requests_leave_the_outcome_unknown_and_the_session_stored() {
 async fn a_store_that_is_down_at_the_commit_loses_nothing_and_the_token_is_served_meanwhile() {
     let world = World::new();
     world.expired().await;
-    let store = FailingCommits::new(world.store.clone());
-    let manager = SessionManager::builder(world.server.clone(), store.clone()).clock(world.clock.clone());
-    let manager = manager.build().unwrap();
-    store.fail(5);
+    let store = Unruly::new(&world);
+    let manager = world.over(&store);
+    store.fail_commits(5);
 
     let handle = manager.session(&id());
     assert_eq!(token_of(&handle).await, "at-1");
-    let SessionState::Active(stale) = world.stored().await.unwrap().record.decode().unwrap() else { panic!() };
-    assert_eq!(stale.tokens.refresh_token.unwrap().expose(), "rt-0");
+    assert_eq!(world.stored_session().await.tokens.refresh_token.unwrap().expose(), "rt-0");
 
     manager.drain().await;
-    let SessionState::Active(session) = world.stored().await.unwrap().record.decode().unwrap() else { panic!() };
-    assert_eq!(session.tokens.refresh_token.unwrap().expose(), "rt-1");
+    assert_eq!(world.stored_session().await.tokens.refresh_token.unwrap().expose(), "rt-1");
     assert_eq!(world.server.presented(), ["rt-0"]);
+}
+
+#[tokio::test]
+async fn a_process_frozen_past_its_lease_takes_a_new_one_before_it_sends() {
+    let world = World::new();
+    world.expired().await;
+    let store = Unruly::new(&world);
+    store.freeze_after_lease(Duration::from_secs(15));
+    let handle = world.over(&store).session(&id());
+    assert_eq!(handle.refresh_if_expired().await.unwrap(), Outcome::Refreshed);
+    assert_eq!(world.server.presented(), ["rt-0"]);
+}
+
+#[tokio::test]
+async fn expiring_a_session_keeps_the_journal_of_attempts_nobody_finished() {
+    let world = World::new();
+    let handle = world.signed_in().await;
+    let _ = world.store.try_lease(&id().store_key(), HolderId::random(), Duration::from_secs(15)).await.unwrap();
+    world.clock.advance(Duration::from_secs(16));
+    handle.expire().await.unwrap();
+    assert_eq!(world.stored_session().await.unsettled_attempts, 1);
+
+    // So a verdict on the next refresh is not taken for a plain one.
+    world.server.kill();
+    tokio::time::pause();
+    let outcome = handle.refresh_if_expired().await.unwrap();
+    assert_eq!(outcome, Outcome::Ended(EndReason::RejectedAfterUnknownOutcome));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_never_answers_is_given_up_after_the_request_budget() {
+    let world = World::new();
+    let handle = world.expired().await;
+    world.server.then(Turn::Hangs).then(Turn::Hangs);
+    #[expect(clippy::disallowed_methods, reason = "paused time is what is measured")]
+    let started = tokio::time::Instant::now();
+    let error = handle.refresh_if_expired().await.unwrap_err();
+    assert_eq!(error.outcome(), "outcome_unknown");
+    assert_eq!(started.elapsed().as_secs(), 20); // the attempt and its one repeat
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_never_answers_is_given_up_and_the_session_is_kept() {
+    let world = World::new();
+    world.signed_in().await;
+    let store = Unruly::new(&world);
+    let handle = world.over(&store).session(&id());
+    store.hang();
+    assert_eq!(handle.access_token().await.unwrap_err().kind(), SessionErrorKind::Unavailable);
+    assert_eq!(world.stored_session().await.tokens.refresh_token.unwrap().expose(), "rt-0");
 }
 
 #[tokio::test]

@@ -1,0 +1,243 @@
+//! The merge rule (RFC 6749 §6, OIDC Core §12.2), row by row.
+
+use std::time::Duration;
+
+use oidc_session_core::{
+    AccessToken, AnsweredIdToken, IdClaims, IdToken, ProviderId, RefreshToken, Scopes, Session, SignInId, Timestamp,
+    TokenAnswer, TokenSet, TokenType, Violation,
+};
+
+const SIGNED_IN_AT: Timestamp = Timestamp::from_unix_seconds(1_000_000);
+const REQUESTED_AT: Timestamp = Timestamp::from_unix_seconds(1_000_400);
+const RECEIVED_AT: Timestamp = Timestamp::from_unix_seconds(1_000_401);
+
+/// A session that knows everything a session can know.
+fn session() -> Session {
+    let mut tokens = TokenSet::new(SIGNED_IN_AT, SIGNED_IN_AT);
+    tokens.access_token = Some(AccessToken::new("at-old"));
+    tokens.token_type = TokenType::DPoP;
+    tokens.refresh_token = Some(RefreshToken::new("rt-old"));
+    tokens.id_token = Some(IdToken::new("id-old"));
+    tokens.scope = Some(Scopes::parse("openid email"));
+    tokens.expires_in = Some(Duration::from_secs(300));
+    tokens.expires_at_hint = Some(SIGNED_IN_AT + Duration::from_secs(301));
+    let mut session = Session::new(ProviderId::new("oidc"), "https://login.example", "my-app", tokens);
+    session.subject = Some("alice".into());
+    session.sid = Some("sid-old".into());
+    session.auth_time = Some(999_990);
+    session.nonce = Some("nonce-old".into());
+    session.sign_in_id = SignInId::from_u64(7);
+    session.unsettled_attempts = 2;
+    session.data.insert("theme".into(), "dark".into());
+    session
+}
+
+/// An answer with everything an answer can have.
+fn answer() -> TokenAnswer {
+    let mut answer = TokenAnswer::new(REQUESTED_AT, RECEIVED_AT);
+    answer.access_token = Some(AccessToken::new("at-new"));
+    answer.token_type = Some(TokenType::Bearer);
+    answer.refresh_token = Some(RefreshToken::new("rt-new"));
+    answer.id_token = Some(verified(matching()));
+    answer.scope = Some(Scopes::parse("openid"));
+    answer.expires_in = Some(Duration::from_secs(600));
+    answer.expires_at_hint = Some(REQUESTED_AT + Duration::from_secs(601));
+    answer
+}
+
+fn matching() -> IdClaims {
+    IdClaims {
+        issuer: "https://login.example".into(),
+        subject: "alice".into(),
+        audiences: vec!["my-app".into()],
+        authorized_party: Some("my-app".into()),
+        auth_time: Some(999_990),
+        nonce: Some("nonce-old".into()),
+        sid: Some("sid-new".into()),
+    }
+}
+
+fn verified(claims: IdClaims) -> AnsweredIdToken {
+    AnsweredIdToken::Verified { token: IdToken::new("id-new"), claims: Box::new(claims) }
+}
+
+/// What becomes of [`session`] when `change` was made to [`answer`].
+#[track_caller]
+fn merged(change: impl FnOnce(&mut TokenAnswer)) -> Session {
+    let mut answer = answer();
+    change(&mut answer);
+    let merged = session().merge_refresh(answer);
+    assert_eq!(merged.violation, None);
+    merged.session
+}
+
+/// The violation that `change` to the claims of the answer's ID token amounts to.
+fn violation(of: &Session, change: impl FnOnce(&mut IdClaims)) -> Option<Violation> {
+    let mut claims = matching();
+    change(&mut claims);
+    let mut answer = answer();
+    answer.id_token = Some(verified(claims));
+    of.merge_refresh(answer).violation
+}
+
+#[test]
+fn what_the_answer_carries_replaces_what_the_session_had() {
+    let mut expected = session();
+    expected.tokens = TokenSet::new(REQUESTED_AT, RECEIVED_AT);
+    expected.tokens.access_token = Some(AccessToken::new("at-new"));
+    expected.tokens.token_type = TokenType::Bearer;
+    expected.tokens.refresh_token = Some(RefreshToken::new("rt-new"));
+    expected.tokens.id_token = Some(IdToken::new("id-new"));
+    expected.tokens.scope = Some(Scopes::parse("openid"));
+    expected.tokens.expires_in = Some(Duration::from_secs(600));
+    expected.tokens.expires_at_hint = Some(REQUESTED_AT + Duration::from_secs(601));
+    expected.sid = Some("sid-new".into());
+    expected.unsettled_attempts = 0;
+    assert_eq!(merged(|_| ()), expected);
+}
+
+#[test]
+fn an_absent_refresh_token_keeps_the_old_one() {
+    let merged = merged(|answer| answer.refresh_token = None);
+    assert_eq!(merged.tokens.refresh_token, Some(RefreshToken::new("rt-old")));
+    assert_eq!(merged.tokens.access_token, Some(AccessToken::new("at-new")));
+}
+
+#[test]
+fn an_absent_scope_keeps_the_old_one() {
+    assert_eq!(merged(|answer| answer.scope = None).tokens.scope, Some(Scopes::parse("openid email")));
+}
+
+#[test]
+fn an_absent_id_token_keeps_the_old_one_and_the_old_sid() {
+    let merged = merged(|answer| answer.id_token = None);
+    assert_eq!(merged.tokens.id_token, Some(IdToken::new("id-old")));
+    assert_eq!(merged.sid.as_deref(), Some("sid-old"));
+    assert_eq!(merged.tokens.access_token, Some(AccessToken::new("at-new")));
+}
+
+#[test]
+fn an_id_token_without_sid_keeps_the_old_sid() {
+    let merged = merged(|answer| answer.id_token = Some(verified(IdClaims { sid: None, ..matching() })));
+    assert_eq!(merged.sid.as_deref(), Some("sid-old"));
+}
+
+#[test]
+fn an_old_lifetime_is_never_carried_over() {
+    let unknown = merged(|answer| (answer.expires_in, answer.expires_at_hint) = (None, None));
+    assert_eq!((unknown.tokens.expires_in, unknown.tokens.expires_at_hint), (None, None));
+    assert_eq!(unknown.tokens.expires_at(), None);
+
+    let hinted = merged(|answer| answer.expires_in = None);
+    assert_eq!(hinted.tokens.expires_at(), Some(REQUESTED_AT + Duration::from_secs(601)));
+
+    let without_hint = merged(|answer| answer.expires_at_hint = None);
+    assert_eq!(without_hint.tokens.expires_at_hint, None);
+    assert_eq!(without_hint.tokens.expires_at(), Some(REQUESTED_AT + Duration::from_secs(600)));
+}
+
+#[test]
+fn a_lifetime_of_zero_is_kept_as_zero() {
+    let merged = merged(|answer| answer.expires_in = Some(Duration::ZERO));
+    assert_eq!(merged.tokens.expires_in, Some(Duration::ZERO));
+}
+
+#[test]
+fn an_absent_token_type_is_bearer_and_not_the_old_one() {
+    assert_eq!(merged(|answer| answer.token_type = None).tokens.token_type, TokenType::Bearer);
+    assert_eq!(merged(|answer| answer.token_type = Some(TokenType::DPoP)).tokens.token_type, TokenType::DPoP);
+}
+
+#[test]
+fn an_answer_settles_the_attempts_before_it() {
+    let mut answer = TokenAnswer::new(REQUESTED_AT, RECEIVED_AT);
+    assert_eq!(session().merge_refresh(answer.clone()).session.unsettled_attempts, 0);
+    answer.access_token = Some(AccessToken::new("at-new"));
+    assert_eq!(session().merge_refresh(answer).session.unsettled_attempts, 0);
+}
+
+#[test]
+fn every_claim_that_a_refresh_must_not_change_is_compared() {
+    type Change = fn(&mut IdClaims);
+    let rows: &[(&str, Change, Option<Violation>)] = &[
+        ("all equal", |_| (), None),
+        ("iss", |claims| claims.issuer = "https://other.example".into(), Some(Violation::Issuer)),
+        ("iss but for a slash", |claims| claims.issuer.push('/'), Some(Violation::Issuer)),
+        ("sub", |claims| claims.subject = "mallory".into(), Some(Violation::Subject)),
+        ("sub but for case", |claims| claims.subject = "Alice".into(), Some(Violation::Subject)),
+        ("aud without us", |claims| claims.audiences = vec!["other-app".into()], Some(Violation::Audience)),
+        ("no aud", |claims| claims.audiences.clear(), Some(Violation::Audience)),
+        ("aud with others", |claims| claims.audiences = vec!["api".into(), "my-app".into()], None),
+        ("azp", |claims| claims.authorized_party = Some("other-app".into()), Some(Violation::Audience)),
+        ("no azp", |claims| claims.authorized_party = None, None),
+        ("auth_time", |claims| claims.auth_time = Some(999_991), Some(Violation::AuthTime)),
+        ("no auth_time", |claims| claims.auth_time = None, None),
+        ("nonce", |claims| claims.nonce = Some("nonce-new".into()), Some(Violation::Nonce)),
+        ("no nonce", |claims| claims.nonce = None, None),
+        ("another sid", |claims| claims.sid = Some("sid-newer".into()), None),
+    ];
+    for (row, change, expected) in rows {
+        assert_eq!(violation(&session(), change), *expected, "{row}");
+    }
+}
+
+#[test]
+fn a_claim_the_session_never_had_is_no_contradiction_except_a_nonce() {
+    let mut imported = session();
+    (imported.subject, imported.auth_time, imported.nonce) = (None, None, None);
+    assert_eq!(violation(&imported, |claims| claims.nonce = None), None);
+    assert_eq!(violation(&imported, |_| ()), Some(Violation::Nonce));
+}
+
+#[test]
+fn a_session_imported_without_a_subject_learns_it() {
+    let mut imported = session();
+    (imported.subject, imported.sid) = (None, None);
+    let merged = imported.merge_refresh(answer());
+    assert_eq!(merged.violation, None);
+    assert_eq!(merged.session.subject.as_deref(), Some("alice"));
+    assert_eq!(merged.session.sid.as_deref(), Some("sid-new"));
+}
+
+#[test]
+fn a_violation_records_the_rotation_and_nothing_else() {
+    let refused = |id_token| {
+        let mut answer = answer();
+        answer.id_token = Some(id_token);
+        answer
+    };
+    let mut without_access_token = answer();
+    without_access_token.access_token = None;
+    let rows = [
+        (without_access_token, Violation::NoAccessToken),
+        (refused(AnsweredIdToken::Refused), Violation::IdTokenRefused),
+        (refused(verified(IdClaims { issuer: "https://other.example".into(), ..matching() })), Violation::Issuer),
+        (refused(verified(IdClaims { subject: "mallory".into(), ..matching() })), Violation::Subject),
+        (refused(verified(IdClaims { audiences: vec![], ..matching() })), Violation::Audience),
+        (refused(verified(IdClaims { auth_time: Some(0), ..matching() })), Violation::AuthTime),
+        (refused(verified(IdClaims { nonce: Some(String::new()), ..matching() })), Violation::Nonce),
+    ];
+    for (mut answer, violation) in rows {
+        let mut rotated = session();
+        rotated.unsettled_attempts = 0;
+        let unrotated = rotated.clone();
+        rotated.tokens.refresh_token = Some(RefreshToken::new("rt-new"));
+
+        let merged = session().merge_refresh(answer.clone());
+        assert_eq!((merged.violation, merged.session), (Some(violation), rotated));
+
+        answer.refresh_token = None;
+        let merged = session().merge_refresh(answer);
+        assert_eq!((merged.violation, merged.session), (Some(violation), unrotated), "without a rotation");
+    }
+}
+
+#[test]
+fn a_violation_teaches_an_imported_session_nothing() {
+    let mut imported = session();
+    (imported.subject, imported.sid) = (None, None);
+    let mut answer = answer();
+    answer.id_token = Some(verified(IdClaims { audiences: vec![], ..matching() }));
+    let merged = imported.merge_refresh(answer);
+    assert_eq!((merged.session.subject, merged.session.sid), (None, None));
+}
