@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -25,6 +26,8 @@ pub struct Record(Zeroizing<Vec<u8>>);
 impl Record {
     /// The largest record any store must accept, in bytes.
     pub const MAX_LENGTH: usize = 256 * 1024;
+    /// How deep application data may be nested: deeper than this, what is written could not be read back.
+    pub const MAX_DEPTH: usize = 64;
 
     const MAGIC: [u8; 2] = *b"OS";
     const FORMAT: u8 = 1;
@@ -32,6 +35,13 @@ impl Record {
 
     /// Encodes a state in the newest format.
     pub fn encode(state: &SessionState) -> Result<Self, RecordError> {
+        let data = match state {
+            SessionState::Active(session) => &session.data,
+            SessionState::Ended(tombstone) => &tombstone.data,
+        };
+        if !data.values().all(|value| nests_at_most(Self::MAX_DEPTH, value)) {
+            return Err(RecordError::TooLarge);
+        }
         let mut bytes = Zeroizing::new(vec![Self::MAGIC[0], Self::MAGIC[1], Self::FORMAT, Self::PLAIN]);
         serde_json::to_writer(&mut *bytes, &WireRef::from(state)).map_err(|_| RecordError::Corrupt)?;
         if bytes.len() > Self::MAX_LENGTH { Err(RecordError::TooLarge) } else { Ok(Self(bytes)) }
@@ -84,9 +94,19 @@ pub enum RecordError {
         /// The protection byte.
         protection: u8,
     },
-    /// The session with its application data is larger than [`Record::MAX_LENGTH`].
+    /// The session with its application data is larger than [`Record::MAX_LENGTH`], or the data is nested deeper than
+    /// [`Record::MAX_DEPTH`].
     #[error("the session is larger than a record may be")]
     TooLarge,
+}
+
+/// Whether `value` has at most `levels` levels of arrays and objects.
+fn nests_at_most(levels: usize, value: &Value) -> bool {
+    match value {
+        Value::Array(items) => levels > 0 && items.iter().all(|item| nests_at_most(levels - 1, item)),
+        Value::Object(fields) => levels > 0 && fields.values().all(|field| nests_at_most(levels - 1, field)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
+    }
 }
 
 #[derive(Serialize)]

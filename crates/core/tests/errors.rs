@@ -15,12 +15,9 @@ fn chain(error: &dyn Error) -> Vec<String> {
 
 #[test]
 fn a_store_error_leaves_its_cause_to_source() {
-    for kind in [
-        StoreErrorKind::Corrupt,
-        StoreErrorKind::Denied,
-        StoreErrorKind::Unavailable,
-        StoreErrorKind::Misconfigured,
-    ] {
+    for kind in
+        [StoreErrorKind::Corrupt, StoreErrorKind::Denied, StoreErrorKind::Unavailable, StoreErrorKind::Misconfigured]
+    {
         let error = StoreError::new(kind, "load a record").because(CAUSE);
         assert_eq!(error.kind(), kind);
         let [shown, cause] = chain(&error).try_into().unwrap();
