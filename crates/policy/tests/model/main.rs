@@ -3,14 +3,18 @@
 //!
 //! Each mutant takes one safeguard away and must be found out.
 
+mod choice;
+mod faults;
 mod hands;
+mod promises;
 mod server;
 mod store;
 mod world;
 
 use stateright::{Checker, Model, Property};
 
-use world::{Breach, Choice, Mutant, Setting, World};
+use choice::Choice;
+use world::{Breach, Mutant, Setting, World};
 
 const SOUND: Setting = Setting { faults: 2, occasions: 1, reuse_window: false, due: false, mutant: None };
 
