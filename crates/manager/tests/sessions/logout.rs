@@ -88,6 +88,24 @@ async fn a_logout_in_the_same_process_outruns_a_refresh_too() {
 }
 
 #[tokio::test]
+async fn what_was_read_before_a_logout_is_not_served_after_it() {
+    let world = World::new();
+    world.signed_in().await;
+    let store = Unruly::new(&world);
+    let manager = world.over(&store);
+    let gate = store.hold_load();
+    let reader = tokio::spawn({
+        let handle = manager.session(&id());
+        async move { handle.access_token().await }
+    });
+    store.holds_somebody().await;
+    manager.session(&id()).logout().await.unwrap();
+    gate.add_permits(1);
+    assert_eq!(reader.await.unwrap().unwrap_err().end_reason(), Some(EndReason::LoggedOut));
+    assert!(manager.session(&id()).access_token().await.is_err());
+}
+
+#[tokio::test]
 async fn a_new_sign_in_is_never_overwritten_by_an_old_refresh() {
     let world = World::new();
     let handle = world.expired().await;

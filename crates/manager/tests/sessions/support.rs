@@ -29,6 +29,9 @@ struct State {
     presented: Vec<String>,
     revoked: Vec<String>,
     revocation_fails: bool,
+    /// How often the server was looked for, and whether it can be found.
+    prepared: usize,
+    unreachable: bool,
     script: VecDeque<Turn>,
 }
 
@@ -53,6 +56,15 @@ impl Server {
     pub(crate) fn then(&self, turn: Turn) -> &Self {
         self.state().script.push_back(turn);
         self
+    }
+
+    pub(crate) fn set_reachable(&self, reachable: bool) {
+        self.state().unreachable = !reachable;
+    }
+
+    /// How often the server was looked for.
+    pub(crate) fn prepared(&self) -> usize {
+        self.state().prepared
     }
 
     pub(crate) fn fails_to_revoke(&self) {
@@ -113,7 +125,9 @@ impl Provider for Server {
     }
 
     async fn prepare(&self, _session: &Session) -> Result<(), ProviderError> {
-        Ok(())
+        let mut state = self.state();
+        state.prepared += 1;
+        if state.unreachable { Err(ProviderError::new(ProviderErrorKind::NotSent, "as scripted")) } else { Ok(()) }
     }
 
     async fn refresh(&self, session: &Session) -> Result<TokenAnswer, ProviderError> {
@@ -154,29 +168,44 @@ impl Provider for Server {
 #[derive(Clone, Debug)]
 pub(crate) struct Unruly {
     store: MemoryStore,
-    clock: ManualClock,
     mischief: Arc<Mutex<Mischief>>,
 }
 
 #[derive(Debug, Default)]
 struct Mischief {
     failing_commits: u32,
-    freeze_after_lease: Option<Duration>,
+    held_load: Option<Arc<Semaphore>>,
+    held_lease: Option<Arc<Semaphore>>,
     hangs: bool,
 }
 
 impl Unruly {
     pub(crate) fn new(world: &World) -> Self {
-        Self { store: world.store.clone(), clock: world.clock.clone(), mischief: Arc::default() }
+        Self { store: world.store.clone(), mischief: Arc::default() }
     }
 
     pub(crate) fn fail_commits(&self, commits: u32) {
         self.mischief.lock().unwrap().failing_commits = commits;
     }
 
-    /// The next process that gets the lease is frozen right after, for so long.
-    pub(crate) fn freeze_after_lease(&self, time: Duration) {
-        self.mischief.lock().unwrap().freeze_after_lease = Some(time);
+    /// Holds the answer to the next load back until the returned gate gets a permit.
+    pub(crate) fn hold_load(&self) -> Arc<Semaphore> {
+        Arc::clone(self.mischief.lock().unwrap().held_load.insert(Arc::new(Semaphore::new(0))))
+    }
+
+    /// Holds the next grant of a lease back: to its holder, it was frozen for so long.
+    pub(crate) fn hold_lease(&self) -> Arc<Semaphore> {
+        Arc::clone(self.mischief.lock().unwrap().held_lease.insert(Arc::new(Semaphore::new(0))))
+    }
+
+    /// Returns once somebody waits at a gate.
+    pub(crate) async fn holds_somebody(&self) {
+        while {
+            let mischief = self.mischief.lock().unwrap();
+            mischief.held_load.is_some() || mischief.held_lease.is_some()
+        } {
+            tokio::task::yield_now().await;
+        }
     }
 
     pub(crate) fn hang(&self) {
@@ -190,7 +219,12 @@ impl SessionStore for Unruly {
         if self.mischief.lock().unwrap().hangs {
             std::future::pending::<()>().await;
         }
-        self.store.load(key).await
+        let loaded = self.store.load(key).await;
+        let gate = self.mischief.lock().unwrap().held_load.take();
+        if let Some(gate) = gate {
+            gate.acquire().await.unwrap().forget();
+        }
+        loaded
     }
 
     async fn commit(
@@ -216,9 +250,9 @@ impl SessionStore for Unruly {
 
     async fn try_lease(&self, key: &StoreKey, holder: HolderId, ttl: Duration) -> Result<Lease, StoreError> {
         let lease = self.store.try_lease(key, holder, ttl).await?;
-        let frozen = self.mischief.lock().unwrap().freeze_after_lease.take();
-        if let Some(time) = frozen {
-            self.clock.advance(time);
+        let gate = self.mischief.lock().unwrap().held_lease.take();
+        if let Some(gate) = gate {
+            gate.acquire().await.unwrap().forget();
         }
         Ok(lease)
     }

@@ -8,12 +8,31 @@ use crate::support::{LIFETIME, World, id, token_of};
 
 #[tokio::test]
 async fn a_clock_turned_back_does_not_make_an_expired_token_fresh_again() {
+    for looks_again in [false, true] {
+        let world = World::new();
+        let handle = world.signed_in().await;
+        world.clock.advance(LIFETIME - Duration::from_secs(1));
+        world.clock.set_back(Duration::from_secs(200));
+        if looks_again {
+            // Reading the same record again must not count its time anew.
+            handle.snapshot().await.unwrap();
+        }
+        assert_eq!(token_of(&handle).await, "at-0");
+        world.clock.advance(Duration::from_secs(1));
+        // By the wall clock it has 200 s to live; by the monotonic one it has none.
+        assert_eq!(token_of(&handle).await, "at-1");
+        assert_eq!(handle.refresh_if_expired().await.unwrap(), Outcome::Fresh);
+    }
+}
+
+#[tokio::test]
+async fn a_clock_turned_back_does_not_put_an_early_refresh_off() {
     let world = World::new();
-    let handle = world.signed_in().await;
-    world.clock.advance(LIFETIME - Duration::from_secs(1));
-    world.clock.set_back(Duration::from_secs(200));
-    world.clock.advance(Duration::from_secs(1));
-    // By the wall clock it has 200 s to live; by the monotonic one it has none.
+    let skew = Duration::from_secs(60);
+    let handle = world.builder().policy(Preemptive::skew(skew)).build().unwrap().session(&id());
+    handle.sign_in(world.session()).await.unwrap();
+    world.clock.set_back(Duration::from_secs(30));
+    world.clock.advance(LIFETIME - skew);
     assert_eq!(handle.refresh_if_expired().await.unwrap(), Outcome::Refreshed);
 }
 

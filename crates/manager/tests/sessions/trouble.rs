@@ -97,14 +97,50 @@ async fn a_store_that_is_down_at_the_commit_loses_nothing_and_the_token_is_serve
 }
 
 #[tokio::test]
-async fn a_process_frozen_past_its_lease_takes_a_new_one_before_it_sends() {
+async fn a_process_frozen_between_lease_and_request_does_not_send_when_it_wakes() {
     let world = World::new();
     world.expired().await;
     let store = Unruly::new(&world);
-    store.freeze_after_lease(Duration::from_secs(15));
-    let handle = world.over(&store).session(&id());
-    assert_eq!(handle.refresh_if_expired().await.unwrap(), Outcome::Refreshed);
+    let gate = store.hold_lease();
+    let frozen = world.over(&store).session(&id());
+    let flight = tokio::spawn(async move { (frozen.refresh_if_expired().await.unwrap(), token_of(&frozen).await) });
+    store.holds_somebody().await;
+
+    // Its lease ends, and another process takes over.
+    world.clock.advance(Duration::from_secs(16));
+    assert_eq!(world.process().refresh_if_expired().await.unwrap(), Outcome::Refreshed);
+    gate.add_permits(1);
+    assert_eq!(flight.await.unwrap(), (Outcome::Adopted, "at-1".to_owned()));
     assert_eq!(world.server.presented(), ["rt-0"]);
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_reached_is_not_looked_for_on_every_call() {
+    let world = World::new();
+    let handle = world.expired().await;
+    world.server.set_reachable(false);
+    for _ in 0..5 {
+        assert_eq!(handle.access_token().await.unwrap_err().kind(), SessionErrorKind::Unavailable);
+    }
+    assert_eq!(world.server.prepared(), 1);
+    // The pauses grow with each failure in a row …
+    for _ in 0..10 {
+        world.clock.advance(Duration::from_secs(1));
+        let _ = handle.access_token().await;
+    }
+    let looked = world.server.prepared();
+    assert!((3..=5).contains(&looked), "{looked}");
+    // … and start over after a success.
+    world.server.set_reachable(true);
+    world.clock.advance(LIFETIME);
+    assert_eq!(token_of(&handle).await, "at-1");
+    world.server.set_reachable(false);
+    world.clock.advance(LIFETIME);
+    let before = world.server.prepared();
+    let _ = handle.access_token().await;
+    world.clock.advance(Duration::from_secs(2));
+    let _ = handle.access_token().await;
+    assert_eq!(world.server.prepared(), before + 2);
 }
 
 #[tokio::test]
