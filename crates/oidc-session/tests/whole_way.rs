@@ -1,5 +1,7 @@
 //! The whole way, every part real: code flow, SQLite file, rotation with reuse detection, logout.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -59,9 +59,7 @@ fn parameters(dialect: &dyn Dialect, request: &SignInRequest) -> Result<Vec<(Str
     let given = &request.parameters;
     for (index, (name, _)) in given.iter().enumerate() {
         if RESERVED.contains(&name.as_str()) {
-            return Err(misconfigured(
-                "a parameter of the sign-in would replace one of the protocol",
-            ));
+            return Err(misconfigured("a parameter of the sign-in would replace one of the protocol"));
         }
         if given[..index].iter().any(|(earlier, _)| earlier == name) {
             return Err(misconfigured("a parameter of the sign-in is given twice"));
@@ -100,10 +98,7 @@ mod tests {
         let endpoint = Url::parse("https://login.example/authorize?tenant=1").unwrap();
         let redirect_uri = Url::parse("http://127.0.0.1:9/cb").unwrap();
         let mut request = SignInRequest::new(redirect_uri, Scopes::parse("profile"));
-        request.parameters = parameters
-            .iter()
-            .map(|(name, value)| ((*name).into(), (*value).into()))
-            .collect();
+        request.parameters = parameters.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         authorization_request(&endpoint, "my-app", dialect, request, Timestamp::from_unix_seconds(7))
     }
 
@@ -124,10 +119,7 @@ mod tests {
             ("scope", "openid profile"),
             ("state", &pending.state),
             ("nonce", &pending.nonce),
-            (
-                "code_challenge",
-                PkceCodeChallenge::from_code_verifier_sha256(&verifier).as_str(),
-            ),
+            ("code_challenge", PkceCodeChallenge::from_code_verifier_sha256(&verifier).as_str()),
             ("code_challenge_method", "S256"),
             ("login_hint", "a b"),
         ] {

@@ -32,10 +32,7 @@ impl OidcBuilder {
     pub(crate) fn new(issuer: &str, client_id: impl Into<String>) -> Self {
         Self {
             issuer: issuer.to_owned(),
-            client: Client {
-                id: client_id.into(),
-                auth: ClientAuth::None,
-            },
+            client: Client { id: client_id.into(), auth: ClientAuth::None },
             dialect: Arc::new(PlainOidc),
             clock: Arc::new(SystemClock),
             request_budget: None,
@@ -122,12 +119,7 @@ impl OidcBuilder {
             keys: Keys::default(),
             metadata: OnceCell::new(),
         };
-        Ok(Oidc {
-            server: Arc::new(server),
-            client: Arc::new(self.client),
-            dialect: self.dialect,
-            profile,
-        })
+        Ok(Oidc { server: Arc::new(server), client: Arc::new(self.client), dialect: self.dialect, profile })
     }
 }
 

@@ -37,10 +37,9 @@ pub(crate) fn code(
 /// An error of the authorization endpoint (RFC 6749 §4.1.2.1, OIDC Core §3.1.2.6).
 fn refusal(code: &str) -> ProviderError {
     let (kind, detail) = match code {
-        "login_required" | "interaction_required" | "consent_required" | "account_selection_required" => (
-            ProviderErrorKind::InteractionRequired,
-            "the server wants to talk to the subject",
-        ),
+        "login_required" | "interaction_required" | "consent_required" | "account_selection_required" => {
+            (ProviderErrorKind::InteractionRequired, "the server wants to talk to the subject")
+        }
         "temporarily_unavailable" | "server_error" => {
             (ProviderErrorKind::TryLater, "the server cannot sign anybody in now")
         }
@@ -54,10 +53,9 @@ fn refusal(code: &str) -> ProviderError {
         | "request_uri_not_supported"
         | "registration_not_supported"
         | "invalid_request_uri"
-        | "invalid_request_object" => (
-            ProviderErrorKind::Misconfigured,
-            "the server does not accept the client's request",
-        ),
+        | "invalid_request_object" => {
+            (ProviderErrorKind::Misconfigured, "the server does not accept the client's request")
+        }
         _ => (ProviderErrorKind::Refused, "the sign-in was refused"),
     };
     ProviderError::new(kind, detail).with_error_code(code)
@@ -65,10 +63,7 @@ fn refusal(code: &str) -> ProviderError {
 
 /// A parameter that is there at most once: of two, somebody has added one.
 fn parameter(callback: &Url, name: &str) -> Result<Option<String>, ProviderError> {
-    let mut values = callback
-        .query_pairs()
-        .filter(|(key, _)| key == name)
-        .map(|(_, value)| value);
+    let mut values = callback.query_pairs().filter(|(key, _)| key == name).map(|(_, value)| value);
     let value = values.next();
     if values.next().is_some() {
         return Err(invalid("the callback carries a parameter twice"));

@@ -18,11 +18,7 @@ impl Channel {
         if issuer.query().is_some() || issuer.fragment().is_some() {
             return Err(refused("the issuer has a query or a fragment"));
         }
-        let channel = if issuer.scheme() == "http" {
-            Self::Loopback
-        } else {
-            Self::Tls
-        };
+        let channel = if issuer.scheme() == "http" { Self::Loopback } else { Self::Tls };
         channel.check(issuer, "issuer")?;
         Ok(channel)
     }
@@ -41,9 +37,7 @@ impl Channel {
             _ => false,
         };
         if !allowed {
-            return Err(refused(format!(
-                "the {name} does not use https; http is for an issuer on loopback"
-            )));
+            return Err(refused(format!("the {name} does not use https; http is for an issuer on loopback")));
         }
         // An HTTP client would send these as credentials of its own.
         if !url.username().is_empty() || url.password().is_some() {
@@ -92,22 +86,10 @@ mod tests {
 
     #[test]
     fn an_endpoint_is_never_weaker_than_its_issuer() {
-        assert!(
-            Channel::Tls
-                .endpoint("token_endpoint", "https://elsewhere.example/t")
-                .is_ok()
-        );
+        assert!(Channel::Tls.endpoint("token_endpoint", "https://elsewhere.example/t").is_ok());
         assert!(Channel::Tls.endpoint("token_endpoint", "http://127.0.0.1/t").is_err());
-        assert!(
-            Channel::Loopback
-                .endpoint("token_endpoint", "http://127.0.0.1/t")
-                .is_ok()
-        );
-        assert!(
-            Channel::Loopback
-                .endpoint("token_endpoint", "http://login.example/t")
-                .is_err()
-        );
+        assert!(Channel::Loopback.endpoint("token_endpoint", "http://127.0.0.1/t").is_ok());
+        assert!(Channel::Loopback.endpoint("token_endpoint", "http://login.example/t").is_err());
         assert!(Channel::Loopback.endpoint("token_endpoint", "/relative").is_err());
     }
 }

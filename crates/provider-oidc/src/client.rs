@@ -31,10 +31,9 @@ impl Client {
         match &self.auth {
             ClientAuth::None => vec![("client_id", self.id.clone())],
             ClientAuth::Basic(_) => Vec::new(),
-            ClientAuth::Post(secret) => vec![
-                ("client_id", self.id.clone()),
-                ("client_secret", secret.expose().to_owned()),
-            ],
+            ClientAuth::Post(secret) => {
+                vec![("client_id", self.id.clone()), ("client_secret", secret.expose().to_owned())]
+            }
         }
     }
 
@@ -64,10 +63,7 @@ mod tests {
 
     #[test]
     fn basic_encodes_both_halves_before_joining_them() {
-        let client = Client {
-            id: "my:app ü".into(),
-            auth: ClientAuth::Basic(ClientSecret::new("p%s+/:")),
-        };
+        let client = Client { id: "my:app ü".into(), auth: ClientAuth::Basic(ClientSecret::new("p%s+/:")) };
         let header = client.authorization().unwrap();
         let pair = STANDARD.decode(header.strip_prefix("Basic ").unwrap()).unwrap();
         assert_eq!(String::from_utf8(pair).unwrap(), "my%3Aapp+%C3%BC:p%25s%2B%2F%3A");
@@ -75,10 +71,7 @@ mod tests {
 
     #[test]
     fn the_secret_is_never_shown() {
-        let client = Client {
-            id: "my-app".into(),
-            auth: ClientAuth::Post(ClientSecret::new("hidden")),
-        };
+        let client = Client { id: "my-app".into(), auth: ClientAuth::Post(ClientSecret::new("hidden")) };
         assert!(!format!("{client:?}").contains("hidden"));
     }
 }

@@ -44,9 +44,9 @@ pub trait Dialect: fmt::Debug + Send + Sync + 'static {
             | "consent_required"
             | "account_selection_required"
             | "mfa_required" => Meaning::InteractionRequired,
-            "temporarily_unavailable" | "server_error" | "slow_down" | "too_many_requests" => Meaning::TryLater {
-                after: answer.retry_after(),
-            },
+            "temporarily_unavailable" | "server_error" | "slow_down" | "too_many_requests" => {
+                Meaning::TryLater { after: answer.retry_after() }
+            }
             // invalid_client, invalid_scope and kin, use_dpop_nonce, and whatever we have never heard of: a person has
             // to look, and the session can wait for that.
             _ => Meaning::Misconfigured,
@@ -112,9 +112,7 @@ mod tests {
 
     #[test]
     fn only_invalid_grant_is_a_verdict() {
-        let later = Meaning::TryLater {
-            after: Some(Duration::from_secs(7)),
-        };
+        let later = Meaning::TryLater { after: Some(Duration::from_secs(7)) };
         for (code, expected) in [
             ("invalid_grant", Meaning::Verdict),
             ("invalid_client", Meaning::Misconfigured),
@@ -145,10 +143,7 @@ mod tests {
     #[test]
     fn discovery_url_has_one_slash() {
         for issuer in ["https://login.example/realm", "https://login.example/realm/"] {
-            assert_eq!(
-                PlainOidc.discovery_url(issuer),
-                "https://login.example/realm/.well-known/openid-configuration"
-            );
+            assert_eq!(PlainOidc.discovery_url(issuer), "https://login.example/realm/.well-known/openid-configuration");
         }
     }
 
@@ -161,10 +156,7 @@ mod tests {
         let endpoint = Url::parse("https://login.example/end?tenant=1").unwrap();
         let back = Url::parse("https://app.example/bye").unwrap();
         assert_eq!(
-            PlainOidc
-                .end_session_url(Some(&endpoint), &session, Some(&back))
-                .unwrap()
-                .as_str(),
+            PlainOidc.end_session_url(Some(&endpoint), &session, Some(&back)).unwrap().as_str(),
             "https://login.example/end?tenant=1&id_token_hint=a.b.c&client_id=my+app\
              &post_logout_redirect_uri=https%3A%2F%2Fapp.example%2Fbye"
         );

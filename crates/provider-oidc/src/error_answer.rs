@@ -30,11 +30,7 @@ impl ErrorAnswer {
     }
 
     pub(crate) fn from_fields(status: u16, fields: Map<String, Value>) -> Self {
-        Self {
-            status,
-            fields,
-            retry_after: None,
-        }
+        Self { status, fields, retry_after: None }
     }
 
     /// The same answer with another field of its body.

@@ -66,9 +66,7 @@ fn lifetime(value: &Value) -> Option<Duration> {
         Value::String(text) => text.trim().parse().ok()?,
         _ => return None,
     };
-    seconds
-        .is_finite()
-        .then(|| Duration::from_secs(seconds.clamp(0.0, LONGEST_SECONDS) as u64))
+    seconds.is_finite().then(|| Duration::from_secs(seconds.clamp(0.0, LONGEST_SECONDS) as u64))
 }
 
 /// A space-delimited list, or the array that a few servers send instead.

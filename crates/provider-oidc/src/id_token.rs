@@ -61,9 +61,7 @@ impl Verifier<'_> {
     ) -> Result<IdClaims, Unverified> {
         let token = parse(id_token)?;
         let verifier = self.verifier()?.set_other_audience_verifier_fn(|_| true);
-        let claims = token
-            .claims(&verifier, &Nonce::new(nonce.to_owned()))
-            .map_err(|error| unverified(&error))?;
+        let claims = token.claims(&verifier, &Nonce::new(nonce.to_owned())).map_err(|error| unverified(&error))?;
         check_authorized_party(claims, self.client_id)?;
         if claims.subject().is_empty() {
             return Err(Unverified::Refused("it names no subject"));
@@ -84,10 +82,7 @@ impl Verifier<'_> {
     /// Whose it is, is not judged here: that is the merge rule of the core.
     pub(crate) fn refresh(&self, id_token: IdToken) -> (AnsweredIdToken, bool) {
         let claims = parse(&id_token).and_then(|token| {
-            let verifier = self
-                .verifier()?
-                .require_issuer_match(false)
-                .require_audience_match(false);
+            let verifier = self.verifier()?.require_issuer_match(false).require_audience_match(false);
             match self.claims(&token, &verifier) {
                 // The answer came straight from the token endpoint, so its connection vouches for the issuer (OIDC Core
                 // §3.1.3.7 item 6). To fetch keys now would keep a rotated refresh token from the store.
@@ -101,13 +96,7 @@ impl Verifier<'_> {
         match claims {
             Ok((claims, unknown_key)) => {
                 let claims = Box::new(claims);
-                (
-                    AnsweredIdToken::Verified {
-                        token: id_token,
-                        claims,
-                    },
-                    unknown_key,
-                )
+                (AnsweredIdToken::Verified { token: id_token, claims }, unknown_key)
             }
             Err(reason) => {
                 tracing::debug!(?reason, "the ID token of a refresh was refused");
@@ -212,12 +201,7 @@ fn session_claims(claims: &IdTokenClaims<SessionClaims, CoreGenderClaim>) -> IdC
         authorized_party: claims.authorized_party().map(|party| party.to_string()),
         auth_time: claims.auth_time().map(|time| time.timestamp()),
         nonce: claims.nonce().map(|nonce| nonce.secret().clone()),
-        sid: claims
-            .additional_claims()
-            .sid
-            .as_ref()
-            .and_then(Value::as_str)
-            .map(str::to_owned),
+        sid: claims.additional_claims().sid.as_ref().and_then(Value::as_str).map(str::to_owned),
     }
 }
 
@@ -254,10 +238,7 @@ mod tests {
     fn key(kid: &str, seed: u8) -> CoreEdDsaPrivateSigningKey {
         let mut der = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20".to_vec();
         der.extend([seed; 32]);
-        let pem = format!(
-            "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
-            STANDARD.encode(der)
-        );
+        let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der));
         CoreEdDsaPrivateSigningKey::from_ed25519_pem(&pem, Some(JsonWebKeyId::new(kid.into()))).unwrap()
     }
 
@@ -372,12 +353,9 @@ mod tests {
     fn the_hash_of_the_access_token_is_checked() {
         let key = key("k1", 1);
         let access_token = openidconnect::AccessToken::new("at-1".into());
-        let hash = AccessTokenHash::from_token(
-            &access_token,
-            &CoreJwsSigningAlgorithm::EdDsa,
-            &key.as_verification_key(),
-        )
-        .unwrap();
+        let hash =
+            AccessTokenHash::from_token(&access_token, &CoreJwsSigningAlgorithm::EdDsa, &key.as_verification_key())
+                .unwrap();
         let id_token = signed("k1", 1, &claims(json!({ "at_hash": hash })));
         assert!(sign_in(&id_token).is_ok());
         let other = verifier().sign_in(&id_token, "nonce-1", &AccessToken::new("at-2"));
@@ -402,10 +380,7 @@ mod tests {
     #[test]
     fn a_confidential_client_may_get_symmetric_signatures() {
         let secret = ClientSecret::new("secret-1");
-        let verifier = Verifier {
-            client_secret: Some(&secret),
-            ..verifier()
-        };
+        let verifier = Verifier { client_secret: Some(&secret), ..verifier() };
         let access_token = AccessToken::new("at-1");
         let hash = openidconnect::AccessToken::new("at-1".into());
         let hash = AccessTokenHash::from_token(
@@ -415,16 +390,8 @@ mod tests {
         )
         .unwrap();
         let claims = claims(json!({ "at_hash": hash }));
-        assert!(
-            verifier
-                .sign_in(&symmetric("secret-1", &claims), "nonce-1", &access_token)
-                .is_ok()
-        );
-        assert!(
-            verifier
-                .sign_in(&symmetric("secret-2", &claims), "nonce-1", &access_token)
-                .is_err()
-        );
+        assert!(verifier.sign_in(&symmetric("secret-1", &claims), "nonce-1", &access_token).is_ok());
+        assert!(verifier.sign_in(&symmetric("secret-2", &claims), "nonce-1", &access_token).is_err());
     }
 
     #[test]

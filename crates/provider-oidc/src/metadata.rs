@@ -39,9 +39,7 @@ impl Metadata {
         let document: Document = serde_json::from_slice(document)
             .map_err(|_| refused("the discovery document is not one, or lacks an address"))?;
         if document.issuer != issuer {
-            return Err(refused(
-                "the discovery document names another issuer; does only a trailing slash differ?",
-            ));
+            return Err(refused("the discovery document names another issuer; does only a trailing slash differ?"));
         }
         let optional = |name, address: Option<String>| {
             let address = address.filter(|address| !address.is_empty());
@@ -98,30 +96,18 @@ mod tests {
 
     #[test]
     fn the_issuer_matches_byte_for_byte() {
-        for issuer in [
-            "https://login.example",
-            "https://LOGIN.example/",
-            "https://login.example:443/",
-        ] {
+        for issuer in ["https://login.example", "https://LOGIN.example/", "https://login.example:443/"] {
             let mut document = document();
             document["issuer"] = json!(issuer);
-            assert_eq!(
-                read(&document).unwrap_err().kind(),
-                ProviderErrorKind::Misconfigured,
-                "{issuer}"
-            );
+            assert_eq!(read(&document).unwrap_err().kind(), ProviderErrorKind::Misconfigured, "{issuer}");
         }
     }
 
     #[test]
     fn no_endpoint_may_fall_back_to_http() {
-        for name in [
-            "authorization_endpoint",
-            "token_endpoint",
-            "jwks_uri",
-            "revocation_endpoint",
-            "end_session_endpoint",
-        ] {
+        for name in
+            ["authorization_endpoint", "token_endpoint", "jwks_uri", "revocation_endpoint", "end_session_endpoint"]
+        {
             let mut document = document();
             document[name] = json!("http://login.example/x");
             let error = read(&document).unwrap_err();
@@ -135,11 +121,7 @@ mod tests {
         for name in ["issuer", "token_endpoint", "jwks_uri"] {
             let mut document = document();
             document.as_object_mut().unwrap().remove(name);
-            assert_eq!(
-                read(&document).unwrap_err().kind(),
-                ProviderErrorKind::Misconfigured,
-                "{name}"
-            );
+            assert_eq!(read(&document).unwrap_err().kind(), ProviderErrorKind::Misconfigured, "{name}");
         }
     }
 }

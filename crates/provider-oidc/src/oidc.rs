@@ -51,18 +51,10 @@ impl Oidc {
     ) -> Result<Granted, ProviderError> {
         let clock = &self.server.clock;
         let requested_at = clock.now();
-        let answer = self
-            .server
-            .transport
-            .post(endpoint, request, deadline, || clock.now())
-            .await?;
+        let answer = self.server.transport.post(endpoint, request, deadline, || clock.now()).await?;
         let received_at = clock.now();
         tracing::debug!(status = answer.status.as_u16(), "the token endpoint answered");
-        Ok(Granted {
-            grant: outcome::grant(answer, &*self.dialect)?,
-            requested_at,
-            received_at,
-        })
+        Ok(Granted { grant: outcome::grant(answer, &*self.dialect)?, requested_at, received_at })
     }
 
     /// When a request that starts now must be over.
@@ -84,11 +76,7 @@ impl Oidc {
     /// The access token's own `exp`, where it is ours to read and there is nothing better.
     pub(crate) fn expires_at_hint(&self, grant: &Grant) -> Option<Timestamp> {
         let readable = self.dialect.access_token_readable();
-        grant
-            .access_token
-            .as_ref()
-            .filter(|_| readable)
-            .and_then(expires_at_hint)
+        grant.access_token.as_ref().filter(|_| readable).and_then(expires_at_hint)
     }
 
     /// A token of another server or client must not be sent here: it would leak, and its rejection would prove nothing.
@@ -96,10 +84,7 @@ impl Oidc {
         if session.issuer == self.server.issuer && session.client_id == self.client.id {
             Ok(())
         } else {
-            Err(ProviderError::new(
-                ProviderErrorKind::Misconfigured,
-                "the session belongs to another issuer or client",
-            ))
+            Err(ProviderError::new(ProviderErrorKind::Misconfigured, "the session belongs to another issuer or client"))
         }
     }
 }
@@ -118,27 +103,17 @@ impl Provider for Oidc {
     async fn refresh(&self, session: &Session) -> Result<TokenAnswer, ProviderError> {
         self.check_own(session)?;
         let Some(refresh_token) = &session.tokens.refresh_token else {
-            return Err(ProviderError::new(
-                ProviderErrorKind::Misconfigured,
-                "the session has no refresh token",
-            ));
+            return Err(ProviderError::new(ProviderErrorKind::Misconfigured, "the session has no refresh token"));
         };
         let deadline = self.deadline();
         let metadata = timeout_at(deadline, self.server.metadata()).await.map_err(|_| {
-            ProviderError::new(
-                ProviderErrorKind::NotSent,
-                "the discovery document could not be fetched in time",
-            )
+            ProviderError::new(ProviderErrorKind::NotSent, "the discovery document could not be fetched in time")
         })??;
         let request = TokenRequest::refresh(&self.client, &*self.dialect, session, refresh_token);
         let granted = self.grant(&metadata.token_endpoint, &request, deadline).await?;
 
         // From here on nothing waits and nothing fails: the server may have spent the old refresh token.
-        let Granted {
-            grant,
-            requested_at,
-            received_at,
-        } = granted;
+        let Granted { grant, requested_at, received_at } = granted;
         let mut answer = TokenAnswer::new(requested_at, received_at);
         answer.expires_at_hint = self.expires_at_hint(&grant);
         answer.access_token = grant.access_token;
@@ -169,11 +144,7 @@ impl Provider for Oidc {
         };
         let request = TokenRequest::revocation(&self.client, token, hint);
         let clock = &self.server.clock;
-        let answer = self
-            .server
-            .transport
-            .post(endpoint, &request, self.deadline(), || clock.now())
-            .await?;
+        let answer = self.server.transport.post(endpoint, &request, self.deadline(), || clock.now()).await?;
         tracing::debug!(status = answer.status.as_u16(), "the revocation endpoint answered");
         if answer.status.is_success() {
             return Ok(Revocation::Done);

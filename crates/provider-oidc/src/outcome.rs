@@ -43,11 +43,8 @@ pub(crate) fn refusal(answer: HttpAnswer, dialect: &dyn Dialect) -> ProviderErro
     let status = answer.status;
     match status {
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-            ProviderError::new(
-                ProviderErrorKind::TryLater,
-                format!("the server asks to come back later ({status})"),
-            )
-            .with_retry_after(answer.retry_after)
+            ProviderError::new(ProviderErrorKind::TryLater, format!("the server asks to come back later ({status})"))
+                .with_retry_after(answer.retry_after)
         }
         _ if status.is_redirection() => misconfigured(status, "redirects to another address"),
         _ if status.is_client_error() => match answer.body.map(object) {
@@ -65,14 +62,12 @@ pub(crate) fn refusal(answer: HttpAnswer, dialect: &dyn Dialect) -> ProviderErro
 fn classified(answer: &ErrorAnswer, dialect: &dyn Dialect) -> ProviderError {
     let error = match dialect.classify(answer) {
         Meaning::Verdict => ProviderError::new(ProviderErrorKind::Rejected, "the server rejected the grant"),
-        Meaning::InteractionRequired => ProviderError::new(
-            ProviderErrorKind::InteractionRequired,
-            "the server wants the subject to sign in again",
-        ),
-        Meaning::Misconfigured => ProviderError::new(
-            ProviderErrorKind::Misconfigured,
-            "the server does not accept the client's request",
-        ),
+        Meaning::InteractionRequired => {
+            ProviderError::new(ProviderErrorKind::InteractionRequired, "the server wants the subject to sign in again")
+        }
+        Meaning::Misconfigured => {
+            ProviderError::new(ProviderErrorKind::Misconfigured, "the server does not accept the client's request")
+        }
         Meaning::TryLater { after } => {
             ProviderError::new(ProviderErrorKind::TryLater, "the server asks to come back later")
                 .with_retry_after(after)
@@ -165,11 +160,7 @@ mod tests {
     fn a_body_that_broke_off_proves_nothing() {
         for status in [200, 400, 500] {
             for body in [BrokenBody::TooLarge, BrokenBody::Late] {
-                assert_eq!(
-                    answered(status, Err(body)).unwrap_err().kind(),
-                    OutcomeUnknown,
-                    "{status}"
-                );
+                assert_eq!(answered(status, Err(body)).unwrap_err().kind(), OutcomeUnknown, "{status}");
             }
         }
         // A status that says it all needs no body.
@@ -187,19 +178,13 @@ mod tests {
     fn the_wait_is_passed_on() {
         let wait = Some(Duration::from_secs(9));
         assert_eq!(answered(429, Ok("")).unwrap_err().retry_after(), wait);
-        assert_eq!(
-            answered(400, Ok(r#"{"error":"slow_down"}"#)).unwrap_err().retry_after(),
-            wait
-        );
+        assert_eq!(answered(400, Ok(r#"{"error":"slow_down"}"#)).unwrap_err().retry_after(), wait);
     }
 
     #[test]
     fn nothing_the_server_wrote_is_shown_but_its_code() {
         for (status, body) in [
-            (
-                400,
-                r#"{"error":"invalid_grant","error_description":"token hidden was revoked"}"#,
-            ),
+            (400, r#"{"error":"invalid_grant","error_description":"token hidden was revoked"}"#),
             (400, r#"{"error":"hidden token 7","error_description":"hidden"}"#),
             (400, "hidden"),
             (200, r#"{"access_token":hidden}"#),

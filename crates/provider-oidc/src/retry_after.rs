@@ -51,11 +51,7 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(HeaderName::from_static(header), HeaderValue::from_static(value));
-            assert_eq!(
-                retry_after(&headers, now),
-                expected.map(Duration::from_secs),
-                "{header}: {value}"
-            );
+            assert_eq!(retry_after(&headers, now), expected.map(Duration::from_secs), "{header}: {value}");
         }
     }
 

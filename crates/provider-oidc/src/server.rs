@@ -29,10 +29,7 @@ impl Server {
         self.metadata
             .get_or_try_init(|| async {
                 let now = self.clock.now();
-                let document = self
-                    .transport
-                    .fetch(&self.discovery_url, "discovery document", now)
-                    .await?;
+                let document = self.transport.fetch(&self.discovery_url, "discovery document", now).await?;
                 Metadata::read(&document, &self.issuer, self.channel)
             })
             .await

@@ -18,10 +18,7 @@ impl SignIn for Oidc {
     async fn authorization_request(&self, request: SignInRequest) -> Result<PendingSignIn, ProviderError> {
         let metadata = self.server.metadata().await?;
         let endpoint = metadata.authorization_endpoint.as_ref().ok_or_else(|| {
-            ProviderError::new(
-                ProviderErrorKind::Misconfigured,
-                "the server has no authorization endpoint",
-            )
+            ProviderError::new(ProviderErrorKind::Misconfigured, "the server has no authorization endpoint")
         })?;
         let now = self.server.clock.now();
         authorization_request(endpoint, &self.client.id, &*self.dialect, request, now)
@@ -46,23 +43,15 @@ impl SignIn for Oidc {
     ) -> Result<Option<Url>, ProviderError> {
         self.check_own(session)?;
         let endpoint = self.server.metadata().await?.end_session_endpoint.as_ref();
-        Ok(self
-            .dialect
-            .end_session_url(endpoint, session, post_logout_redirect_uri))
+        Ok(self.dialect.end_session_url(endpoint, session, post_logout_redirect_uri))
     }
 }
 
 impl Oidc {
     /// Verifies the ID token of a sign-in, with fresh keys if the first try finds its key unknown.
     async fn verify(&self, grant: &Grant, nonce: &str) -> Result<IdClaims, ProviderError> {
-        let id_token = grant
-            .id_token
-            .as_ref()
-            .ok_or_else(|| invalid("the answer carries no ID token"))?;
-        let access_token = grant
-            .access_token
-            .as_ref()
-            .ok_or_else(|| invalid("the answer carries no access token"))?;
+        let id_token = grant.id_token.as_ref().ok_or_else(|| invalid("the answer carries no ID token"))?;
+        let access_token = grant.access_token.as_ref().ok_or_else(|| invalid("the answer carries no access token"))?;
         let mut verified = self.verifier().sign_in(id_token, nonce, access_token);
         if verified == Err(Unverified::UnknownKey) {
             self.server.keys.mark_outdated();
@@ -76,11 +65,7 @@ impl Oidc {
     }
 
     fn session(&self, granted: Granted, claims: IdClaims, nonce: String) -> Session {
-        let Granted {
-            grant,
-            requested_at,
-            received_at,
-        } = granted;
+        let Granted { grant, requested_at, received_at } = granted;
         let mut tokens = TokenSet::new(requested_at, received_at);
         tokens.expires_at_hint = self.expires_at_hint(&grant);
         tokens.access_token = grant.access_token;

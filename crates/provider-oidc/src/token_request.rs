@@ -59,10 +59,7 @@ impl TokenRequest {
     }
 
     fn authenticated(client: &Client) -> Self {
-        Self {
-            fields: client.fields(),
-            authorization: client.authorization(),
-        }
+        Self { fields: client.fields(), authorization: client.authorization() }
     }
 
     fn push(&mut self, name: &'static str, value: &str) {
@@ -72,9 +69,7 @@ impl TokenRequest {
 
 impl fmt::Debug for TokenRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(self.fields.iter().map(|(name, _)| name))
-            .finish()
+        f.debug_list().entries(self.fields.iter().map(|(name, _)| name)).finish()
     }
 }
 
@@ -86,31 +81,19 @@ mod tests {
     use crate::{ClientAuth, PlainOidc};
 
     fn client(auth: ClientAuth) -> Client {
-        Client {
-            id: "my-app".into(),
-            auth,
-        }
+        Client { id: "my-app".into(), auth }
     }
 
     fn session() -> Session {
         let now = Timestamp::from_unix_seconds(0);
-        Session::new(
-            ProviderId::new("oidc"),
-            "https://login.example",
-            "my-app",
-            TokenSet::new(now, now),
-        )
+        Session::new(ProviderId::new("oidc"), "https://login.example", "my-app", TokenSet::new(now, now))
     }
 
     #[test]
     fn a_refresh_carries_the_token_and_the_client() {
         let token = RefreshToken::new("rt 1&");
         for (auth, body, authorization) in [
-            (
-                ClientAuth::None,
-                "grant_type=refresh_token&client_id=my-app&refresh_token=rt+1%26",
-                None,
-            ),
+            (ClientAuth::None, "grant_type=refresh_token&client_id=my-app&refresh_token=rt+1%26", None),
             (
                 ClientAuth::Basic(ClientSecret::new("pw")),
                 "grant_type=refresh_token&refresh_token=rt+1%26",
@@ -139,10 +122,7 @@ mod tests {
         }
         let token = RefreshToken::new("rt-1");
         let request = TokenRequest::refresh(&client(ClientAuth::None), &Scoped, &session(), &token);
-        assert_eq!(
-            request.body(),
-            "grant_type=refresh_token&client_id=my-app&refresh_token=rt-1&scope=openid"
-        );
+        assert_eq!(request.body(), "grant_type=refresh_token&client_id=my-app&refresh_token=rt-1&scope=openid");
     }
 
     #[test]

@@ -90,10 +90,7 @@ impl Transport {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(unsent_or_unknown(error)),
             Err(_) => {
-                return Err(ProviderError::new(
-                    ProviderErrorKind::OutcomeUnknown,
-                    "the server did not answer in time",
-                ));
+                return Err(ProviderError::new(ProviderErrorKind::OutcomeUnknown, "the server did not answer in time"));
             }
         };
         Ok(HttpAnswer {
@@ -158,20 +155,14 @@ fn unsent_or_unknown(error: reqwest::Error) -> ProviderError {
     let (kind, detail) = if error.is_connect() || error.is_builder() {
         (ProviderErrorKind::NotSent, "the server could not be reached")
     } else {
-        (
-            ProviderErrorKind::OutcomeUnknown,
-            "the connection failed before an answer came",
-        )
+        (ProviderErrorKind::OutcomeUnknown, "the connection failed before an answer came")
     };
     ProviderError::new(kind, detail).because(error.without_url())
 }
 
 fn sensitive(authorization: &str) -> Result<HeaderValue, ProviderError> {
     let mut value = HeaderValue::from_str(authorization).map_err(|_| {
-        ProviderError::new(
-            ProviderErrorKind::Misconfigured,
-            "the client credentials do not fit into a header",
-        )
+        ProviderError::new(ProviderErrorKind::Misconfigured, "the client credentials do not fit into a header")
     })?;
     value.set_sensitive(true);
     Ok(value)

@@ -18,11 +18,7 @@ fn redirect_uri() -> Url {
 }
 
 async fn start(client: Client) -> AuthorizationServer {
-    AuthorizationServer::builder()
-        .client(client.redirect_uri(redirect_uri()))
-        .start()
-        .await
-        .unwrap()
+    AuthorizationServer::builder().client(client.redirect_uri(redirect_uri())).start().await.unwrap()
 }
 
 async fn start_public() -> (AuthorizationServer, Oidc) {
@@ -48,14 +44,8 @@ async fn a_session_is_made_kept_alive_and_ended() {
     let secret = || ClientSecret::new("p%:+ ü");
     for (client, auth) in [
         (Client::public("my-app"), ClientAuth::None),
-        (
-            Client::confidential("my-app", secret().expose()),
-            ClientAuth::Basic(secret()),
-        ),
-        (
-            Client::confidential("my-app", secret().expose()),
-            ClientAuth::Post(secret()),
-        ),
+        (Client::confidential("my-app", secret().expose()), ClientAuth::Basic(secret())),
+        (Client::confidential("my-app", secret().expose()), ClientAuth::Post(secret())),
     ] {
         let server = start(client).await;
         let issuer = server.issuer().as_str();
@@ -65,10 +55,7 @@ async fn a_session_is_made_kept_alive_and_ended() {
         assert!(session.tokens.expires_at().is_some());
 
         for _ in 0..3 {
-            let Merged {
-                session: next,
-                violation,
-            } = refresh(&provider, &session).await.unwrap();
+            let Merged { session: next, violation } = refresh(&provider, &session).await.unwrap();
             assert_eq!(violation, None);
             assert_ne!(next.tokens.access_token, session.tokens.access_token);
             assert_ne!(next.tokens.refresh_token, session.tokens.refresh_token);
@@ -91,11 +78,7 @@ async fn a_session_is_made_kept_alive_and_ended() {
 
 #[tokio::test]
 async fn every_fault_is_told_apart_and_sent_once() {
-    let status = |code, retry_after, body| Fault::Status {
-        code,
-        retry_after,
-        body,
-    };
+    let status = |code, retry_after, body| Fault::Status { code, retry_after, body };
     let later = Some(RetryAfter::Seconds(7));
     for (fault, expected) in [
         (Fault::DropBefore, OutcomeUnknown),
@@ -164,19 +147,10 @@ async fn what_an_answer_leaves_out_costs_nothing() {
 #[tokio::test]
 async fn a_sign_in_that_is_denied_or_forged_makes_no_session() {
     let (server, provider) = start_public().await;
-    for fault in [
-        Fault::WrongIssuer,
-        Fault::WrongAudience,
-        Fault::WrongNonce,
-        Fault::Omit(Field::IdToken),
-    ] {
+    for fault in [Fault::WrongIssuer, Fault::WrongAudience, Fault::WrongNonce, Fault::Omit(Field::IdToken)] {
         server.inject(fault.clone());
         let error = sign_in(&server, &provider).await.unwrap_err();
-        assert_eq!(
-            error.kind(),
-            oidc_session_core::ProviderErrorKind::InvalidAnswer,
-            "{fault:?}"
-        );
+        assert_eq!(error.kind(), oidc_session_core::ProviderErrorKind::InvalidAnswer, "{fault:?}");
     }
     server.set_default_decision(Decision::Deny);
     let error = sign_in(&server, &provider).await.unwrap_err();

@@ -1,5 +1,7 @@
 //! What a program sees of its sessions, over a scripted authorization server and a store in memory.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod flow;
 mod logout;
 mod sharing;

@@ -154,3 +154,13 @@ async fn the_verdict_of_a_loser_never_wipes_the_winner() {
     assert_eq!(token_of(&loser).await, "at-new");
     assert_ne!(loser.refresh_if_expired().await.unwrap(), Outcome::Ended(EndReason::Rejected));
 }
+
+#[tokio::test]
+async fn a_session_that_was_removed_is_forgotten_as_soon_as_anybody_looks() {
+    let world = World::new();
+    let handle = world.signed_in().await;
+    let version = world.stored().await.unwrap().version;
+    let _ = world.store.remove(&id().store_key(), version).await.unwrap();
+    assert_eq!(handle.refresh().await.unwrap(), Outcome::NoSession);
+    assert!(handle.access_token().await.is_err());
+}

@@ -50,9 +50,7 @@ impl Authority {
 
     /// A server that does not answer anything yet.
     pub(crate) async fn silent() -> Self {
-        Self {
-            http: MockServer::start().await,
-        }
+        Self { http: MockServer::start().await }
     }
 
     pub(crate) fn issuer(&self) -> String {
@@ -86,11 +84,7 @@ impl Authority {
     }
 
     pub(crate) async fn on(&self, verb: &str, at: &str, answer: ResponseTemplate) {
-        Mock::given(method(verb))
-            .and(path(at))
-            .respond_with(answer)
-            .mount(&self.http)
-            .await;
+        Mock::given(method(verb)).and(path(at)).respond_with(answer).mount(&self.http).await;
     }
 
     /// How often `at` was asked for.
@@ -131,10 +125,7 @@ impl Authority {
 }
 
 pub(crate) fn key_set(keys: &[(&str, u8)]) -> ResponseTemplate {
-    let keys: Vec<_> = keys
-        .iter()
-        .map(|(kid, seed)| key(kid, *seed).as_verification_key())
-        .collect();
+    let keys: Vec<_> = keys.iter().map(|(kid, seed)| key(kid, *seed).as_verification_key()).collect();
     ResponseTemplate::new(200).set_body_json(json!({ "keys": keys }))
 }
 
@@ -142,9 +133,7 @@ pub(crate) fn key_set(keys: &[(&str, u8)]) -> ResponseTemplate {
 pub(crate) fn signed(kid: &str, seed: u8, claims: &Value) -> String {
     let part = |json: &Value| URL_SAFE_NO_PAD.encode(json.to_string());
     let input = format!("{}.{}", part(&json!({ "alg": "EdDSA", "kid": kid })), part(claims));
-    let signature = key(kid, seed)
-        .sign(&CoreJwsSigningAlgorithm::EdDsa, input.as_bytes())
-        .unwrap();
+    let signature = key(kid, seed).sign(&CoreJwsSigningAlgorithm::EdDsa, input.as_bytes()).unwrap();
     format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
@@ -163,9 +152,6 @@ fn key(kid: &str, seed: u8) -> CoreEdDsaPrivateSigningKey {
     // PKCS #8 (RFC 8410 §7) around a seed that is anything but random.
     let mut der = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20".to_vec();
     der.extend([seed; 32]);
-    let pem = format!(
-        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
-        STANDARD.encode(der)
-    );
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der));
     CoreEdDsaPrivateSigningKey::from_ed25519_pem(&pem, Some(JsonWebKeyId::new(kid.into()))).unwrap()
 }

@@ -33,58 +33,28 @@ fn http_is_refused_beyond_loopback() {
         ("", false),
     ] {
         let built = Oidc::builder(issuer, CLIENT_ID).build();
-        assert_eq!(
-            built.as_ref().err().map(ProviderError::kind),
-            (!allowed).then_some(Misconfigured),
-            "{issuer}"
-        );
+        assert_eq!(built.as_ref().err().map(ProviderError::kind), (!allowed).then_some(Misconfigured), "{issuer}");
     }
     let elsewhere = Url::parse("http://login.example/metadata").unwrap();
-    assert!(
-        Oidc::builder("https://login.example", CLIENT_ID)
-            .discovery_url(elsewhere)
-            .build()
-            .is_err()
-    );
+    assert!(Oidc::builder("https://login.example", CLIENT_ID).discovery_url(elsewhere).build().is_err());
     assert!(Oidc::builder("https://login.example", "").build().is_err());
-    assert!(
-        Oidc::builder("https://login.example", CLIENT_ID)
-            .root_certificate("not PEM at all")
-            .build()
-            .is_ok()
-    );
+    assert!(Oidc::builder("https://login.example", CLIENT_ID).root_certificate("not PEM at all").build().is_ok());
     let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-    assert!(
-        Oidc::builder("https://login.example", CLIENT_ID)
-            .root_certificate(broken)
-            .build()
-            .is_err()
-    );
+    assert!(Oidc::builder("https://login.example", CLIENT_ID).root_certificate(broken).build().is_err());
 }
 
 #[tokio::test]
 async fn metadata_of_another_issuer_is_refused() {
     for suffix in ["/", "/realm", "%2F"] {
         let authority = Authority::silent().await;
-        authority
-            .publish(json!({ "issuer": format!("{}{suffix}", authority.issuer()) }))
-            .await;
-        assert_eq!(
-            prepared(&authority).await.unwrap_err().kind(),
-            Misconfigured,
-            "{suffix}"
-        );
+        authority.publish(json!({ "issuer": format!("{}{suffix}", authority.issuer()) })).await;
+        assert_eq!(prepared(&authority).await.unwrap_err().kind(), Misconfigured, "{suffix}");
     }
 }
 
 #[tokio::test]
 async fn an_endpoint_over_http_beyond_loopback_is_refused() {
-    for name in [
-        "token_endpoint",
-        "authorization_endpoint",
-        "jwks_uri",
-        "revocation_endpoint",
-    ] {
+    for name in ["token_endpoint", "authorization_endpoint", "jwks_uri", "revocation_endpoint"] {
         let authority = Authority::silent().await;
         authority.publish(json!({ name: "http://login.example/x" })).await;
         assert_eq!(prepared(&authority).await.unwrap_err().kind(), Misconfigured, "{name}");
@@ -149,9 +119,7 @@ async fn a_failure_is_not_remembered() {
 async fn the_metadata_may_be_published_elsewhere() {
     let authority = Authority::silent().await;
     let metadata: Value = authority.metadata(json!({}));
-    authority
-        .on("GET", "/metadata", ResponseTemplate::new(200).set_body_json(metadata))
-        .await;
+    authority.on("GET", "/metadata", ResponseTemplate::new(200).set_body_json(metadata)).await;
     authority.publish_keys(&[("k1", 1)]).await;
     let url = Url::parse(&format!("{}/metadata", authority.issuer())).unwrap();
     let provider = authority.builder().discovery_url(url).build().unwrap();

@@ -34,10 +34,7 @@ fn text(status: u16, body: &str) -> ResponseTemplate {
 #[tokio::test]
 async fn every_answer_has_its_meaning() {
     for (answer, expected) in [
-        (
-            text(400, r#"{"error":"invalid_grant","error_description":"secret"}"#),
-            Rejected,
-        ),
+        (text(400, r#"{"error":"invalid_grant","error_description":"secret"}"#), Rejected),
         (text(200, r#"{"error":"invalid_grant"}"#), Rejected),
         (text(401, r#"{"error":"invalid_client"}"#), Misconfigured),
         (text(400, r#"{"error":"use_dpop_nonce"}"#), Misconfigured),
@@ -78,11 +75,7 @@ async fn a_wait_is_read_in_both_forms() {
     ] {
         for status in [429, 503] {
             let error = failure(ResponseTemplate::new(status).insert_header(header, value)).await;
-            assert_eq!(
-                error.retry_after(),
-                Some(Duration::from_secs(seconds)),
-                "{header}: {value}"
-            );
+            assert_eq!(error.retry_after(), Some(Duration::from_secs(seconds)), "{header}: {value}");
         }
     }
 }
@@ -114,15 +107,9 @@ async fn an_endless_body_is_not_read_to_its_end() {
 async fn an_answer_beyond_the_budget_is_unknown() {
     let authority = Authority::start().await;
     let late = json!({ "access_token": "at-2" });
-    let late = ResponseTemplate::new(200)
-        .set_body_json(late)
-        .set_delay(Duration::from_secs(30));
+    let late = ResponseTemplate::new(200).set_body_json(late).set_delay(Duration::from_secs(30));
     authority.on("POST", "/token", late).await;
-    let provider = authority
-        .builder()
-        .request_budget(Duration::from_millis(100))
-        .build()
-        .unwrap();
+    let provider = authority.builder().request_budget(Duration::from_millis(100)).build().unwrap();
     prepare_in_haste(&provider, &authority).await;
     let error = provider.refresh(&authority.session()).await.unwrap_err();
     assert_eq!(error.kind(), OutcomeUnknown);
@@ -133,9 +120,7 @@ async fn an_answer_beyond_the_budget_is_unknown() {
 async fn an_address_where_nobody_listens_was_not_sent_to() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let authority = Authority::silent().await;
-    authority
-        .publish(json!({ "token_endpoint": format!("http://{closed}/token?key=secret") }))
-        .await;
+    authority.publish(json!({ "token_endpoint": format!("http://{closed}/token?key=secret") })).await;
     let error = authority.provider().refresh(&authority.session()).await.unwrap_err();
     assert_eq!(error.kind(), NotSent);
     assert_shows_no_secret(&error);
@@ -148,9 +133,7 @@ async fn a_failed_handshake_was_not_sent() {
     });
     let (address, _) = plain.await;
     let authority = Authority::silent().await;
-    authority
-        .publish(json!({ "token_endpoint": format!("https://{address}/token") }))
-        .await;
+    authority.publish(json!({ "token_endpoint": format!("https://{address}/token") })).await;
     let error = authority.provider().refresh(&authority.session()).await.unwrap_err();
     assert_eq!(error.kind(), NotSent);
     assert_shows_no_secret(&error);
@@ -164,20 +147,11 @@ async fn a_handshake_that_stalls_was_not_sent() {
     })
     .await;
     let authority = Authority::silent().await;
-    authority
-        .publish(json!({ "token_endpoint": format!("https://{address}/token") }))
-        .await;
+    authority.publish(json!({ "token_endpoint": format!("https://{address}/token") })).await;
     authority.publish_keys(&[("k1", 1)]).await;
-    let provider = authority
-        .builder()
-        .request_budget(Duration::from_millis(100))
-        .build()
-        .unwrap();
+    let provider = authority.builder().request_budget(Duration::from_millis(100)).build().unwrap();
     prepare_in_haste(&provider, &authority).await;
-    assert_eq!(
-        provider.refresh(&authority.session()).await.unwrap_err().kind(),
-        NotSent
-    );
+    assert_eq!(provider.refresh(&authority.session()).await.unwrap_err().kind(), NotSent);
 }
 
 #[tokio::test]
@@ -194,9 +168,7 @@ async fn every_refresh_has_a_connection_of_its_own() {
     })
     .await;
     let authority = Authority::silent().await;
-    authority
-        .publish(json!({ "token_endpoint": format!("http://{address}/token") }))
-        .await;
+    authority.publish(json!({ "token_endpoint": format!("http://{address}/token") })).await;
     let provider = authority.provider();
     for expected in 1..=3 {
         assert!(provider.refresh(&authority.session()).await.is_ok());
@@ -209,10 +181,7 @@ async fn a_connection_that_breaks_off_proves_nothing_and_is_not_tried_again() {
     // Before a byte of the request was read: the client cannot know that.
     assert_eq!(broken(|stream| async move { drop(stream) }).await, OutcomeUnknown);
     // After the request, instead of an answer.
-    assert_eq!(
-        broken(|mut stream| async move { read_request(&mut stream).await }).await,
-        OutcomeUnknown
-    );
+    assert_eq!(broken(|mut stream| async move { read_request(&mut stream).await }).await, OutcomeUnknown);
     for answer in [
         "HTTP/1.1 200",
         "nonsense\r\n\r\n",
@@ -251,9 +220,7 @@ where
 {
     let (address, connections) = Broken::start(behaviour).await;
     let authority = Authority::silent().await;
-    authority
-        .publish(json!({ "token_endpoint": format!("http://{address}/token") }))
-        .await;
+    authority.publish(json!({ "token_endpoint": format!("http://{address}/token") })).await;
     let error = authority.provider().refresh(&authority.session()).await.unwrap_err();
     assert_shows_no_secret(&error);
     assert_eq!(connections.load(Ordering::SeqCst), 1, "one connection, one request");

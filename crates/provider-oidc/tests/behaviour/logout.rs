@@ -38,27 +38,18 @@ async fn the_refresh_token_is_revoked_or_else_the_access_token() {
 async fn a_server_that_offers_no_revocation_says_so() {
     let authority = Authority::silent().await;
     authority.publish(json!({ "revocation_endpoint": null })).await;
-    assert_eq!(
-        authority.provider().revoke(&authority.session()).await.unwrap(),
-        Revocation::Unsupported
-    );
+    assert_eq!(authority.provider().revoke(&authority.session()).await.unwrap(), Revocation::Unsupported);
 
     let authority = Authority::start().await;
     let refused = ResponseTemplate::new(400).set_body_json(json!({ "error": "unsupported_token_type" }));
     authority.on("POST", "/revoke", refused).await;
-    assert_eq!(
-        authority.provider().revoke(&authority.session()).await.unwrap(),
-        Revocation::Unsupported
-    );
+    assert_eq!(authority.provider().revoke(&authority.session()).await.unwrap(), Revocation::Unsupported);
 }
 
 #[tokio::test]
 async fn every_failure_has_its_meaning() {
     for (answer, expected) in [
-        (
-            ResponseTemplate::new(401).set_body_json(json!({ "error": "invalid_client" })),
-            Misconfigured,
-        ),
+        (ResponseTemplate::new(401).set_body_json(json!({ "error": "invalid_client" })), Misconfigured),
         (ResponseTemplate::new(404), Misconfigured),
         (ResponseTemplate::new(503).insert_header("retry-after", "7"), TryLater),
         (ResponseTemplate::new(500).set_body_string("secret"), OutcomeUnknown),
@@ -75,12 +66,7 @@ async fn every_failure_has_its_meaning() {
 async fn the_end_session_url_names_the_session() {
     let authority = Authority::start().await;
     let back = Url::parse("https://app.example/bye").unwrap();
-    let url = authority
-        .provider()
-        .end_session_url(&authority.session(), Some(&back))
-        .await
-        .unwrap()
-        .unwrap();
+    let url = authority.provider().end_session_url(&authority.session(), Some(&back)).await.unwrap().unwrap();
     assert_eq!(
         url.as_str(),
         format!(
@@ -91,12 +77,5 @@ async fn the_end_session_url_names_the_session() {
     );
     let authority = Authority::silent().await;
     authority.publish(json!({ "end_session_endpoint": null })).await;
-    assert_eq!(
-        authority
-            .provider()
-            .end_session_url(&authority.session(), None)
-            .await
-            .unwrap(),
-        None
-    );
+    assert_eq!(authority.provider().end_session_url(&authority.session(), None).await.unwrap(), None);
 }

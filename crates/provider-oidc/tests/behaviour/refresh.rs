@@ -12,9 +12,7 @@ use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
 async fn refreshed(authority: &Authority, provider: &Oidc, answer: Value) -> TokenAnswer {
-    authority
-        .on("POST", "/token", ResponseTemplate::new(200).set_body_json(answer))
-        .await;
+    authority.on("POST", "/token", ResponseTemplate::new(200).set_body_json(answer)).await;
     let session = authority.session();
     provider.prepare(&session).await.unwrap();
     provider.refresh(&session).await.unwrap()
@@ -58,10 +56,7 @@ async fn a_confidential_client_authenticates_in_the_header_or_in_the_body() {
 
         let requests = authority.http.received_requests().await.unwrap();
         let request = requests.iter().find(|request| request.url.path() == "/token").unwrap();
-        let sent = request
-            .headers
-            .get("authorization")
-            .map(|value| value.to_str().unwrap());
+        let sent = request.headers.get("authorization").map(|value| value.to_str().unwrap());
         assert_eq!(sent, authorization);
         assert_eq!(String::from_utf8(request.body.clone()).unwrap(), body);
     }
@@ -123,18 +118,9 @@ async fn a_rotated_signing_key_is_fetched_by_the_next_prepare_and_not_before() {
     let authority = Authority::start().await;
     let provider = authority.provider();
     let id_token = signed("k2", 2, &authority.claims(json!({})));
-    let answer = refreshed(
-        &authority,
-        &provider,
-        json!({ "access_token": "at-2", "id_token": id_token }),
-    )
-    .await;
+    let answer = refreshed(&authority, &provider, json!({ "access_token": "at-2", "id_token": id_token })).await;
     assert!(matches!(answer.id_token, Some(AnsweredIdToken::Verified { .. })));
-    assert_eq!(
-        authority.count("/jwks").await,
-        1,
-        "nothing waits between the answer and the store"
-    );
+    assert_eq!(authority.count("/jwks").await, 1, "nothing waits between the answer and the store");
 
     provider.prepare(&authority.session()).await.unwrap();
     assert_eq!(authority.count("/jwks").await, 2);
@@ -174,13 +160,7 @@ async fn a_token_of_another_server_or_client_is_not_sent() {
 #[tokio::test]
 async fn a_refresh_without_prepare_discovers_for_itself() {
     let authority = Authority::start().await;
-    authority
-        .on(
-            "POST",
-            "/token",
-            ResponseTemplate::new(200).set_body_json(json!({ "access_token": "at-2" })),
-        )
-        .await;
+    authority.on("POST", "/token", ResponseTemplate::new(200).set_body_json(json!({ "access_token": "at-2" }))).await;
     assert!(authority.provider().refresh(&authority.session()).await.is_ok());
 }
 
@@ -204,12 +184,7 @@ async fn keys_that_cannot_be_fetched_again_do_not_stop_a_refresh() {
     let provider = authority.provider();
     for _ in 0..2 {
         let id_token = signed("k2", 2, &authority.claims(json!({})));
-        refreshed(
-            &authority,
-            &provider,
-            json!({ "access_token": "at-2", "id_token": id_token }),
-        )
-        .await;
+        refreshed(&authority, &provider, json!({ "access_token": "at-2", "id_token": id_token })).await;
     }
     assert_eq!(authority.count("/jwks").await, 2);
 }

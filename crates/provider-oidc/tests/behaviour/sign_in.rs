@@ -18,16 +18,12 @@ async fn start(provider: &Oidc) -> PendingSignIn {
 
 fn callback(pending: &PendingSignIn, parameters: &[(&str, &str)]) -> Url {
     let mut url = pending.redirect_uri.clone();
-    url.query_pairs_mut()
-        .append_pair("state", &pending.state)
-        .extend_pairs(parameters);
+    url.query_pairs_mut().append_pair("state", &pending.state).extend_pairs(parameters);
     url
 }
 
 async fn answer_with(authority: &Authority, answer: Value) {
-    authority
-        .on("POST", "/token", ResponseTemplate::new(200).set_body_json(answer))
-        .await;
+    authority.on("POST", "/token", ResponseTemplate::new(200).set_body_json(answer)).await;
 }
 
 /// A whole sign-in whose ID token has the nonce and `changes`, signed by `signer`.
@@ -77,10 +73,7 @@ async fn the_code_is_exchanged_with_the_verifier_of_its_challenge() {
     let verifier = pending.code_verifier.clone();
     answer_with(&authority, json!({})).await;
     let callback = callback(&pending, &[("code", "code-1")]);
-    assert_eq!(
-        provider.exchange(pending, &callback).await.unwrap_err().kind(),
-        OutcomeUnknown
-    );
+    assert_eq!(provider.exchange(pending, &callback).await.unwrap_err().kind(), OutcomeUnknown);
 
     let requests = authority.http.received_requests().await.unwrap();
     let request = requests.iter().find(|request| request.url.path() == "/token").unwrap();
@@ -141,23 +134,15 @@ async fn an_unknown_key_is_looked_for_once() {
 #[tokio::test]
 async fn a_callback_that_is_not_ours_spends_no_code() {
     let authority = Authority::silent().await;
-    authority
-        .publish(json!({ "authorization_response_iss_parameter_supported": true }))
-        .await;
+    authority.publish(json!({ "authorization_response_iss_parameter_supported": true })).await;
     authority.publish_keys(&[("k1", 1)]).await;
     let issuer = authority.issuer();
     let provider = authority.provider();
     for (parameters, expected) in [
         (vec![("code", "secret")], InvalidAnswer), // no `iss`, although it is announced
         (vec![("code", "secret"), ("iss", "https://evil.example")], InvalidAnswer),
-        (
-            vec![("code", "secret"), ("code", "secret"), ("iss", &issuer)],
-            InvalidAnswer,
-        ),
-        (
-            vec![("code", "secret"), ("state", "secret"), ("iss", &issuer)],
-            InvalidAnswer,
-        ),
+        (vec![("code", "secret"), ("code", "secret"), ("iss", &issuer)], InvalidAnswer),
+        (vec![("code", "secret"), ("state", "secret"), ("iss", &issuer)], InvalidAnswer),
         (vec![("error", "access_denied"), ("iss", &issuer)], Refused),
         (vec![("error", "invalid_scope"), ("iss", &issuer)], Misconfigured),
     ] {
@@ -171,10 +156,7 @@ async fn a_callback_that_is_not_ours_spends_no_code() {
     let mut other = start(&provider).await;
     other.state = pending.state.clone() + "x";
     let callback = callback(&other, &[("code", "secret"), ("iss", &issuer)]);
-    assert_eq!(
-        provider.exchange(pending, &callback).await.unwrap_err().kind(),
-        InvalidAnswer
-    );
+    assert_eq!(provider.exchange(pending, &callback).await.unwrap_err().kind(), InvalidAnswer);
     assert_eq!(authority.count("/token").await, 0);
 }
 
@@ -186,10 +168,7 @@ async fn a_spent_code_is_a_verdict_on_the_code() {
     let provider = authority.provider();
     let pending = start(&provider).await;
     let callback = callback(&pending, &[("code", "c")]);
-    assert_eq!(
-        provider.exchange(pending, &callback).await.unwrap_err().kind(),
-        Rejected
-    );
+    assert_eq!(provider.exchange(pending, &callback).await.unwrap_err().kind(), Rejected);
 }
 
 #[tokio::test]

@@ -91,10 +91,7 @@ impl Authority {
 
     pub(super) fn counters(&self) -> Counters {
         let state = self.state();
-        Counters {
-            families_revoked: state.grants.families_revoked(),
-            ..state.counters
-        }
+        Counters { families_revoked: state.grants.families_revoked(), ..state.counters }
     }
 
     /// Answers an authorization request the way somebody decided. `subject` is who decided.
@@ -137,8 +134,6 @@ impl Authority {
 
 impl fmt::Debug for Authority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Authority")
-            .field("issuer", &self.issuer.as_str())
-            .finish_non_exhaustive()
+        f.debug_struct("Authority").field("issuer", &self.issuer.as_str()).finish_non_exhaustive()
     }
 }

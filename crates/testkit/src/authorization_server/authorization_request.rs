@@ -40,20 +40,13 @@ pub(super) enum Rejection {
 
 impl AuthorizationRequest {
     pub(super) fn validate(params: &Params, clients: &[Client]) -> Result<Self, Rejection> {
-        let client = params
-            .get("client_id")
-            .and_then(|id| clients.iter().find(|client| client.id() == id));
+        let client = params.get("client_id").and_then(|id| clients.iter().find(|client| client.id() == id));
         let client = client.ok_or(Rejection::Page("The client is not registered here."))?;
-        let redirect_uri = params
-            .get("redirect_uri")
-            .ok_or(Rejection::Page("The redirect URI is missing."))?;
+        let redirect_uri = params.get("redirect_uri").ok_or(Rejection::Page("The redirect URI is missing."))?;
         let parsed = Url::parse(redirect_uri).ok().filter(|uri| client.may_redirect_to(uri));
         let parsed = parsed.ok_or(Rejection::Page("The redirect URI is not registered for this client."))?;
 
-        let return_to = ReturnTo {
-            redirect_uri: parsed,
-            state: params.get("state").map(str::to_owned),
-        };
+        let return_to = ReturnTo { redirect_uri: parsed, state: params.get("state").map(str::to_owned) };
         match check(params, client) {
             Ok(challenge) => Ok(Self {
                 client_id: client.id().to_owned(),
@@ -83,18 +76,13 @@ impl AuthorizationRequest {
 /// Not derived: the nonce and the state are the client's secrets.
 impl fmt::Debug for AuthorizationRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuthorizationRequest")
-            .field("client_id", &self.client_id)
-            .finish_non_exhaustive()
+        f.debug_struct("AuthorizationRequest").field("client_id", &self.client_id).finish_non_exhaustive()
     }
 }
 
 impl ReturnTo {
     pub(super) fn with_error(&self, issuer: &Url, error: ProtocolError) -> Url {
-        self.with(
-            issuer,
-            &[("error", error.code()), ("error_description", error.description())],
-        )
+        self.with(issuer, &[("error", error.code()), ("error_description", error.description())])
     }
 
     /// Adds an answer, the state, and the issuer (RFC 9207).
@@ -119,38 +107,25 @@ impl fmt::Debug for ReturnTo {
 
 fn check(params: &Params, client: &Client) -> Result<Option<Challenge>, ProtocolError> {
     if params.get("request").is_some() {
-        return Err(ProtocolError::new(
-            "request_not_supported",
-            "request objects are not supported",
-        ));
+        return Err(ProtocolError::new("request_not_supported", "request objects are not supported"));
     }
     if params.get("request_uri").is_some() {
-        return Err(ProtocolError::new(
-            "request_uri_not_supported",
-            "request objects are not supported",
-        ));
+        return Err(ProtocolError::new("request_uri_not_supported", "request objects are not supported"));
     }
     match params.get("response_type") {
         Some("code") => {}
         Some(_) => {
-            return Err(ProtocolError::new(
-                "unsupported_response_type",
-                "only the code flow is supported",
-            ));
+            return Err(ProtocolError::new("unsupported_response_type", "only the code flow is supported"));
         }
         None => return Err(ProtocolError::invalid_request("the response type is missing")),
     }
     if params.get("response_mode").is_some_and(|mode| mode != "query") {
-        return Err(ProtocolError::invalid_request(
-            "only the response mode query is supported",
-        ));
+        return Err(ProtocolError::invalid_request("only the response mode query is supported"));
     }
     match (params.get("code_challenge"), params.get("code_challenge_method")) {
         (Some(challenge), Some("S256")) => Challenge::parse(challenge)
             .map(Some)
-            .ok_or(ProtocolError::invalid_request(
-                "the code challenge is not the base64url form of a SHA-256",
-            )),
+            .ok_or(ProtocolError::invalid_request("the code challenge is not the base64url form of a SHA-256")),
         (Some(_), _) => Err(ProtocolError::invalid_request("the code challenge method must be S256")),
         (None, _) if client.is_public() => Err(ProtocolError::invalid_request("a public client must use PKCE")),
         (None, _) => Ok(None),
@@ -182,10 +157,7 @@ mod tests {
             (GOOD.replace("native-app", "stranger"), "page"),
             (GOOD.replace("callback", "elsewhere"), "page"),
             (GOOD.replace("redirect_uri", "redirect_url"), "page"),
-            (
-                GOOD.replace("response_type=code", "response_type=token"),
-                "unsupported_response_type",
-            ),
+            (GOOD.replace("response_type=code", "response_type=token"), "unsupported_response_type"),
             (GOOD.replace("response_type=code", ""), "invalid_request"),
             (GOOD.replace("S256", "plain"), "invalid_request"),
             (GOOD.replace("code_challenge=", "challenge="), "invalid_request"),

@@ -12,11 +12,7 @@ pub(super) struct Bounded<K, V> {
 
 impl<K: Copy + Eq + Hash, V> Bounded<K, V> {
     pub(super) fn new(capacity: usize) -> Self {
-        Self {
-            capacity,
-            entries: HashMap::new(),
-            order: VecDeque::new(),
-        }
+        Self { capacity, entries: HashMap::new(), order: VecDeque::new() }
     }
 
     pub(super) fn insert(&mut self, key: K, value: V) {

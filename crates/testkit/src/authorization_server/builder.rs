@@ -43,11 +43,7 @@ impl Default for AuthorizationServerBuilder {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             allow_non_loopback: false,
             access_token_lifetime: Duration::from_secs(300),
-            refresh_rules: RefreshRules {
-                rotate: true,
-                reuse_window: Duration::ZERO,
-                lifetime: None,
-            },
+            refresh_rules: RefreshRules { rotate: true, reuse_window: Duration::ZERO, lifetime: None },
             latency: Duration::ZERO,
             clients: vec![Client::public("native-app"), Client::confidential("web-app", "secret")],
             subject: "alice".to_owned(),
@@ -160,10 +156,7 @@ impl AuthorizationServerBuilder {
         });
         let task = tokio::spawn(async { serve.await });
         tracing::debug!(issuer = authority.issuer.as_str(), "authorization server started");
-        Ok(AuthorizationServer {
-            authority,
-            serving: Serving { stop, task },
-        })
+        Ok(AuthorizationServer { authority, serving: Serving { stop, task } })
     }
 }
 

@@ -30,20 +30,12 @@ pub struct Client {
 impl Client {
     /// A client that cannot keep a secret: it must use PKCE, and may not authenticate.
     pub fn public(id: impl Into<String>) -> Self {
-        Self {
-            id: id.into(),
-            secret: None,
-            redirect_uris: Vec::new(),
-            post_logout_redirect_uris: Vec::new(),
-        }
+        Self { id: id.into(), secret: None, redirect_uris: Vec::new(), post_logout_redirect_uris: Vec::new() }
     }
 
     /// A client that must authenticate, with `client_secret_basic` or `client_secret_post`.
     pub fn confidential(id: impl Into<String>, secret: impl AsRef<str>) -> Self {
-        Self {
-            secret: Some(Digest::of(secret.as_ref())),
-            ..Self::public(id)
-        }
+        Self { secret: Some(Digest::of(secret.as_ref())), ..Self::public(id) }
     }
 
     /// Registers a redirect URI.
@@ -84,10 +76,7 @@ impl Client {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client")
-            .field("id", &self.id)
-            .field("public", &self.is_public())
-            .finish_non_exhaustive()
+        f.debug_struct("Client").field("id", &self.id).field("public", &self.is_public()).finish_non_exhaustive()
     }
 }
 

@@ -19,9 +19,7 @@ pub(super) fn authenticate<'a>(
     let (id, secret) = match headers.get(AUTHORIZATION) {
         Some(header) => {
             if params.get("client_secret").is_some() {
-                return Err(ProtocolError::invalid_request(
-                    "the client authenticates in two ways at once",
-                ));
+                return Err(ProtocolError::invalid_request("the client authenticates in two ways at once"));
             }
             let (id, secret) = header.to_str().ok().and_then(basic).ok_or(FAILED)?;
             if params.get("client_id").is_some_and(|other| other != id) {
@@ -30,9 +28,8 @@ pub(super) fn authenticate<'a>(
             (id, Some(secret))
         }
         None => {
-            let id = params
-                .get("client_id")
-                .ok_or(ProtocolError::invalid_client("the client does not say who it is"))?;
+            let id =
+                params.get("client_id").ok_or(ProtocolError::invalid_client("the client does not say who it is"))?;
             (id.to_owned(), params.get("client_secret").map(str::to_owned))
         }
     };
@@ -60,10 +57,7 @@ fn basic(header: &str) -> Option<(String, String)> {
 fn form_decoded(value: &str) -> String {
     // Read as the name of one parameter. Many clients forget to encode, so what would end a name is encoded first.
     let name = value.replace('&', "%26").replace('=', "%3D");
-    url::form_urlencoded::parse(name.as_bytes())
-        .next()
-        .map(|(name, _)| name.into_owned())
-        .unwrap_or_default()
+    url::form_urlencoded::parse(name.as_bytes()).next().map(|(name, _)| name.into_owned()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -78,10 +72,7 @@ mod tests {
         ];
         let mut headers = HeaderMap::new();
         if let Some(credentials) = header {
-            headers.insert(
-                AUTHORIZATION,
-                format!("Basic {}", STANDARD.encode(credentials)).parse().unwrap(),
-            );
+            headers.insert(AUTHORIZATION, format!("Basic {}", STANDARD.encode(credentials)).parse().unwrap());
         }
         authenticate(&clients, &headers, &Params::parse(body.as_bytes()).unwrap())
             .map(|client| client.id().to_owned())
@@ -102,11 +93,7 @@ mod tests {
             (Some("no colon"), "", &Err("invalid_client")),
             (Some("stranger:"), "", &Err("invalid_client")),
             (None, "client_id=web+app", &Err("invalid_client")),
-            (
-                None,
-                "client_id=native-app&client_secret=made-up",
-                &Err("invalid_client"),
-            ),
+            (None, "client_id=native-app&client_secret=made-up", &Err("invalid_client")),
             (None, "", &Err("invalid_client")),
             (Some("web+app:x"), "client_secret=y", &Err("invalid_request")),
             (Some("web+app:x"), "client_id=native-app", &Err("invalid_request")),

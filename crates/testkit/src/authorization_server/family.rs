@@ -68,9 +68,7 @@ impl Family {
         let expired = rules.lifetime.is_some_and(|lifetime| now >= issued_at + lifetime);
         let current = generation == self.generation;
         let in_window = generation + 1 == self.generation
-            && self
-                .previous_consumed_at
-                .is_some_and(|consumed_at| now < consumed_at + rules.reuse_window);
+            && self.previous_consumed_at.is_some_and(|consumed_at| now < consumed_at + rules.reuse_window);
         match () {
             () if self.revoked => Outcome::Revoked,
             // Reuse comes before expiry: a thief does not get away by waiting.
@@ -87,23 +85,10 @@ mod tests {
     use super::*;
     use Outcome::{Expired, Granted, GrantedInReuseWindow, Reused, Revoked};
 
-    const NO_WINDOW: RefreshRules = RefreshRules {
-        rotate: true,
-        reuse_window: Duration::ZERO,
-        lifetime: None,
-    };
-    const WINDOW_OF_10_S: RefreshRules = RefreshRules {
-        reuse_window: Duration::from_secs(10),
-        ..NO_WINDOW
-    };
-    const LIFE_OF_60_S: RefreshRules = RefreshRules {
-        lifetime: Some(Duration::from_secs(60)),
-        ..WINDOW_OF_10_S
-    };
-    const STATIC: RefreshRules = RefreshRules {
-        rotate: false,
-        ..LIFE_OF_60_S
-    };
+    const NO_WINDOW: RefreshRules = RefreshRules { rotate: true, reuse_window: Duration::ZERO, lifetime: None };
+    const WINDOW_OF_10_S: RefreshRules = RefreshRules { reuse_window: Duration::from_secs(10), ..NO_WINDOW };
+    const LIFE_OF_60_S: RefreshRules = RefreshRules { lifetime: Some(Duration::from_secs(60)), ..WINDOW_OF_10_S };
+    const STATIC: RefreshRules = RefreshRules { rotate: false, ..LIFE_OF_60_S };
 
     fn second(seconds: i64) -> Timestamp {
         Timestamp::from_unix_seconds(seconds)
@@ -115,30 +100,14 @@ mod tests {
     #[test]
     fn the_rules_of_rotation() {
         let table: &[(&str, RefreshRules, &[Row])] = &[
-            (
-                "each token once",
-                NO_WINDOW,
-                &[(0, 0, 1, Granted), (1, 1, 2, Granted), (2, 2, 3, Granted)],
-            ),
-            (
-                "any reuse ends the family",
-                NO_WINDOW,
-                &[(0, 0, 1, Granted), (0, 0, 1, Reused), (1, 1, 2, Revoked)],
-            ),
+            ("each token once", NO_WINDOW, &[(0, 0, 1, Granted), (1, 1, 2, Granted), (2, 2, 3, Granted)]),
+            ("any reuse ends the family", NO_WINDOW, &[(0, 0, 1, Granted), (0, 0, 1, Reused), (1, 1, 2, Revoked)]),
             (
                 "the previous token inside the window",
                 WINDOW_OF_10_S,
-                &[
-                    (0, 0, 1, Granted),
-                    (0, 0, 10, GrantedInReuseWindow),
-                    (1, 10, 11, Granted),
-                ],
+                &[(0, 0, 1, Granted), (0, 0, 10, GrantedInReuseWindow), (1, 10, 11, Granted)],
             ),
-            (
-                "the window is half open",
-                WINDOW_OF_10_S,
-                &[(0, 0, 1, Granted), (0, 0, 11, Reused)],
-            ),
+            ("the window is half open", WINDOW_OF_10_S, &[(0, 0, 1, Granted), (0, 0, 11, Reused)]),
             (
                 "reuse does not extend the window",
                 WINDOW_OF_10_S,
@@ -152,22 +121,12 @@ mod tests {
             (
                 "the late sibling of a fork is a reuse",
                 WINDOW_OF_10_S,
-                &[
-                    (0, 0, 1, Granted),
-                    (0, 0, 2, GrantedInReuseWindow),
-                    (1, 1, 3, Granted),
-                    (1, 2, 13, Reused),
-                ],
+                &[(0, 0, 1, Granted), (0, 0, 2, GrantedInReuseWindow), (1, 1, 3, Granted), (1, 2, 13, Reused)],
             ),
             (
                 "each rotation starts a new lifetime",
                 LIFE_OF_60_S,
-                &[
-                    (0, 0, 59, Granted),
-                    (1, 59, 118, Granted),
-                    (2, 118, 178, Expired),
-                    (2, 118, 179, Expired),
-                ],
+                &[(0, 0, 59, Granted), (1, 59, 118, Granted), (2, 118, 178, Expired), (2, 118, 179, Expired)],
             ),
             (
                 "a consumed token is a reuse even when it expired",

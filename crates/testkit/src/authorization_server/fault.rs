@@ -59,20 +59,12 @@ pub enum Fault {
 impl Fault {
     /// A bare status with a JSON error body and no `Retry-After`.
     pub fn status(code: u16) -> Self {
-        Self::Status {
-            code,
-            retry_after: None,
-            body: StatusBody::Json,
-        }
+        Self::Status { code, retry_after: None, body: StatusBody::Json }
     }
 
     /// A 429 that says when to come back.
     pub fn too_many_requests(retry_after: RetryAfter) -> Self {
-        Self::Status {
-            code: 429,
-            retry_after: Some(retry_after),
-            body: StatusBody::Json,
-        }
+        Self::Status { code: 429, retry_after: Some(retry_after), body: StatusBody::Json }
     }
 
     /// An error answer with this code.
@@ -159,9 +151,6 @@ mod tests {
         assert_eq!(RetryAfter::Seconds(7).to_string(), "7");
         assert_eq!(date(1_475_419_451), "Sun, 02 Oct 2016 14:44:11 GMT");
         assert_eq!(date(-1), "Thu, 01 Jan 1970 00:00:00 GMT");
-        assert_eq!(
-            RetryAfter::Date(Timestamp::MAX).to_string(),
-            "Fri, 31 Dec 9999 23:59:59 GMT"
-        );
+        assert_eq!(RetryAfter::Date(Timestamp::MAX).to_string(), "Fri, 31 Dec 9999 23:59:59 GMT");
     }
 }

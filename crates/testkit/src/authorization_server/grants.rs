@@ -125,9 +125,7 @@ impl Grants {
             Use::Failed => return Err(ProtocolError::invalid_grant("the code was already presented")),
             Use::Redeemed(family) => {
                 self.revoke(family);
-                return Err(ProtocolError::invalid_grant(
-                    "the code was already redeemed; its tokens are revoked",
-                ));
+                return Err(ProtocolError::invalid_grant("the code was already redeemed; its tokens are revoked"));
             }
         }
         if let Err(refusal) = code.check(redemption, now) {
@@ -143,21 +141,9 @@ impl Grants {
         self.families.insert(id, (Family::default(), sign_in.clone()));
         self.issue_access_token(fresh.access, id, scope.clone(), now);
         if refresh_token_issued {
-            self.refresh_tokens.insert(
-                fresh.refresh,
-                RefreshToken {
-                    family: id,
-                    generation: 0,
-                    issued_at: now,
-                },
-            );
+            self.refresh_tokens.insert(fresh.refresh, RefreshToken { family: id, generation: 0, issued_at: now });
         }
-        Ok(Granted {
-            sign_in,
-            scope,
-            nonce,
-            refresh_token_issued,
-        })
+        Ok(Granted { sign_in, scope, nonce, refresh_token_issued })
     }
 
     /// Presents a refresh token. `narrower` asks for less than the sign-in granted (RFC 6749 §6).
@@ -171,36 +157,20 @@ impl Grants {
     ) -> Ruling {
         const UNKNOWN: ProtocolError = ProtocolError::invalid_grant("the refresh token is unknown");
         let Some(presented) = self.refresh_tokens.get(digest).copied() else {
-            return Ruling {
-                token: None,
-                outcome: Outcome::Unknown,
-                result: Err(UNKNOWN),
-            };
+            return Ruling { token: None, outcome: Outcome::Unknown, result: Err(UNKNOWN) };
         };
         let token = Some((presented.family, presented.generation));
         let Some((family, sign_in)) = self.families.get_mut(&presented.family) else {
-            return Ruling {
-                token,
-                outcome: Outcome::Unknown,
-                result: Err(UNKNOWN),
-            };
+            return Ruling { token, outcome: Outcome::Unknown, result: Err(UNKNOWN) };
         };
         // Checked first, so that neither a stranger nor a slip of the client consumes the token.
         if sign_in.client_id != client_id {
-            return Ruling {
-                token,
-                outcome: Outcome::Refused,
-                result: Err(UNKNOWN),
-            };
+            return Ruling { token, outcome: Outcome::Refused, result: Err(UNKNOWN) };
         }
         let scope = narrower.unwrap_or_else(|| sign_in.scope.clone());
         if !scope.is_within(&sign_in.scope) {
             let wider = ProtocolError::new("invalid_scope", "the scope is wider than what was granted");
-            return Ruling {
-                token,
-                outcome: Outcome::Refused,
-                result: Err(wider),
-            };
+            return Ruling { token, outcome: Outcome::Refused, result: Err(wider) };
         }
         let outcome = family.present(presented.generation, presented.issued_at, &self.refresh_rules, now);
         let (generation, sign_in) = (family.generation(), sign_in.clone());
@@ -208,26 +178,15 @@ impl Grants {
             Outcome::Granted | Outcome::GrantedInReuseWindow => {
                 let refresh_token_issued = self.refresh_rules.rotate;
                 if refresh_token_issued {
-                    let token = RefreshToken {
-                        family: presented.family,
-                        generation,
-                        issued_at: now,
-                    };
+                    let token = RefreshToken { family: presented.family, generation, issued_at: now };
                     self.refresh_tokens.insert(fresh.refresh, token);
                 }
                 self.issue_access_token(fresh.access, presented.family, scope.clone(), now);
-                Ok(Granted {
-                    sign_in,
-                    scope,
-                    nonce: None,
-                    refresh_token_issued,
-                })
+                Ok(Granted { sign_in, scope, nonce: None, refresh_token_issued })
             }
             Outcome::Reused => {
                 self.families_revoked += 1;
-                Err(ProtocolError::invalid_grant(
-                    "the refresh token was already used; its family is revoked",
-                ))
+                Err(ProtocolError::invalid_grant("the refresh token was already used; its family is revoked"))
             }
             Outcome::Expired => Err(ProtocolError::invalid_grant("the refresh token has expired")),
             _ => Err(ProtocolError::invalid_grant("the refresh token is revoked")),
@@ -237,9 +196,7 @@ impl Grants {
 
     /// Which refresh token this is, without presenting it.
     pub(super) fn peek(&self, digest: &Digest) -> Option<(FamilyId, u32)> {
-        self.refresh_tokens
-            .get(digest)
-            .map(|token| (token.family, token.generation))
+        self.refresh_tokens.get(digest).map(|token| (token.family, token.generation))
     }
 
     /// The sign-in and the scope behind an access token, if it is active.
@@ -256,11 +213,7 @@ impl Grants {
         let Some(id) = refresh.or_else(|| self.access_tokens.get(digest).map(|token| token.family)) else {
             return Revoked::Nothing;
         };
-        if self
-            .families
-            .get(&id)
-            .is_some_and(|(_, sign_in)| sign_in.client_id != client_id)
-        {
+        if self.families.get(&id).is_some_and(|(_, sign_in)| sign_in.client_id != client_id) {
             return Revoked::NotYours;
         }
         if refresh.is_some() {
@@ -295,15 +248,7 @@ impl Grants {
 
     fn issue_access_token(&mut self, digest: Digest, family: FamilyId, scope: Scope, now: Timestamp) {
         let expires_at = now + self.access_token_lifetime;
-        self.access_tokens.insert(
-            digest,
-            AccessToken {
-                family,
-                scope,
-                expires_at,
-                revoked: false,
-            },
-        );
+        self.access_tokens.insert(digest, AccessToken { family, scope, expires_at, revoked: false });
     }
 }
 
@@ -326,18 +271,11 @@ mod tests {
 
     /// Digests of the access and refresh token number `number`.
     fn fresh(number: u32) -> Fresh {
-        Fresh {
-            access: Digest::of(&format!("at_{number}")),
-            refresh: Digest::of(&format!("rt_{number}")),
-        }
+        Fresh { access: Digest::of(&format!("at_{number}")), refresh: Digest::of(&format!("rt_{number}")) }
     }
 
     fn grants_with_code(scope: &str) -> Grants {
-        let rules = RefreshRules {
-            rotate: true,
-            reuse_window: Duration::ZERO,
-            lifetime: None,
-        };
+        let rules = RefreshRules { rotate: true, reuse_window: Duration::ZERO, lifetime: None };
         let mut grants = Grants::new(rules, Duration::from_secs(5));
         let sign_in = SignIn {
             client_id: "native-app".to_owned(),
@@ -370,15 +308,8 @@ mod tests {
     #[test]
     fn a_stranger_neither_redeems_nor_spends_a_code() {
         let mut grants = grants_with_code("openid");
-        let stranger = Redemption {
-            client_id: "other",
-            ..GOOD
-        };
-        assert!(
-            grants
-                .redeem(&Digest::of("code"), stranger, fresh(0), second(0))
-                .is_err()
-        );
+        let stranger = Redemption { client_id: "other", ..GOOD };
+        assert!(grants.redeem(&Digest::of("code"), stranger, fresh(0), second(0)).is_err());
         assert!(grants.redeem(&Digest::of("code"), GOOD, fresh(0), second(0)).is_ok());
     }
 
@@ -394,20 +325,14 @@ mod tests {
     #[test]
     fn a_failed_redemption_spends_the_code() {
         let mut grants = grants_with_code("openid");
-        let wrong = Redemption {
-            verifier: Some(CHALLENGE),
-            ..GOOD
-        };
+        let wrong = Redemption { verifier: Some(CHALLENGE), ..GOOD };
         assert!(grants.redeem(&Digest::of("code"), wrong, fresh(0), second(0)).is_err());
         assert!(grants.redeem(&Digest::of("code"), GOOD, fresh(0), second(0)).is_err());
     }
 
     #[test]
     fn only_offline_access_brings_a_refresh_token() {
-        for (scope, expected) in [
-            ("openid", Outcome::Unknown),
-            ("openid offline_access", Outcome::Granted),
-        ] {
+        for (scope, expected) in [("openid", Outcome::Unknown), ("openid offline_access", Outcome::Granted)] {
             let ruling = signed_in(scope).refresh(&fresh(0).refresh, "native-app", None, fresh(1), second(1));
             assert_eq!(ruling.outcome, expected, "{scope}");
         }
@@ -453,15 +378,9 @@ mod tests {
     fn revoking_an_access_token_spares_the_family() {
         let mut grants = signed_in("openid offline_access");
         assert_eq!(grants.revoke_token(&fresh(0).access, "other"), Revoked::NotYours);
-        assert_eq!(
-            grants.revoke_token(&fresh(0).access, "native-app"),
-            Revoked::AccessToken
-        );
+        assert_eq!(grants.revoke_token(&fresh(0).access, "native-app"), Revoked::AccessToken);
         assert!(!is_active(&grants, 0, 1));
-        assert_eq!(
-            grants.revoke_token(&Digest::of("unknown"), "native-app"),
-            Revoked::Nothing
-        );
+        assert_eq!(grants.revoke_token(&Digest::of("unknown"), "native-app"), Revoked::Nothing);
         assert_eq!(grants.revoke_token(&fresh(0).refresh, "native-app"), Revoked::Family);
         assert_eq!(grants.families_revoked(), 1);
     }

@@ -109,10 +109,7 @@ impl AuthorizationServer {
 
     /// Ends all sessions of a subject, as an administrator would. Returns how many: each next refresh is `invalid_grant`.
     pub fn revoke_subject(&self, subject: &str) -> usize {
-        self.authority
-            .state()
-            .grants
-            .revoke_where(|sign_in| sign_in.subject == subject)
+        self.authority.state().grants.revoke_where(|sign_in| sign_in.subject == subject)
     }
 
     /// Ends all sessions. Returns how many.
@@ -127,11 +124,7 @@ impl AuthorizationServer {
 
     /// Whether an access token would be accepted now.
     pub fn is_active(&self, access_token: &str) -> bool {
-        self.authority
-            .state()
-            .grants
-            .active(&Digest::of(access_token), self.authority.now())
-            .is_some()
+        self.authority.state().grants.active(&Digest::of(access_token), self.authority.now()).is_some()
     }
 
     /// Visits an authorization URL of this server the way a browser would, without one: returns the callback URL it is

@@ -67,9 +67,6 @@ mod tests {
         assert_ne!(one.expose(), other.expose());
         assert_ne!(one.digest(), other.digest());
         assert_eq!(one.digest(), Digest::of(one.expose()));
-        assert_eq!(
-            format!("{one:?} {:?}", one.digest()),
-            "Opaque([redacted]) Digest([redacted])"
-        );
+        assert_eq!(format!("{one:?} {:?}", one.digest()), "Opaque([redacted]) Digest([redacted])");
     }
 }

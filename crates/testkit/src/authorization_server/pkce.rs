@@ -18,9 +18,7 @@ impl Challenge {
     /// Whether `verifier` is the one this challenge was made of.
     pub(super) fn is_met_by(&self, verifier: &str) -> bool {
         let well_formed = (43..=128).contains(&verifier.len())
-            && verifier
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte));
+            && verifier.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte));
         well_formed && URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)) == self.0
     }
 }
@@ -44,12 +42,7 @@ mod tests {
 
     #[test]
     fn a_challenge_is_43_characters_of_base64url() {
-        for malformed in [
-            "",
-            "short",
-            VERIFIER.to_uppercase().repeat(2).as_str(),
-            &CHALLENGE.replace('-', "+"),
-        ] {
+        for malformed in ["", "short", VERIFIER.to_uppercase().repeat(2).as_str(), &CHALLENGE.replace('-', "+")] {
             assert_eq!(Challenge::parse(malformed), None, "{malformed}");
         }
     }

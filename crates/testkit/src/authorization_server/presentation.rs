@@ -84,23 +84,11 @@ impl PresentationLog {
     pub(super) fn note(&mut self, token: Option<(FamilyId, u32)>, outcome: Outcome, at: Timestamp) {
         self.seen += 1;
         let (family, generation) = token.unzip();
-        tracing::debug!(
-            sequence = self.seen,
-            family = family.map(|id| id.0),
-            generation,
-            ?outcome,
-            "refresh token"
-        );
+        tracing::debug!(sequence = self.seen, family = family.map(|id| id.0), generation, ?outcome, "refresh token");
         if self.kept.len() == KEPT {
             self.kept.pop_front();
         }
-        self.kept.push_back(Presentation {
-            sequence: self.seen,
-            family,
-            generation,
-            outcome,
-            at,
-        });
+        self.kept.push_back(Presentation { sequence: self.seen, family, generation, outcome, at });
     }
 
     pub(super) fn to_vec(&self) -> Vec<Presentation> {

@@ -45,9 +45,7 @@ impl Code {
             return Err(ProtocolError::invalid_grant("the code has expired"));
         }
         if redemption.redirect_uri != Some(self.redirect_uri.as_str()) {
-            return Err(ProtocolError::invalid_grant(
-                "the redirect URI is not the one of the authorization request",
-            ));
+            return Err(ProtocolError::invalid_grant("the redirect URI is not the one of the authorization request"));
         }
         match (&self.challenge, redemption.verifier) {
             (Some(challenge), Some(verifier)) if challenge.is_met_by(verifier) => Ok(()),
@@ -65,11 +63,8 @@ mod tests {
     const CALLBACK: &str = "http://127.0.0.1/callback";
     const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
     const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-    const GOOD: Redemption<'_> = Redemption {
-        client_id: "native-app",
-        redirect_uri: Some(CALLBACK),
-        verifier: Some(VERIFIER),
-    };
+    const GOOD: Redemption<'_> =
+        Redemption { client_id: "native-app", redirect_uri: Some(CALLBACK), verifier: Some(VERIFIER) };
     const NO_VERIFIER: Redemption<'_> = Redemption { verifier: None, ..GOOD };
 
     fn code(challenge: Option<&str>) -> Code {
@@ -91,18 +86,9 @@ mod tests {
 
     #[test]
     fn a_code_is_redeemed_only_as_it_was_asked_for() {
-        let elsewhere = Redemption {
-            redirect_uri: Some("http://127.0.0.1:1/callback"),
-            ..GOOD
-        };
-        let nowhere = Redemption {
-            redirect_uri: None,
-            ..GOOD
-        };
-        let guess = Redemption {
-            verifier: Some(CHALLENGE),
-            ..GOOD
-        };
+        let elsewhere = Redemption { redirect_uri: Some("http://127.0.0.1:1/callback"), ..GOOD };
+        let nowhere = Redemption { redirect_uri: None, ..GOOD };
+        let guess = Redemption { verifier: Some(CHALLENGE), ..GOOD };
         for (name, challenge, redemption, at, accepted) in [
             ("as asked", Some(CHALLENGE), GOOD, 59, true),
             ("too late", Some(CHALLENGE), GOOD, 60, false),

@@ -34,10 +34,7 @@ impl SigningKey {
         jwk.common.key_id = Some(key_id.clone());
         jwk.common.public_key_use = Some(PublicKeyUse::Signature);
         Ok(Self {
-            header: Header {
-                kid: Some(key_id),
-                ..Header::new(Algorithm::RS256)
-            },
+            header: Header { kid: Some(key_id), ..Header::new(Algorithm::RS256) },
             signing,
             verifying: DecodingKey::from_jwk(&jwk)?,
             public: JwkSet { keys: vec![jwk] },
@@ -66,9 +63,7 @@ impl SigningKey {
 
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningKey")
-            .field("key_id", &self.header.kid)
-            .finish_non_exhaustive()
+        f.debug_struct("SigningKey").field("key_id", &self.header.kid).finish_non_exhaustive()
     }
 }
 

@@ -34,11 +34,7 @@ impl TokenGrant<'_> {
         match self.decide() {
             Ok(body) => (StatusCode::OK, body),
             Err(refusal) => {
-                tracing::debug!(
-                    error = refusal.code(),
-                    reason = refusal.description(),
-                    "token request refused"
-                );
+                tracing::debug!(error = refusal.code(), reason = refusal.description(), "token request refused");
                 self.authority.count(|counters| counters.rejected += 1);
                 (refusal.status(), refusal.body())
             }
@@ -56,27 +52,19 @@ impl TokenGrant<'_> {
     }
 
     fn refresh_token(&self) -> Option<&str> {
-        (self.params.get("grant_type") == Some("refresh_token"))
-            .then(|| self.params.get("refresh_token"))
-            .flatten()
+        (self.params.get("grant_type") == Some("refresh_token")).then(|| self.params.get("refresh_token")).flatten()
     }
 
     fn decide(&self) -> Result<Value, ProtocolError> {
         let client = authenticate(&self.authority.clients, self.headers, self.params)
             .inspect_err(|_| self.note_unprocessed(Outcome::Refused))?;
         let (access, refresh) = (Opaque::mint("at_"), Opaque::mint("rt_"));
-        let fresh = Fresh {
-            access: access.digest(),
-            refresh: refresh.digest(),
-        };
+        let fresh = Fresh { access: access.digest(), refresh: refresh.digest() };
         let granted = match self.params.require("grant_type", "the grant type is missing")? {
             "authorization_code" => self.redeem(client, fresh)?,
             "refresh_token" => self.refresh(client, fresh)?,
             _ => {
-                return Err(ProtocolError::new(
-                    "unsupported_grant_type",
-                    "the grant type is not supported",
-                ));
+                return Err(ProtocolError::new("unsupported_grant_type", "the grant type is not supported"));
             }
         };
         self.body(&granted, &access, &refresh)
@@ -90,9 +78,7 @@ impl TokenGrant<'_> {
             verifier: self.params.get("code_verifier"),
         };
         let mut state = self.authority.state();
-        let granted = state
-            .grants
-            .redeem(&Digest::of(code), redemption, fresh, self.authority.now())?;
+        let granted = state.grants.redeem(&Digest::of(code), redemption, fresh, self.authority.now())?;
         state.counters.code_grants += 1;
         Ok(granted)
     }
@@ -103,19 +89,13 @@ impl TokenGrant<'_> {
         let mut state = self.authority.state();
         let now = self.authority.now();
         let Ruling { token, outcome, result } =
-            state
-                .grants
-                .refresh(&Digest::of(refresh_token), client.id(), narrower, fresh, now);
+            state.grants.refresh(&Digest::of(refresh_token), client.id(), narrower, fresh, now);
 
         state.counters.refresh_requests += 1;
         state.counters.refresh_grants += u64::from(outcome.is_grant());
         state.counters.reuse_window_grants += u64::from(outcome == Outcome::GrantedInReuseWindow);
         state.counters.reuse_detected += u64::from(outcome == Outcome::Reused);
-        let noted = if self.lost && outcome.is_grant() {
-            Outcome::LostAfter
-        } else {
-            outcome
-        };
+        let noted = if self.lost && outcome.is_grant() { Outcome::LostAfter } else { outcome };
         state.presentations.note(token, noted, now);
         result
     }
@@ -149,9 +129,6 @@ impl TokenGrant<'_> {
         if let Some(fault) = self.bend {
             claims = claims.bend(fault);
         }
-        authority
-            .signing_key
-            .sign(&claims)
-            .map_err(|_| ProtocolError::server_error("the ID token cannot be signed"))
+        authority.signing_key.sign(&claims).map_err(|_| ProtocolError::server_error("the ID token cannot be signed"))
     }
 }

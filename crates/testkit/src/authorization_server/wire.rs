@@ -26,11 +26,7 @@ impl Line {
     }
 
     fn check(&self) -> io::Result<()> {
-        if self.0.load(Ordering::Acquire) {
-            Err(io::ErrorKind::ConnectionAborted.into())
-        } else {
-            Ok(())
-        }
+        if self.0.load(Ordering::Acquire) { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
     }
 }
 
@@ -52,13 +48,7 @@ impl Listener for WireListener {
         let (stream, address) = Listener::accept(&mut self.0).await;
         // Small answers should not wait for an acknowledgement; without this option they are only slower.
         let _ = stream.set_nodelay(true);
-        (
-            Wire {
-                stream,
-                line: Line::default(),
-            },
-            address,
-        )
+        (Wire { stream, line: Line::default() }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {

@@ -57,29 +57,11 @@ async fn a_lost_answer_can_be_fetched_again_inside_the_reuse_window() {
 async fn a_status_comes_with_its_retry_after_and_its_body() {
     let (app, refresh_token) = signed_in().await;
     let date = RetryAfter::Date(Timestamp::from_unix_seconds(1_475_419_451));
-    let html = Fault::Status {
-        code: 502,
-        retry_after: None,
-        body: StatusBody::Html,
-    };
-    let empty = Fault::Status {
-        code: 503,
-        retry_after: Some(date),
-        body: StatusBody::Empty,
-    };
+    let html = Fault::Status { code: 502, retry_after: None, body: StatusBody::Html };
+    let empty = Fault::Status { code: 503, retry_after: Some(date), body: StatusBody::Empty };
     for (fault, status, retry_after, content_type) in [
-        (
-            Fault::too_many_requests(RetryAfter::Seconds(7)),
-            429,
-            Some("7"),
-            Some("application/json"),
-        ),
-        (
-            Fault::too_many_requests(date),
-            429,
-            Some("Sun, 02 Oct 2016 14:44:11 GMT"),
-            Some("application/json"),
-        ),
+        (Fault::too_many_requests(RetryAfter::Seconds(7)), 429, Some("7"), Some("application/json")),
+        (Fault::too_many_requests(date), 429, Some("Sun, 02 Oct 2016 14:44:11 GMT"), Some("application/json")),
         (Fault::status(500), 500, None, Some("application/json")),
         (html, 502, None, Some("text/html; charset=utf-8")),
         (empty, 503, Some("Sun, 02 Oct 2016 14:44:11 GMT"), None),
@@ -92,21 +74,14 @@ async fn a_status_comes_with_its_retry_after_and_its_body() {
         assert_eq!(last_outcome(&app), Outcome::Faulted);
     }
     assert_eq!(app.refresh(&refresh_token).await.0, StatusCode::OK);
-    assert_eq!(
-        (app.server.counters().faults_injected, app.server.counters().rejected),
-        (5, 0)
-    );
+    assert_eq!((app.server.counters().faults_injected, app.server.counters().rejected), (5, 0));
 }
 
 #[tokio::test]
 async fn an_error_has_the_status_of_its_code_and_consumes_nothing() {
     let (app, refresh_token) = signed_in().await;
-    let table = [
-        ("invalid_grant", 400),
-        ("invalid_client", 401),
-        ("temporarily_unavailable", 503),
-        ("server_error", 500),
-    ];
+    let table =
+        [("invalid_grant", 400), ("invalid_client", 401), ("temporarily_unavailable", 503), ("server_error", 500)];
     app.server.inject_many(table.map(|(code, _)| Fault::error(code)));
     for (code, status) in table {
         let (actual, body) = app.refresh(&refresh_token).await;
@@ -118,8 +93,7 @@ async fn an_error_has_the_status_of_its_code_and_consumes_nothing() {
 #[tokio::test]
 async fn a_redirect_leads_elsewhere() {
     let (app, refresh_token) = signed_in().await;
-    app.server
-        .inject(Fault::Redirect("http://127.0.0.1:9/elsewhere".parse().unwrap()));
+    app.server.inject(Fault::Redirect("http://127.0.0.1:9/elsewhere".parse().unwrap()));
     let response = app.refresh_request(&refresh_token).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::FOUND);
     assert_eq!(response.headers()[LOCATION], "http://127.0.0.1:9/elsewhere");
@@ -155,10 +129,7 @@ async fn an_omitted_field_is_the_only_one_missing() {
     ] {
         app.server.inject(Fault::Omit(field));
         let (status, body) = app.refresh(&refresh_token).await;
-        assert_eq!(
-            (status, body.get(name), body.as_object().unwrap().len()),
-            (StatusCode::OK, None, 5)
-        );
+        assert_eq!((status, body.get(name), body.as_object().unwrap().len()), (StatusCode::OK, None, 5));
         refresh_token = body["refresh_token"].clone();
     }
 }

@@ -15,14 +15,8 @@ async fn revoke(app: &NativeApp, client_id: &str, token: &Value) -> StatusCode {
 async fn revoking_a_refresh_token_ends_its_family() {
     let app = NativeApp::start().await;
     let tokens = app.sign_in().await;
-    assert_eq!(
-        revoke(&app, "native-app", &tokens["refresh_token"]).await,
-        StatusCode::OK
-    );
-    assert_eq!(
-        app.userinfo(&tokens["access_token"]).await.status(),
-        StatusCode::UNAUTHORIZED
-    );
+    assert_eq!(revoke(&app, "native-app", &tokens["refresh_token"]).await, StatusCode::OK);
+    assert_eq!(app.userinfo(&tokens["access_token"]).await.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(app.refresh(&tokens["refresh_token"]).await.1["error"], "invalid_grant");
     let counters = app.server.counters();
     assert_eq!((counters.revocations, counters.families_revoked), (1, 1));
@@ -32,14 +26,8 @@ async fn revoking_a_refresh_token_ends_its_family() {
 async fn revoking_an_access_token_spares_the_refresh_token() {
     let app = NativeApp::start().await;
     let tokens = app.sign_in().await;
-    assert_eq!(
-        revoke(&app, "native-app", &tokens["access_token"]).await,
-        StatusCode::OK
-    );
-    assert_eq!(
-        app.userinfo(&tokens["access_token"]).await.status(),
-        StatusCode::UNAUTHORIZED
-    );
+    assert_eq!(revoke(&app, "native-app", &tokens["access_token"]).await, StatusCode::OK);
+    assert_eq!(app.userinfo(&tokens["access_token"]).await.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(app.refresh(&tokens["refresh_token"]).await.0, StatusCode::OK);
 }
 
@@ -48,10 +36,7 @@ async fn revoking_an_unknown_token_succeeds() {
     let app = NativeApp::start().await;
     assert_eq!(revoke(&app, "native-app", &json!("rt_made_up")).await, StatusCode::OK);
     let (status, body) = answer(app.post("revoke", &[("client_id", "stranger"), ("token", "rt_made_up")])).await;
-    assert_eq!(
-        (status, &body["error"]),
-        (StatusCode::UNAUTHORIZED, &json!("invalid_client"))
-    );
+    assert_eq!((status, &body["error"]), (StatusCode::UNAUTHORIZED, &json!("invalid_client")));
 }
 
 #[tokio::test]
@@ -80,15 +65,8 @@ async fn end_session_never_redirects_to_an_unregistered_address() {
         ("post_logout_redirect_uri", "https://evil.example/"),
     ];
     let response = app.post("end_session", &form).send().await.unwrap();
-    assert_eq!(
-        (response.status(), response.headers().get(LOCATION)),
-        (StatusCode::BAD_REQUEST, None)
-    );
-    assert_eq!(
-        app.refresh(&tokens["refresh_token"]).await.0,
-        StatusCode::BAD_REQUEST,
-        "the session ends all the same"
-    );
+    assert_eq!((response.status(), response.headers().get(LOCATION)), (StatusCode::BAD_REQUEST, None));
+    assert_eq!(app.refresh(&tokens["refresh_token"]).await.0, StatusCode::BAD_REQUEST, "the session ends all the same");
 }
 
 #[tokio::test]
@@ -97,9 +75,6 @@ async fn a_forged_hint_ends_nothing() {
     let tokens = app.sign_in().await;
     let forged = NativeApp::start().await.sign_in().await;
     let form = [("id_token_hint", forged["id_token"].as_str().unwrap())];
-    assert_eq!(
-        app.post("end_session", &form).send().await.unwrap().status(),
-        StatusCode::BAD_REQUEST
-    );
+    assert_eq!(app.post("end_session", &form).send().await.unwrap().status(), StatusCode::BAD_REQUEST);
     assert_eq!(app.refresh(&tokens["refresh_token"]).await.0, StatusCode::OK);
 }

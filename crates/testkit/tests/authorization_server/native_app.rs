@@ -32,15 +32,8 @@ impl NativeApp {
     }
 
     pub(crate) async fn start_with(builder: AuthorizationServerBuilder) -> Self {
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .unwrap();
-        Self {
-            server: builder.start().await.unwrap(),
-            http,
-        }
+        let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Self { server: builder.start().await.unwrap(), http }
     }
 
     pub(crate) fn url(&self, path: &str) -> Url {
@@ -68,9 +61,7 @@ impl NativeApp {
             ("code_challenge_method", "S256"),
         ];
         // What is given replaces the usual value.
-        let usual = request
-            .iter()
-            .filter(|(name, _)| !more.iter().any(|(other, _)| other == name));
+        let usual = request.iter().filter(|(name, _)| !more.iter().any(|(other, _)| other == name));
         url.query_pairs_mut().extend_pairs(usual).extend_pairs(more);
         url
     }
@@ -100,11 +91,7 @@ impl NativeApp {
 
     pub(crate) fn refresh_request(&self, refresh_token: &Value) -> RequestBuilder {
         let refresh_token = refresh_token.as_str().unwrap();
-        let form = [
-            ("grant_type", "refresh_token"),
-            ("client_id", "native-app"),
-            ("refresh_token", refresh_token),
-        ];
+        let form = [("grant_type", "refresh_token"), ("client_id", "native-app"), ("refresh_token", refresh_token)];
         self.post("token", &form)
     }
 
@@ -114,27 +101,18 @@ impl NativeApp {
 
     pub(crate) async fn userinfo(&self, access_token: &Value) -> reqwest::Response {
         let bearer = format!("Bearer {}", access_token.as_str().unwrap());
-        self.get(self.url("userinfo"))
-            .header(AUTHORIZATION, bearer)
-            .send()
-            .await
-            .unwrap()
+        self.get(self.url("userinfo")).header(AUTHORIZATION, bearer).send().await.unwrap()
     }
 }
 
 pub(crate) async fn answer(request: RequestBuilder) -> Answer {
     let response = request.send().await.unwrap();
     let status = response.status();
-    (
-        status,
-        serde_json::from_slice(&response.bytes().await.unwrap()).unwrap(),
-    )
+    (status, serde_json::from_slice(&response.bytes().await.unwrap()).unwrap())
 }
 
 pub(crate) fn parameter(url: &Url, name: &str) -> Option<String> {
-    url.query_pairs()
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value.into_owned())
+    url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
 /// The claims of an ID token, not verified.
@@ -149,8 +127,7 @@ pub(crate) struct StoppedClock(AtomicI64);
 
 impl StoppedClock {
     pub(crate) fn advance(&self, by: Duration) {
-        self.0
-            .fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::Relaxed);
+        self.0.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::Relaxed);
     }
 }
 

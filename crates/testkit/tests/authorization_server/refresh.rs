@@ -11,11 +11,7 @@ use serde_json::json;
 use crate::native_app::{NativeApp, StoppedClock, answer, claims};
 
 fn outcomes(app: &NativeApp) -> Vec<(Option<u32>, Outcome)> {
-    app.server
-        .presentations()
-        .iter()
-        .map(|presentation| (presentation.generation, presentation.outcome))
-        .collect()
+    app.server.presentations().iter().map(|presentation| (presentation.generation, presentation.outcome)).collect()
 }
 
 #[tokio::test]
@@ -28,19 +24,9 @@ async fn each_refresh_replaces_the_refresh_token() {
     assert_ne!(first["access_token"], signed_in["access_token"]);
     let (status, _) = app.refresh(&first["refresh_token"]).await;
     assert_eq!(status, StatusCode::OK);
-    assert_eq!(
-        outcomes(&app),
-        [(Some(0), Outcome::Granted), (Some(1), Outcome::Granted)]
-    );
+    assert_eq!(outcomes(&app), [(Some(0), Outcome::Granted), (Some(1), Outcome::Granted)]);
     let counters = app.server.counters();
-    assert_eq!(
-        (
-            counters.refresh_requests,
-            counters.refresh_grants,
-            counters.reuse_detected
-        ),
-        (2, 2, 0)
-    );
+    assert_eq!((counters.refresh_requests, counters.refresh_grants, counters.reuse_detected), (2, 2, 0));
 }
 
 #[tokio::test]
@@ -55,10 +41,7 @@ async fn a_refreshed_id_token_repeats_the_sign_in_without_its_nonce() {
         assert_eq!(before[claim], after[claim], "{claim}");
     }
     assert_eq!(after["iat"].as_i64().unwrap() - before["iat"].as_i64().unwrap(), 60);
-    assert_eq!(
-        (before["nonce"].as_str(), after.get("nonce")),
-        (Some("the nonce"), None)
-    );
+    assert_eq!((before["nonce"].as_str(), after.get("nonce")), (Some("the nonce"), None));
 }
 
 #[tokio::test]
@@ -67,28 +50,15 @@ async fn reuse_revokes_the_whole_family() {
     let stolen = app.sign_in().await["refresh_token"].clone();
     let (_, latest) = app.refresh(&stolen).await;
     let (status, body) = app.refresh(&stolen).await;
-    assert_eq!(
-        (status, &body["error"]),
-        (StatusCode::BAD_REQUEST, &json!("invalid_grant"))
-    );
+    assert_eq!((status, &body["error"]), (StatusCode::BAD_REQUEST, &json!("invalid_grant")));
 
     let userinfo = app.userinfo(&latest["access_token"]).await;
     assert_eq!(userinfo.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(userinfo.headers()[WWW_AUTHENTICATE], r#"Bearer error="invalid_token""#);
     assert_eq!(app.refresh(&latest["refresh_token"]).await.1["error"], "invalid_grant");
-    assert_eq!(
-        outcomes(&app),
-        [
-            (Some(0), Outcome::Granted),
-            (Some(0), Outcome::Reused),
-            (Some(1), Outcome::Revoked)
-        ]
-    );
+    assert_eq!(outcomes(&app), [(Some(0), Outcome::Granted), (Some(0), Outcome::Reused), (Some(1), Outcome::Revoked)]);
     let counters = app.server.counters();
-    assert_eq!(
-        (counters.reuse_detected, counters.families_revoked, counters.rejected),
-        (1, 1, 2)
-    );
+    assert_eq!((counters.reuse_detected, counters.families_revoked, counters.rejected), (1, 1, 2));
 }
 
 #[tokio::test]
@@ -103,9 +73,7 @@ async fn reuse_leaves_other_families_alone() {
 #[tokio::test]
 async fn inside_the_reuse_window_the_previous_token_is_granted_again() {
     let clock = Arc::new(StoppedClock::default());
-    let builder = AuthorizationServer::builder()
-        .clock(clock.clone())
-        .reuse_window(Duration::from_secs(10));
+    let builder = AuthorizationServer::builder().clock(clock.clone()).reuse_window(Duration::from_secs(10));
     let app = NativeApp::start_with(builder).await;
     let refresh_token = app.sign_in().await["refresh_token"].clone();
     app.refresh(&refresh_token).await;
@@ -143,10 +111,7 @@ async fn tokens_end_with_their_lifetime() {
     assert!(app.server.is_active(access_token));
     clock.advance(Duration::from_millis(1));
     assert!(!app.server.is_active(access_token));
-    assert_eq!(
-        app.userinfo(&tokens["access_token"]).await.status(),
-        StatusCode::UNAUTHORIZED
-    );
+    assert_eq!(app.userinfo(&tokens["access_token"]).await.status(), StatusCode::UNAUTHORIZED);
     clock.advance(Duration::from_secs(55));
     assert_eq!(app.refresh(&tokens["refresh_token"]).await.1["error"], "invalid_grant");
     assert_eq!(outcomes(&app), [(Some(0), Outcome::Expired)]);
@@ -167,10 +132,7 @@ async fn a_refresh_may_ask_for_less_but_not_for_more() {
     };
     assert_eq!(refresh("openid email").await.1["error"], "invalid_scope");
     assert_eq!(refresh("openid").await.1["scope"], "openid");
-    assert_eq!(
-        outcomes(&app),
-        [(Some(0), Outcome::Refused), (Some(0), Outcome::Granted)]
-    );
+    assert_eq!(outcomes(&app), [(Some(0), Outcome::Refused), (Some(0), Outcome::Granted)]);
 }
 
 #[tokio::test]
@@ -184,10 +146,7 @@ async fn an_unknown_refresh_token_is_an_invalid_grant() {
 async fn an_administrator_ends_sessions() {
     let app = NativeApp::start().await;
     let tokens = app.sign_in().await;
-    assert_eq!(
-        (app.server.revoke_subject("bob"), app.server.revoke_subject("alice")),
-        (0, 1)
-    );
+    assert_eq!((app.server.revoke_subject("bob"), app.server.revoke_subject("alice")), (0, 1));
     assert_eq!(app.refresh(&tokens["refresh_token"]).await.1["error"], "invalid_grant");
     app.sign_in().await;
     assert_eq!((app.server.revoke_all(), app.server.revoke_all()), (1, 0));

@@ -43,35 +43,24 @@ async fn the_code_flow_ends_with_tokens_and_a_signed_id_token() {
 
     let (status, body) = app.redeem(&parameter(&callback, "code").unwrap(), VERIFIER).await;
     assert_eq!(status, StatusCode::OK);
-    assert_eq!(
-        (&body["token_type"], &body["expires_in"]),
-        (&json!("Bearer"), &json!(300))
-    );
+    assert_eq!((&body["token_type"], &body["expires_in"]), (&json!("Bearer"), &json!(300)));
     assert_eq!(body["scope"], "openid offline_access");
     assert!(app.server.is_active(body["access_token"].as_str().unwrap()));
 
     let (_, keys) = answer(app.get(app.url("jwks"))).await;
     let keys: JwkSet = serde_json::from_value(keys).unwrap();
     let id_token = body["id_token"].as_str().unwrap();
-    let key = keys
-        .find(&jsonwebtoken::decode_header(id_token).unwrap().kid.unwrap())
-        .unwrap();
+    let key = keys.find(&jsonwebtoken::decode_header(id_token).unwrap().kid.unwrap()).unwrap();
     let mut validation = Validation::new(Algorithm::RS256);
     validation.set_audience(&["native-app"]);
     validation.set_issuer(&[app.server.issuer().as_str()]);
     let id_token = jsonwebtoken::decode::<Value>(id_token, &DecodingKey::from_jwk(key).unwrap(), &validation).unwrap();
-    assert_eq!(
-        (&id_token.claims["sub"], &id_token.claims["nonce"]),
-        (&json!("alice"), &json!("the nonce"))
-    );
+    assert_eq!((&id_token.claims["sub"], &id_token.claims["nonce"]), (&json!("alice"), &json!("the nonce")));
 
     let userinfo = app.userinfo(&body["access_token"]).await;
     assert_eq!(userinfo.text().await.unwrap(), r#"{"sub":"alice"}"#);
     let counters = app.server.counters();
-    assert_eq!(
-        (counters.authorizations, counters.code_grants, counters.rejected),
-        (1, 1, 0)
-    );
+    assert_eq!((counters.authorizations, counters.code_grants, counters.rejected), (1, 1, 0));
 }
 
 #[tokio::test]
@@ -80,10 +69,7 @@ async fn token_answers_are_never_cached() {
     let refresh_token = app.sign_in().await["refresh_token"].clone();
     for status in [StatusCode::OK, StatusCode::BAD_REQUEST] {
         let response = app.refresh_request(&refresh_token).send().await.unwrap();
-        assert_eq!(
-            (response.status(), &response.headers()[CACHE_CONTROL]),
-            (status, &"no-store".parse().unwrap())
-        );
+        assert_eq!((response.status(), &response.headers()[CACHE_CONTROL]), (status, &"no-store".parse().unwrap()));
     }
 }
 
@@ -91,10 +77,7 @@ async fn token_answers_are_never_cached() {
 async fn a_wrong_verifier_gets_nothing() {
     let app = NativeApp::start().await;
     let (status, body) = app.redeem(&app.code(), &VERIFIER.to_uppercase()).await;
-    assert_eq!(
-        (status, &body["error"]),
-        (StatusCode::BAD_REQUEST, &json!("invalid_grant"))
-    );
+    assert_eq!((status, &body["error"]), (StatusCode::BAD_REQUEST, &json!("invalid_grant")));
 }
 
 #[tokio::test]
@@ -103,24 +86,15 @@ async fn redeeming_a_code_twice_revokes_its_tokens() {
     let code = app.code();
     let (_, tokens) = app.redeem(&code, VERIFIER).await;
     let (status, body) = app.redeem(&code, VERIFIER).await;
-    assert_eq!(
-        (status, &body["error"]),
-        (StatusCode::BAD_REQUEST, &json!("invalid_grant"))
-    );
-    assert_eq!(
-        app.userinfo(&tokens["access_token"]).await.status(),
-        StatusCode::UNAUTHORIZED
-    );
+    assert_eq!((status, &body["error"]), (StatusCode::BAD_REQUEST, &json!("invalid_grant")));
+    assert_eq!(app.userinfo(&tokens["access_token"]).await.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(app.refresh(&tokens["refresh_token"]).await.1["error"], "invalid_grant");
 }
 
 #[tokio::test]
 async fn without_offline_access_there_is_no_refresh_token() {
     let app = NativeApp::start().await;
-    let callback = app
-        .server
-        .authorize(&app.authorization_url(&[("scope", "openid")]))
-        .unwrap();
+    let callback = app.server.authorize(&app.authorization_url(&[("scope", "openid")])).unwrap();
     let (_, body) = app.redeem(&parameter(&callback, "code").unwrap(), VERIFIER).await;
     assert!(body.get("refresh_token").is_none() && body.get("id_token").is_some());
 }
@@ -138,15 +112,9 @@ async fn a_login_hint_chooses_the_subject() {
 #[tokio::test]
 async fn a_loopback_redirect_uri_may_use_any_port() {
     let app = NativeApp::start().await;
-    for redirect_uri in [
-        "http://127.0.0.1:1/callback",
-        "http://127.0.0.1:65535/callback",
-        "http://[::1]:4000/callback",
-    ] {
-        let callback = app
-            .server
-            .authorize(&app.authorization_url(&[("redirect_uri", redirect_uri)]))
-            .unwrap();
+    for redirect_uri in ["http://127.0.0.1:1/callback", "http://127.0.0.1:65535/callback", "http://[::1]:4000/callback"]
+    {
+        let callback = app.server.authorize(&app.authorization_url(&[("redirect_uri", redirect_uri)])).unwrap();
         assert!(callback.as_str().starts_with(redirect_uri));
     }
 }
@@ -160,14 +128,8 @@ async fn an_unregistered_redirect_uri_gets_a_page_and_no_redirect() {
     assert!(response.headers().get(LOCATION).is_none());
     let page = response.text().await.unwrap();
     assert!(page.contains("not registered") && !page.contains("evil"), "{page}");
-    assert!(matches!(
-        app.server.authorize(&url),
-        Err(AuthorizeError::Refused { .. })
-    ));
-    assert_eq!(
-        app.server.authorize(&CALLBACK.parse().unwrap()),
-        Err(AuthorizeError::Elsewhere)
-    );
+    assert!(matches!(app.server.authorize(&url), Err(AuthorizeError::Refused { .. })));
+    assert_eq!(app.server.authorize(&CALLBACK.parse().unwrap()), Err(AuthorizeError::Elsewhere));
 }
 
 #[tokio::test]
@@ -187,18 +149,12 @@ async fn an_interactive_server_asks_and_does_as_it_is_told() {
     let response = app.get(url.clone()).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
     let page = response.text().await.unwrap();
-    assert!(
-        page.contains("Sign in</button>") && page.contains("Refuse</button>"),
-        "{page}"
-    );
+    assert!(page.contains("Sign in</button>") && page.contains("Refuse</button>"), "{page}");
     assert!(!page.contains("<script"), "{page}");
 
     for (decision, outcome) in [("sign_in", "code"), ("refuse", "error")] {
         let fields: Vec<_> = url.query_pairs().into_owned().collect();
-        let mut form: Vec<_> = fields
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect();
+        let mut form: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         form.extend([("decision", decision), ("subject", "dave")]);
         let response = app.post("authorize", &form).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::SEE_OTHER);
@@ -209,17 +165,8 @@ async fn an_interactive_server_asks_and_does_as_it_is_told() {
         }
     }
 
-    let silent = app
-        .get(app.authorization_url(&[("prompt", "none")]))
-        .send()
-        .await
-        .unwrap();
-    assert!(
-        silent.headers()[LOCATION]
-            .to_str()
-            .unwrap()
-            .contains("error=login_required")
-    );
+    let silent = app.get(app.authorization_url(&[("prompt", "none")])).send().await.unwrap();
+    assert!(silent.headers()[LOCATION].to_str().unwrap().contains("error=login_required"));
 }
 
 #[tokio::test]
@@ -252,12 +199,7 @@ async fn a_confidential_client_must_know_its_secret() {
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), expected);
         if expected == StatusCode::UNAUTHORIZED {
-            assert!(
-                response.headers()[WWW_AUTHENTICATE]
-                    .to_str()
-                    .unwrap()
-                    .starts_with("Basic")
-            );
+            assert!(response.headers()[WWW_AUTHENTICATE].to_str().unwrap().starts_with("Basic"));
             assert!(response.text().await.unwrap().contains(r#""error":"invalid_client""#));
         }
     }
@@ -268,22 +210,10 @@ async fn what_the_token_endpoint_does_not_understand_is_refused_by_name() {
     let app = NativeApp::start().await;
     for (form, error) in [
         (vec![("client_id", "native-app")], "invalid_request"),
-        (
-            vec![("client_id", "native-app"), ("grant_type", "password")],
-            "unsupported_grant_type",
-        ),
-        (
-            vec![("client_id", "native-app"), ("grant_type", "refresh_token")],
-            "invalid_request",
-        ),
-        (
-            vec![("client_id", "native-app"), ("client_id", "native-app")],
-            "invalid_request",
-        ),
-        (
-            vec![("client_id", "stranger"), ("grant_type", "refresh_token")],
-            "invalid_client",
-        ),
+        (vec![("client_id", "native-app"), ("grant_type", "password")], "unsupported_grant_type"),
+        (vec![("client_id", "native-app"), ("grant_type", "refresh_token")], "invalid_request"),
+        (vec![("client_id", "native-app"), ("client_id", "native-app")], "invalid_request"),
+        (vec![("client_id", "stranger"), ("grant_type", "refresh_token")], "invalid_client"),
     ] {
         assert_eq!(answer(app.post("token", &form)).await.1["error"], error);
     }
@@ -313,11 +243,6 @@ async fn nothing_secret_is_printed() {
     assert!(!format!("{builder:?}").contains("hunter2"));
     let app = NativeApp::start_with(builder).await;
     app.refresh(&app.sign_in().await["refresh_token"]).await;
-    let printed = format!(
-        "{:?} {:?} {:?}",
-        app.server,
-        app.server.counters(),
-        app.server.presentations()
-    );
+    let printed = format!("{:?} {:?} {:?}", app.server, app.server.counters(), app.server.presentations());
     assert!(!printed.contains("rt_") && !printed.contains("hunter2"), "{printed}");
 }

@@ -90,13 +90,5 @@ fn refused(reason: &str) -> Response {
 }
 
 fn redirect(status: StatusCode, to: &Url) -> Response {
-    (
-        status,
-        [
-            (LOCATION, to.as_str()),
-            (CACHE_CONTROL, "no-store"),
-            (REFERRER_POLICY, "no-referrer"),
-        ],
-    )
-        .into_response()
+    (status, [(LOCATION, to.as_str()), (CACHE_CONTROL, "no-store"), (REFERRER_POLICY, "no-referrer")]).into_response()
 }

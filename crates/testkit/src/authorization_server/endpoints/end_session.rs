@@ -25,16 +25,9 @@ pub(super) async fn by_form(State(authority): State<Arc<Authority>>, body: Bytes
 
 fn end_session(authority: &Authority, encoded: &[u8]) -> Response {
     let Ok(params) = Params::parse(encoded) else {
-        return page::message(
-            StatusCode::BAD_REQUEST,
-            REFUSED,
-            "A parameter of the request is repeated.",
-        );
+        return page::message(StatusCode::BAD_REQUEST, REFUSED, "A parameter of the request is repeated.");
     };
-    let hint = match params
-        .get("id_token_hint")
-        .map(|id_token| authority.signing_key.read_hint(id_token))
-    {
+    let hint = match params.get("id_token_hint").map(|id_token| authority.signing_key.read_hint(id_token)) {
         Some(None) => return page::message(StatusCode::BAD_REQUEST, REFUSED, "The ID token is not from here."),
         Some(Some(hint)) => Some(hint),
         None => None,
@@ -51,30 +44,16 @@ fn end_session(authority: &Authority, encoded: &[u8]) -> Response {
         tracing::debug!(ended, "end session");
     }
     let Some(return_to) = params.get("post_logout_redirect_uri") else {
-        let text = if hint.is_some() {
-            "The session has ended."
-        } else {
-            "There is no session to end."
-        };
+        let text = if hint.is_some() { "The session has ended." } else { "There is no session to end." };
         return page::message(StatusCode::OK, "Logout", text);
     };
     let client = client_id.and_then(|id| authority.client(id));
-    let registered = Url::parse(return_to)
-        .ok()
-        .filter(|uri| client.is_some_and(|client| client.may_return_to(uri)));
+    let registered = Url::parse(return_to).ok().filter(|uri| client.is_some_and(|client| client.may_return_to(uri)));
     let Some(mut return_to) = registered else {
-        return page::message(
-            StatusCode::BAD_REQUEST,
-            REFUSED,
-            "The address to return to is not registered.",
-        );
+        return page::message(StatusCode::BAD_REQUEST, REFUSED, "The address to return to is not registered.");
     };
     if let Some(state) = params.get("state") {
         return_to.query_pairs_mut().append_pair("state", state);
     }
-    (
-        StatusCode::FOUND,
-        [(LOCATION, return_to.as_str()), (CACHE_CONTROL, "no-store")],
-    )
-        .into_response()
+    (StatusCode::FOUND, [(LOCATION, return_to.as_str()), (CACHE_CONTROL, "no-store")]).into_response()
 }

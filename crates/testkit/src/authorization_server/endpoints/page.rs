@@ -17,19 +17,9 @@ const STYLE: &str = "\
 pub(super) fn sign_in(client_id: &str, scope: &str, subject: &str, params: &Params) -> Response {
     let hidden: String = params
         .iter()
-        .map(|(name, value)| {
-            format!(
-                r#"<input type="hidden" name="{}" value="{}">"#,
-                escaped(name),
-                escaped(value)
-            )
-        })
+        .map(|(name, value)| format!(r#"<input type="hidden" name="{}" value="{}">"#, escaped(name), escaped(value)))
         .collect();
-    let scope = if scope.is_empty() {
-        "nothing in particular"
-    } else {
-        scope
-    };
+    let scope = if scope.is_empty() { "nothing in particular" } else { scope };
     let main = format!(
         r#"<h1>Sign in to {client}?</h1>
 <p>It asks for: {scope}.</p>
@@ -52,11 +42,7 @@ pub(super) fn sign_in(client_id: &str, scope: &str, subject: &str, params: &Para
 
 /// Says something, and offers nothing.
 pub(super) fn message(status: StatusCode, title: &str, text: &str) -> Response {
-    page(
-        status,
-        title,
-        &format!("<h1>{}</h1>\n<p>{}</p>", escaped(title), escaped(text)),
-    )
+    page(status, title, &format!("<h1>{}</h1>\n<p>{}</p>", escaped(title), escaped(text)))
 }
 
 fn page(status: StatusCode, title: &str, main: &str) -> Response {
@@ -108,9 +94,6 @@ mod tests {
 
     #[test]
     fn nothing_of_a_request_becomes_markup() {
-        assert_eq!(
-            escaped(r#"<b a="1" b='2'>&"#),
-            "&lt;b a=&quot;1&quot; b=&#39;2&#39;&gt;&amp;"
-        );
+        assert_eq!(escaped(r#"<b a="1" b='2'>&"#), "&lt;b a=&quot;1&quot; b=&#39;2&#39;&gt;&amp;");
     }
 }

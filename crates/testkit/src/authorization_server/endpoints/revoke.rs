@@ -30,10 +30,7 @@ fn revoked(authority: &Authority, headers: &HeaderMap, body: &[u8]) -> Result<()
     let revoked = state.grants.revoke_token(&Digest::of(token), client.id());
     tracing::debug!(client_id = client.id(), ?revoked, "revocation");
     match revoked {
-        Revoked::NotYours => Err(ProtocolError::new(
-            "unauthorized_client",
-            "the token belongs to another client",
-        )),
+        Revoked::NotYours => Err(ProtocolError::new("unauthorized_client", "the token belongs to another client")),
         // An unknown token is as good as revoked (RFC 7009 §2.2).
         Revoked::Family | Revoked::AccessToken | Revoked::Nothing => {
             state.counters.revocations += 1;

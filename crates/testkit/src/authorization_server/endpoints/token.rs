@@ -33,11 +33,7 @@ pub(super) async fn token(
     let fault = next_fault(&authority);
     let reply = reply(&authority, &headers, &body, fault.as_ref());
     // The answer is late, not the grant: a client that gives up meanwhile has lost a refresh token, not saved one.
-    let delay = if let Some(Fault::Delay(delay)) = fault {
-        delay
-    } else {
-        Duration::ZERO
-    };
+    let delay = if let Some(Fault::Delay(delay)) = fault { delay } else { Duration::ZERO };
     let late = authority.latency.saturating_add(delay);
     if !late.is_zero() {
         tokio::time::sleep(late).await;
@@ -69,13 +65,7 @@ fn reply(authority: &Authority, headers: &HeaderMap, body: &[u8], fault: Option<
             return Reply::Answer(answer::refusal(refusal));
         }
     };
-    let grant = TokenGrant {
-        authority,
-        headers,
-        params: &params,
-        bend: fault,
-        lost: fault.is_some_and(loses_answer),
-    };
+    let grant = TokenGrant { authority, headers, params: &params, bend: fault, lost: fault.is_some_and(loses_answer) };
     let process = || {
         let (status, body) = grant.answer();
         answer::json(status, body)
@@ -84,11 +74,7 @@ fn reply(authority: &Authority, headers: &HeaderMap, body: &[u8], fault: Option<
         return Reply::Answer(process());
     };
     match fault {
-        Fault::Status {
-            code,
-            retry_after,
-            body,
-        } => {
+        Fault::Status { code, retry_after, body } => {
             grant.note_unprocessed(Outcome::Faulted);
             Reply::Answer(token_fault::status(*code, *retry_after, *body))
         }
@@ -131,22 +117,14 @@ fn reply(authority: &Authority, headers: &HeaderMap, body: &[u8], fault: Option<
 }
 
 fn loses_answer(fault: &Fault) -> bool {
-    matches!(
-        fault,
-        Fault::DropAfter | Fault::Garbage | Fault::Huge | Fault::Truncated
-    )
+    matches!(fault, Fault::DropAfter | Fault::Garbage | Fault::Huge | Fault::Truncated)
 }
 
 fn read(headers: &HeaderMap, body: &[u8]) -> Result<Params, ProtocolError> {
-    let content_type = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        return Err(ProtocolError::invalid_request(
-            "the body must be application/x-www-form-urlencoded",
-        ));
+        return Err(ProtocolError::invalid_request("the body must be application/x-www-form-urlencoded"));
     }
     Params::parse(body)
 }

@@ -31,10 +31,7 @@ pub(super) fn status(code: u16, retry_after: Option<RetryAfter>, body: StatusBod
 }
 
 pub(super) fn error(code: &str) -> Response {
-    answer::json(
-        status_of(code),
-        json!({ "error": code, "error_description": "injected" }),
-    )
+    answer::json(status_of(code), json!({ "error": code, "error_description": "injected" }))
 }
 
 pub(super) fn redirect(to: &Url) -> Response {
@@ -42,11 +39,7 @@ pub(super) fn redirect(to: &Url) -> Response {
 }
 
 pub(super) fn garbage() -> Response {
-    (
-        [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")],
-        "<html>not what you asked for",
-    )
-        .into_response()
+    ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], "<html>not what you asked for").into_response()
 }
 
 /// Begins like an answer, and goes on for 32 MiB.
@@ -68,14 +61,8 @@ pub(super) fn truncated(status: StatusCode, answer: &Value) -> Response {
         Err(io::Error::from(io::ErrorKind::ConnectionAborted))
     };
     let body = Body::from_stream(stream::iter([Ok(half)]).chain(stream::once(failure)));
-    let mut response = (
-        status,
-        [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")],
-        body,
-    )
-        .into_response();
-    response
-        .headers_mut()
-        .insert(CONTENT_LENGTH, HeaderValue::from(whole.len()));
+    let mut response =
+        (status, [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], body).into_response();
+    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(whole.len()));
     response
 }

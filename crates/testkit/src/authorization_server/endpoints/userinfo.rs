@@ -20,10 +20,9 @@ pub(super) async fn userinfo(State(authority): State<Arc<Authority>>, headers: H
     let state = authority.state();
     match state.grants.active(&Digest::of(access_token), authority.now()) {
         None => challenge(StatusCode::UNAUTHORIZED, r#"Bearer error="invalid_token""#),
-        Some((_, scope)) if !scope.contains("openid") => challenge(
-            StatusCode::FORBIDDEN,
-            r#"Bearer error="insufficient_scope", scope="openid""#,
-        ),
+        Some((_, scope)) if !scope.contains("openid") => {
+            challenge(StatusCode::FORBIDDEN, r#"Bearer error="insufficient_scope", scope="openid""#)
+        }
         Some((sign_in, scope)) => {
             let mut claims = json!({ "sub": sign_in.subject });
             if scope.contains("profile") {
