@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use oidc_session_core::{
-    Clock, Provider, SessionId, SessionState, SessionStore, StoreError, StoreErrorKind, StoreKey, Stored,
+    Clock, Provider, SessionId, SessionState, SessionStore, StoreError, StoreErrorKind, StoreKey, Stored, Version,
 };
 use oidc_session_policy::RefreshPolicy;
 use oidc_session_policy::protocol::{Now, Rules};
@@ -26,9 +26,17 @@ pub(crate) struct Shared {
     pub(crate) lease_ttl: Duration,
     pub(crate) store_budget: Duration,
     pub(crate) most_cached: usize,
-    entries: Mutex<HashMap<StoreKey, Arc<Entry>>>,
+    entries: Mutex<Entries>,
     /// How many detached tasks are under way.
     tasks: watch::Sender<usize>,
+}
+
+/// What this process knows, by session.
+#[derive(Default)]
+struct Entries {
+    by_key: HashMap<StoreKey, Arc<Entry>>,
+    /// With how many entries those that nobody holds are dropped next.
+    evict_at: usize,
 }
 
 impl Shared {
@@ -63,18 +71,20 @@ impl Shared {
 
     pub(crate) fn entry(&self, id: &SessionId) -> Arc<Entry> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() >= self.most_cached {
+        if entries.by_key.len() >= entries.evict_at.max(self.most_cached) {
             // Nothing is lost with an entry that nobody holds: the record is in the store.
-            entries.retain(|_, entry| Arc::strong_count(entry) > 1);
+            entries.by_key.retain(|_, entry| Arc::strong_count(entry) > 1);
+            // Where most are held, the next look is worth its time only when there are twice as many.
+            entries.evict_at = entries.by_key.len() * 2;
         }
-        Arc::clone(entries.entry(id.store_key()).or_insert_with(|| Arc::new(Entry::new(id))))
+        Arc::clone(entries.by_key.entry(id.store_key()).or_insert_with(|| Arc::new(Entry::new(id))))
     }
 
     pub(crate) fn known(&self, entry: &Entry, stored: &Stored) -> Result<Known, SessionError> {
         Ok(self.know(entry, stored.version, stored.record.decode()?))
     }
 
-    pub(crate) fn know(&self, entry: &Entry, version: oidc_session_core::Version, state: SessionState) -> Known {
+    pub(crate) fn know(&self, entry: &Entry, version: Version, state: SessionState) -> Known {
         Known::new(version, state, &*self.policy, entry.jitter, &*self.clock)
     }
 

@@ -1,6 +1,8 @@
 //! Logout is final, and a new sign-in is never overwritten.
 
-use oidc_session_core::{AccessToken, EndReason, RefreshToken, Revocation};
+use std::time::Duration;
+
+use oidc_session_core::{AccessToken, EndReason, RefreshToken, Revocation, Sweep as _};
 use oidc_session_manager::{Outcome, SessionErrorKind, SessionEventKind};
 
 use crate::support::{Unruly, World, id, token_of};
@@ -17,6 +19,9 @@ async fn logout_writes_a_tombstone_and_revokes() {
     assert_eq!(world.server.revoked(), ["rt-0"]);
     assert_eq!(events.try_recv().unwrap().kind, SessionEventKind::Ended(EndReason::LoggedOut));
 
+    // Whoever still knows the session can learn of its end for a month.
+    world.clock.advance(Duration::from_secs(29 * 24 * 60 * 60));
+    assert_eq!(world.store.sweep(10).await.unwrap(), 0);
     for process in [handle, world.process()] {
         let error = process.access_token().await.unwrap_err();
         assert_eq!(error.kind(), SessionErrorKind::SignInNeeded);

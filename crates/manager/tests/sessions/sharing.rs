@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oidc_session_core::{EndReason, HolderId, Lease, SessionStore as _};
+use oidc_session_core::{EndReason, HolderId, Lease, SessionId, SessionStore as _};
 use oidc_session_manager::{Outcome, Preemptive};
 
 use crate::support::{LIFETIME, World, id, token_of};
@@ -163,4 +163,25 @@ async fn a_session_that_was_removed_is_forgotten_as_soon_as_anybody_looks() {
     let _ = world.store.remove(&id().store_key(), version).await.unwrap();
     assert_eq!(handle.refresh().await.unwrap(), Outcome::NoSession);
     assert!(handle.access_token().await.is_err());
+}
+
+#[tokio::test]
+async fn a_session_in_use_is_never_evicted_so_its_callers_still_share_one_refresh() {
+    let world = World::new();
+    let manager = world.builder().most_cached(1).build().unwrap();
+    let handle = manager.session(&id());
+    handle.sign_in(world.session()).await.unwrap();
+    world.clock.advance(LIFETIME);
+    let gate = world.server.holds_the_answer();
+    let flight = tokio::spawn(async move { handle.refresh_if_expired().await.unwrap() });
+    world.server.has_seen(1).await;
+
+    for _ in 0..100 {
+        let _ = manager.session(&SessionId::random());
+    }
+    let later = manager.session(&id());
+    let joining = tokio::spawn(async move { later.refresh_if_expired().await.unwrap() });
+    tokio::task::yield_now().await;
+    gate.add_permits(1);
+    assert_eq!((flight.await.unwrap(), joining.await.unwrap()), (Outcome::Refreshed, Outcome::Joined));
 }

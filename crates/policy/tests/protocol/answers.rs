@@ -1,20 +1,28 @@
 //! The token endpoint's answer, as far as it is no verdict.
 
-use oidc_session_core::{EndReason, ProviderErrorKind, Version};
+use std::time::Duration;
+
+use oidc_session_core::{EndReason, ProviderErrorKind};
 use oidc_session_policy::protocol::{
     Action, Answer, Event, FailureCause, Fault, Flight, Outcome, SessionView, Trigger,
 };
 use oidc_session_policy::{OnRefreshFailure, Phase};
 
 use crate::dialogue::{
-    CONFLICT, Dialogue, LEASE, LOST, RENEW, RENEWED, STORE_DOWN, at, commit, committed, due, expired, failed, granted,
-    loaded, postponed, refreshed_by_another, release, rules_with, seconds, session, tokens, unavailable,
+    CONFLICT, Dialogue, LEASE, LOST, RENEW, RENEWED, STORE_DOWN, at, commit, committed, due, end, expired, failed,
+    granted, loaded, millis, postponed, refreshed_by_another, release, rules_with, seconds, session, tokens,
+    unavailable,
 };
 
 const UNKNOWN: ProviderErrorKind = ProviderErrorKind::OutcomeUnknown;
 
 fn retry_after(kind: ProviderErrorKind, wait: u64) -> Event {
     Event::Answered(Answer::Failed(Fault { kind, retry_after: Some(seconds(wait)) }))
+}
+
+/// How long everybody leaves the server alone after a failure that named no time.
+fn pause_after(kind: ProviderErrorKind) -> Duration {
+    seconds(if kind == ProviderErrorKind::Misconfigured { 10 } else { 1 })
 }
 
 #[test]
@@ -76,29 +84,25 @@ fn a_failed_preparation_may_not_ask_for_a_pause_for_ever_either() {
 fn discard_always_ends_an_expired_session_for_any_failure() {
     let rules = rules_with(None, OnRefreshFailure::DiscardAlways);
     let presenting = |record| Dialogue::with(Flight::new(rules, Trigger::IfDue, None)).presents(record, 0);
-    let end = Action::End { expected: Version::from_u64(1), reason: EndReason::RefreshFailed };
+    let ended = end(1, EndReason::RefreshFailed);
     for kind in [ProviderErrorKind::NotSent, ProviderErrorKind::TryLater, ProviderErrorKind::Misconfigured] {
         presenting(expired())
             .says(failed(kind))
-            .expects(end)
+            .expects(ended)
             .says(committed(2))
             .ends(Outcome::Ended(EndReason::RefreshFailed));
-        presenting(due()).says(failed(kind)).expects(release(crate::answers::pause_after(kind), false));
+        presenting(due()).says(failed(kind)).expects(release(pause_after(kind), false));
     }
     // An unknown outcome is repeated first.
-    presenting(expired()).says(failed(UNKNOWN)).expects(RENEW).says(RENEWED).says(failed(UNKNOWN)).expects(end);
+    presenting(expired()).says(failed(UNKNOWN)).expects(RENEW).says(RENEWED).says(failed(UNKNOWN)).expects(ended);
     // And somebody who refreshed meanwhile is adopted.
     presenting(expired())
         .says(failed(ProviderErrorKind::NotSent))
-        .expects(end)
+        .expects(ended)
         .says(CONFLICT)
         .expects(Action::Load)
         .says(loaded(refreshed_by_another()))
         .ends(Outcome::Adopted);
-}
-
-fn pause_after(kind: ProviderErrorKind) -> std::time::Duration {
-    seconds(if kind == ProviderErrorKind::Misconfigured { 10 } else { 1 })
 }
 
 #[test]
@@ -199,6 +203,6 @@ fn there_is_no_repeat_outside_the_reuse_window() {
         let presenting = Dialogue::with(Flight::new(rules, Trigger::IfDue, None)).presents(expired(), 0);
         presenting.refreshes().after(spent).says(failed(UNKNOWN))
     };
-    answered_after(seconds(8) - std::time::Duration::from_millis(1)).expects(RENEW);
+    answered_after(seconds(8) - millis(1)).expects(RENEW);
     answered_after(seconds(8)).expects(release(seconds(5), true));
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use oidc_session_core::{
-    Fingerprint, ProviderErrorKind, ProviderId, ProviderProfile, Release, Renewal, SignInId, StoreErrorKind, Timestamp,
-    Version, Violation,
+    EndReason, Fingerprint, ProviderErrorKind, ProviderId, ProviderProfile, Release, Renewal, SignInId, StoreErrorKind,
+    Timestamp, Version, Violation,
 };
 use oidc_session_policy::protocol::{
     Action, Answer, CommitView, Event, Failure, FailureCause, Fault, Flight, LeaseView, Now, Outcome, RecordView,
@@ -170,7 +170,7 @@ pub(crate) fn at(version: u64, session: SessionView) -> RecordView {
     RecordView { version: Version::from_u64(version), state: StateView::Active(session) }
 }
 
-pub(crate) fn tombstone(version: u64, reason: oidc_session_core::EndReason) -> RecordView {
+pub(crate) fn tombstone(version: u64, reason: EndReason) -> RecordView {
     RecordView { version: Version::from_u64(version), state: StateView::Ended(reason) }
 }
 
@@ -232,6 +232,10 @@ pub(crate) fn commit(version: u64) -> Action {
 
 pub(crate) fn committed(version: u64) -> Event {
     Event::Committed(Ok(CommitView::Done(Version::from_u64(version))))
+}
+
+pub(crate) fn end(version: u64, reason: EndReason) -> Action {
+    Action::End { expected: Version::from_u64(version), reason }
 }
 
 pub(crate) fn release(pause: Duration, unsettled: bool) -> Action {

@@ -1,21 +1,17 @@
 //! Verdicts, and tombstones.
 
-use oidc_session_core::{EndReason, ProviderErrorKind, Version};
+use oidc_session_core::{EndReason, ProviderErrorKind};
 use oidc_session_policy::Phase;
 use oidc_session_policy::protocol::{Action, Event, FailureCause, Outcome, SessionView, Trigger};
 
 use crate::dialogue::{
-    CONFLICT, Dialogue, LEASE, RENEWED, STORE_DOWN, at, committed, due, expired, failed, fresh, granted, loaded,
+    CONFLICT, Dialogue, LEASE, RENEWED, STORE_DOWN, at, committed, due, end, expired, failed, fresh, granted, loaded,
     millis, refreshed_by_another, seconds, session, tombstone, unavailable,
 };
 
 const REJECTED: ProviderErrorKind = ProviderErrorKind::Rejected;
 const UNKNOWN: ProviderErrorKind = ProviderErrorKind::OutcomeUnknown;
 const STORE_FAILS: Event = Event::Committed(Err(STORE_DOWN));
-
-fn end(version: u64, reason: EndReason) -> Action {
-    Action::End { expected: Version::from_u64(version), reason }
-}
 
 #[test]
 fn a_verdict_ends_the_session_if_the_record_still_holds_the_rejected_token() {

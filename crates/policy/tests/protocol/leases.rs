@@ -5,8 +5,8 @@ use oidc_session_policy::Phase;
 use oidc_session_policy::protocol::{Action, Answer, Event, FailureCause, LeaseView, Outcome, RecordView, Trigger};
 
 use crate::dialogue::{
-    Dialogue, LEASE, LOST, PREPARED, RENEW, RENEWED, STORE_DOWN, at, due, expired, fresh, granted, held, loaded,
-    millis, postponed, refreshed_by_another, release, seconds, session, token, tombstone, unavailable,
+    Dialogue, LEASE, LOST, PREPARED, RENEW, RENEWED, STORE_DOWN, at, commit, due, expired, fresh, granted, held,
+    loaded, millis, postponed, refreshed_by_another, release, seconds, session, token, tokens, tombstone, unavailable,
 };
 
 const TOO_LATE: Event = Event::Answered(Answer::TooLate);
@@ -120,8 +120,8 @@ fn the_record_under_the_lease_decides_and_not_the_one_before_it() {
     asking(Trigger::IfDue, expired())
         .says(granted(at(5, session(Phase::Expired, 5)), 0))
         .refreshes()
-        .says(crate::dialogue::tokens())
-        .expects(crate::dialogue::commit(5));
+        .says(tokens())
+        .expects(commit(5));
 }
 
 #[test]
@@ -142,8 +142,8 @@ fn a_request_that_would_come_too_late_renews_the_lease_first() {
         .expects(RENEW)
         .says(RENEWED)
         .refreshes_under_a_lease_since(seconds(25))
-        .says(crate::dialogue::tokens())
-        .expects(crate::dialogue::commit(1));
+        .says(tokens())
+        .expects(commit(1));
 }
 
 #[test]

@@ -5,13 +5,10 @@ use oidc_session_policy::protocol::{Action, Event, FailureCause, Flight, Outcome
 use oidc_session_policy::{OnRefreshFailure, Phase, Schedule};
 
 use crate::dialogue::{
-    Dialogue, LEASE, PREPARED, STORE_DOWN, WALL, at, committed, due, expired, fault, fresh, granted, held, loaded,
+    Dialogue, LEASE, PREPARED, STORE_DOWN, WALL, at, committed, due, end, expired, fault, fresh, granted, held, loaded,
     millis, monotonic, postponed, refreshed_by_another, release, rules, rules_with, seconds, session, token, tombstone,
     unavailable,
 };
-
-const END: fn(u64, EndReason) -> Action =
-    |version, reason| Action::End { expected: oidc_session_core::Version::from_u64(version), reason };
 
 #[test]
 fn a_fresh_session_needs_one_look_and_nothing_else() {
@@ -104,7 +101,7 @@ fn discard_always_ends_an_unprepared_session_only_under_the_lease() {
         .says(Event::Prepared(Err(fault(ProviderErrorKind::NotSent))))
         .expects(LEASE)
         .says(granted(expired(), 0))
-        .expects(END(1, EndReason::RefreshFailed))
+        .expects(end(1, EndReason::RefreshFailed))
         .says(committed(2))
         .ends(Outcome::Ended(EndReason::RefreshFailed));
 }
@@ -154,7 +151,7 @@ fn an_expired_session_without_a_refresh_token_ends() {
     for trigger in [Trigger::IfDue, Trigger::Force, Trigger::IfCurrentIs(token("at-1"))] {
         Dialogue::of(trigger)
             .says(loaded(record))
-            .expects(END(1, EndReason::NoRefreshToken))
+            .expects(end(1, EndReason::NoRefreshToken))
             .says(committed(2))
             .ends(Outcome::Ended(EndReason::NoRefreshToken));
     }
@@ -224,6 +221,16 @@ fn force_adopts_what_another_refreshed_between_the_look_and_the_lease() {
         .expects(release(seconds(0), false))
         .says(Event::Released)
         .ends(Outcome::Adopted);
+}
+
+#[test]
+#[ignore = "known: any change of the record counts as a refresh"]
+fn force_refreshes_although_something_beside_the_tokens_changed_before_the_lease() {
+    Dialogue::of(Trigger::Force)
+        .says(loaded(fresh()))
+        .says(PREPARED)
+        .says(granted(at(2, session(Phase::Fresh, 1)), 0))
+        .refreshes();
 }
 
 #[test]
