@@ -68,7 +68,8 @@ fn decisions(criterion: &mut Criterion) {
 }
 
 fn handles(criterion: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().expect("a runtime");
     let manager =
         SessionManager::builder(NeverAsked(ProviderProfile::new(ProviderId::new("never-asked"))), MemoryStore::new())
             .build()

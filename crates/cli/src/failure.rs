@@ -10,12 +10,13 @@ use oidc_session_manager::{SessionError, SessionErrorKind};
 use serde_json::{Map, Value, json};
 
 use crate::exit_code::{Exit, meaning};
+use crate::standby::Unready;
 
 /// Why a command did not do what it was asked. Never holds a secret.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Failure(Box<Told>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Told {
     exit: Exit,
     message: String,
@@ -40,6 +41,11 @@ impl Failure {
     /// There is no session, or it has ended.
     pub(crate) fn sign_in_needed(message: impl Into<String>) -> Self {
         Self::new(Exit::SignInNeeded, message)
+    }
+
+    /// The session is kept; later may help.
+    pub(crate) fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(Exit::Unavailable, message)
     }
 
     /// Settings are wrong.
@@ -121,6 +127,20 @@ impl Failure {
         self
     }
 
+    /// What happened, without the causes.
+    pub(crate) fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// What happened and why, in one line.
+    pub(crate) fn whole_message(&self) -> String {
+        let mut message = self.0.message.clone();
+        for cause in &self.0.causes {
+            message = format!("{message}: {cause}");
+        }
+        message
+    }
+
     /// What the shell gets.
     pub(crate) fn exit_code(&self) -> ExitCode {
         if self.0.quiet { ExitCode::SUCCESS } else { self.0.exit.into() }
@@ -144,16 +164,12 @@ impl Failure {
 
     /// For a script: one object.
     pub(crate) fn to_json(&self) -> Value {
-        let mut message = self.0.message.clone();
-        for cause in &self.0.causes {
-            message = format!("{message}: {cause}");
-        }
         let mut object = self.0.findings.clone();
         object.insert(
             "error".to_owned(),
             json!({
                 "kind": self.0.exit.as_str(),
-                "message": message,
+                "message": self.whole_message(),
                 "reason": self.0.reason,
                 "retry_after_seconds": self.0.retry_after.map(whole_seconds),
                 "hint": self.0.hint,
@@ -170,6 +186,9 @@ fn whole_seconds(duration: Duration) -> u64 {
 
 impl From<SessionError> for Failure {
     fn from(error: SessionError) -> Self {
+        if let Some(unready) = Unready::behind(&error) {
+            return unready;
+        }
         let (exit, hint) = meaning(error.kind());
         let mut failure = Self::new(exit, error.to_string());
         failure.0.reason = Some(match error.end_reason() {
@@ -193,6 +212,9 @@ impl From<SessionError> for Failure {
 
 impl From<ProviderError> for Failure {
     fn from(error: ProviderError) -> Self {
+        if let Some(unready) = Unready::behind(&error) {
+            return unready;
+        }
         let (exit, hint) = meaning(error.kind());
         let mut failure = Self::new(exit, error.to_string());
         failure.0.reason = error.error_code().map(str::to_owned);

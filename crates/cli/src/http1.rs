@@ -4,8 +4,8 @@ use std::io;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
 
 /// The longest request line: a callback carries a code, and some codes are long.
 const LONGEST_LINE: usize = 16 * 1024;
@@ -13,6 +13,11 @@ const LONGEST_LINE: usize = 16 * 1024;
 const LONGEST_HEAD: usize = 64 * 1024;
 /// How long a request, or taking its answer, may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often in a row a listener may fail before it is given up.
+const MOST_FAILURES: u32 = 50;
+/// How long to leave it alone after a failure: if there are no file descriptors left, some may come back.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The first line of a request.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -42,6 +47,29 @@ impl Status {
             Self::MethodNotAllowed => "405 Method Not Allowed",
             Self::UriTooLong => "414 URI Too Long",
             Self::HeadTooLarge => "431 Request Header Fields Too Large",
+        }
+    }
+}
+
+/// Waits for a connection. One that ended before it was taken, or a lack of file descriptors, is lived through.
+pub(crate) async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+    let (stream, _) = persistently(|| listener.accept(), PAUSE).await?;
+    Ok(stream)
+}
+
+async fn persistently<T, F>(mut attempt: impl FnMut() -> F, pause: Duration) -> io::Result<T>
+where
+    F: Future<Output = io::Result<T>>,
+{
+    let mut failures = 0;
+    loop {
+        match attempt().await {
+            Err(error) if failures < MOST_FAILURES => {
+                tracing::debug!(%error, "a connection was not accepted");
+                failures += 1;
+                sleep(pause).await;
+            }
+            result => return result,
         }
     }
 }
@@ -108,7 +136,22 @@ pub(crate) async fn respond(stream: &mut TcpStream, status: Status, content_type
 
 #[cfg(test)]
 mod tests {
+    use std::future::ready;
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_was_lost_does_not_end_the_wait_for_the_next() {
+        for (losses, survived) in [(1, true), (MOST_FAILURES, true), (MOST_FAILURES + 1, false)] {
+            let mut left = losses;
+            let attempt = || {
+                let accepted = if left == 0 { Ok(()) } else { Err(io::ErrorKind::ConnectionAborted.into()) };
+                left = left.saturating_sub(1);
+                ready(accepted)
+            };
+            assert_eq!(persistently(attempt, Duration::ZERO).await.is_ok(), survived, "{losses}");
+        }
+    }
 
     #[test]
     fn only_a_request_line_is_one() {

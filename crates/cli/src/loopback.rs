@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use url::Url;
 
-use crate::http1::{Status, read_request, respond};
+use crate::http1::{Status, accept, read_request, respond};
 
 /// How many connections are looked at at once. Browsers open some that they never use.
 const MOST_CONNECTIONS: usize = 32;
@@ -55,8 +55,8 @@ impl Loopback {
         loop {
             tokio::select! {
                 Some(callback) = callbacks.recv() => return Ok(callback),
-                accepted = self.listener.accept() => {
-                    let (stream, _) = accepted?;
+                accepted = accept(&self.listener) => {
+                    let stream = accepted?;
                     let Ok(place) = Arc::clone(&visitors).try_acquire_owned() else { continue };
                     let (found, redirect_uri) = (found.clone(), self.redirect_uri.clone());
                     tokio::spawn(async move {

@@ -6,6 +6,7 @@
 mod any_store;
 mod arguments;
 mod authorization_check;
+mod browser;
 mod commands;
 mod context;
 mod exit_code;
@@ -17,6 +18,7 @@ mod output;
 mod policy_flags;
 mod provider_setup;
 mod saved_session;
+mod standby;
 mod store_url;
 mod timeline;
 mod times;
@@ -51,6 +53,8 @@ fn log_to_stderr() {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(stderr)
+        // A log that cannot be written would be told with `eprintln!`: to the same stderr, which then panics.
+        .log_internal_errors(false)
         .with_ansi(stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))
         .init();
 }

@@ -3,13 +3,14 @@
 
 use std::env::{self, VarError};
 
-use clap::ValueEnum;
-use oidc_session_core::{ClientSecret, ProviderId, SessionData, SessionState};
+use clap::{Args, ValueEnum};
+use oidc_session_core::{ClientSecret, ProviderId, ProviderProfile, SessionData, SessionState};
 use oidc_session_provider_oidc::{ClientAuth, Oidc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::failure::Failure;
+use crate::standby::Standby;
 
 /// The key of [`SessionData`] under which this program keeps what it needs.
 const DATA_KEY: &str = "cli";
@@ -30,6 +31,18 @@ pub(crate) enum SecretMethod {
     Basic,
     /// `client_secret_post`: in the body
     Post,
+}
+
+/// Where the client secret is, as the command line says it.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct SecretFlags {
+    /// The environment variable that holds the client secret; the secret itself is not stored
+    #[arg(long, value_name = "VAR")]
+    pub(crate) client_secret_env: Option<String>,
+
+    /// How the client presents its secret
+    #[arg(long, value_enum, default_value = "basic", requires = "client_secret_env")]
+    pub(crate) client_auth: SecretMethod,
 }
 
 /// Our client at an authorization server. The secret itself is not in here: it stays in its environment variable.
@@ -91,32 +104,54 @@ impl Registration {
 
     /// The provider, authenticating with the secret from its environment variable.
     pub(crate) fn provider(&self) -> Result<Oidc, Failure> {
-        let auth = match &self.settings.client_secret_env {
-            None => ClientAuth::None,
-            Some(variable) => {
-                let secret = read_secret(variable)?;
-                match self.settings.client_auth {
-                    SecretMethod::Basic => ClientAuth::Basic(secret),
-                    SecretMethod::Post => ClientAuth::Post(secret),
-                }
-            }
-        };
-        self.build(auth)
+        self.check_provider()?;
+        self.build(self.client_auth()?)
     }
 
     /// The provider for commands that send nothing, so that they work without the secret.
     pub(crate) fn silent_provider(&self) -> Result<Oidc, Failure> {
+        self.check_provider()?;
         self.build(ClientAuth::None)
     }
 
-    fn build(&self, auth: ClientAuth) -> Result<Oidc, Failure> {
-        let provider = self.provider_id.as_str();
-        if provider != "oidc" {
-            let message = format!("the session is one of provider {provider:?}, which this build does not have");
-            return Err(Failure::misconfigured(message).hint("use the program that signed in; this one has oidc"));
+    /// The provider for commands that may come to an end without it. What it lacks is told when it is needed.
+    pub(crate) fn standby(&self) -> Result<Standby, Failure> {
+        self.check_provider()?;
+        let (auth, missing) = match self.client_auth() {
+            Ok(auth) => (auth, None),
+            Err(missing) => (ClientAuth::None, Some(missing)),
+        };
+        Ok(match (self.build(auth), missing) {
+            (Ok(oidc), None) => Standby::ready(oidc),
+            (Ok(oidc), Some(missing)) => Standby::without_secret(oidc, missing),
+            (Err(failure), _) => Standby::absent(ProviderProfile::new(self.provider_id.clone()), failure),
+        })
+    }
+
+    /// The tokens of a provider that this program does not know are not its to send, or to lose.
+    fn check_provider(&self) -> Result<(), Failure> {
+        match self.provider_id.as_str() {
+            "oidc" => Ok(()),
+            other => {
+                let message = format!("the session is one of provider {other:?}, which this build does not have");
+                Err(Failure::misconfigured(message).hint("use the program that signed in; this one has oidc"))
+            }
         }
-        let provider = Oidc::builder(&self.issuer, &self.client_id).client_auth(auth).build()?;
-        Ok(provider)
+    }
+
+    fn client_auth(&self) -> Result<ClientAuth, Failure> {
+        let Some(variable) = &self.settings.client_secret_env else {
+            return Ok(ClientAuth::None);
+        };
+        let secret = read_secret(variable)?;
+        Ok(match self.settings.client_auth {
+            SecretMethod::Basic => ClientAuth::Basic(secret),
+            SecretMethod::Post => ClientAuth::Post(secret),
+        })
+    }
+
+    fn build(&self, auth: ClientAuth) -> Result<Oidc, Failure> {
+        Ok(Oidc::builder(&self.issuer, &self.client_id).client_auth(auth).build()?)
     }
 
     /// The command that signs in again.
@@ -203,8 +238,10 @@ mod tests {
     fn a_session_of_another_provider_is_not_touched() {
         let mut registration = registration();
         registration.provider_id = ProviderId::new("auth0");
-        let failure = registration.silent_provider().unwrap_err();
-        assert_eq!(failure.to_json()["error"]["kind"], "misconfigured");
+        let failures = [registration.silent_provider().unwrap_err(), registration.standby().unwrap_err()];
+        for failure in failures {
+            assert_eq!(failure.to_json()["error"]["kind"], "misconfigured");
+        }
     }
 
     #[test]
@@ -212,5 +249,6 @@ mod tests {
         let failure = registration().provider().unwrap_err();
         assert!(failure.to_json()["error"]["message"].as_str().unwrap().contains("OIDC_SESSION_TEST_UNSET"));
         assert!(registration().silent_provider().is_ok());
+        assert_eq!(registration().standby().unwrap().shortcoming().unwrap().to_json(), failure.to_json());
     }
 }

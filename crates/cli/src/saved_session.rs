@@ -1,8 +1,7 @@
 //! [`SavedSession`]: a session found in the store, and what it takes to work with it.
 
-use oidc_session_core::{SessionState, SessionStore as _, Version};
+use oidc_session_core::{Provider, SessionState, SessionStore as _, Version};
 use oidc_session_manager::{SessionError, SessionHandle, SessionManager, Snapshot};
-use oidc_session_provider_oidc::Oidc;
 
 use crate::any_store::AnyStore;
 use crate::context::Context;
@@ -56,7 +55,12 @@ impl SavedSession {
     }
 
     /// What keeps the session alive, over `provider`.
-    pub(crate) fn keeper(&self, context: &Context, provider: Oidc, policy: ChosenPolicy) -> Result<Keeper, Failure> {
+    pub(crate) fn keeper(
+        &self,
+        context: &Context,
+        provider: impl Provider,
+        policy: ChosenPolicy,
+    ) -> Result<Keeper, Failure> {
         keeper(context, provider, self.store.clone(), policy)
     }
 }
@@ -89,7 +93,7 @@ pub(crate) fn no_session(context: &Context) -> Failure {
 /// What keeps the session that the command line names alive, whether it exists yet or not.
 pub(crate) fn keeper(
     context: &Context,
-    provider: Oidc,
+    provider: impl Provider,
     store: AnyStore,
     policy: ChosenPolicy,
 ) -> Result<Keeper, Failure> {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::{AccessToken, IdToken, RefreshToken, Scopes, Session, Timestamp, TokenType};
+use crate::{AccessToken, IdToken, Record, RefreshToken, Scopes, Session, SessionState, Timestamp, TokenType};
 
 /// What the token endpoint answered to a refresh, parsed but not yet believed.
 #[derive(Clone, Debug)]
@@ -97,6 +97,8 @@ pub enum Violation {
     AuthTime,
     /// A `nonce` other than the original (OIDC Core §12.2).
     Nonce,
+    /// The session with these tokens is larger than a record may be.
+    TooLarge,
 }
 
 impl fmt::Display for Violation {
@@ -109,6 +111,7 @@ impl fmt::Display for Violation {
             Self::Audience => "the ID token is for another client",
             Self::AuthTime => "the ID token names another authentication time",
             Self::Nonce => "the ID token carries another nonce",
+            Self::TooLarge => "the tokens are larger than a stored session may be",
         })
     }
 }
@@ -137,16 +140,12 @@ impl Session {
     /// On a violation no new token is used, but a new refresh token is recorded: the server has spent the old one.
     #[must_use]
     pub fn merge_refresh(&self, answer: TokenAnswer) -> Merged {
-        let violation = self.violation(&answer);
-        let mut session = self.clone();
-        session.unsettled_attempts = 0;
-        if let Some(successor) = answer.refresh_token {
-            session.tokens.refresh_token = Some(successor);
-        }
-        if violation.is_some() {
-            return Merged { session, violation };
+        let rotated = self.rotated(answer.refresh_token.clone());
+        if let Some(violation) = self.violation(&answer) {
+            return Merged { session: rotated, violation: Some(violation) };
         }
 
+        let mut session = rotated.clone();
         let tokens = &mut session.tokens;
         tokens.access_token = answer.access_token;
         tokens.token_type = answer.token_type.unwrap_or_default();
@@ -163,7 +162,23 @@ impl Session {
             session.subject.get_or_insert(claims.subject);
             session.sid = claims.sid.or(session.sid);
         }
-        Merged { session, violation: None }
+
+        // A session that no store takes would be lost with its rotation.
+        let state = SessionState::from(session);
+        match (Record::encode(&state), state) {
+            (Ok(_), SessionState::Active(session)) => Merged { session: *session, violation: None },
+            _ => Merged { session: rotated, violation: Some(Violation::TooLarge) },
+        }
+    }
+
+    /// This session with the successor of its refresh token, and nothing else that is new.
+    fn rotated(&self, successor: Option<RefreshToken>) -> Self {
+        let mut session = self.clone();
+        session.unsettled_attempts = 0;
+        if let Some(successor) = successor {
+            session.tokens.refresh_token = Some(successor);
+        }
+        session
     }
 
     fn violation(&self, answer: &TokenAnswer) -> Option<Violation> {
@@ -188,7 +203,7 @@ impl Session {
             && original != new
         {
             Some(Violation::AuthTime)
-        } else if claims.nonce.as_ref().is_some_and(|nonce| self.nonce.as_ref() != Some(nonce)) {
+        } else if claims.nonce.as_ref().is_some_and(|nonce| differs(&self.nonce, nonce)) {
             Some(Violation::Nonce)
         } else {
             None

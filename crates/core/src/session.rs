@@ -130,7 +130,7 @@ impl fmt::Display for EndReason {
 }
 
 /// The record of an ended session. It holds no token, and no refresh that lands later replaces it.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Tombstone {
     /// Why the session ended.
@@ -151,6 +151,19 @@ pub struct Tombstone {
     pub sign_in_id: SignInId,
     /// As in the session.
     pub data: SessionData,
+}
+
+impl fmt::Debug for Tombstone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tombstone")
+            .field("reason", &self.reason)
+            .field("error", &self.error)
+            .field("ended_at", &self.ended_at)
+            .field("issuer", &self.issuer)
+            .field("client_id", &self.client_id)
+            .field("subject", &self.subject)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Tombstone {

@@ -75,6 +75,7 @@ fn every_violation_reads_differently() {
         Violation::Audience,
         Violation::AuthTime,
         Violation::Nonce,
+        Violation::TooLarge,
     ];
     let shown: std::collections::BTreeSet<_> = all.iter().map(ToString::to_string).collect();
     assert_eq!(shown.len(), all.len());

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use oidc_session_core::{
-    AccessToken, AnsweredIdToken, IdClaims, IdToken, ProviderId, RefreshToken, Scopes, Session, SignInId, Timestamp,
-    TokenAnswer, TokenSet, TokenType, Violation,
+    AccessToken, AnsweredIdToken, IdClaims, IdToken, ProviderId, Record, RefreshToken, Scopes, Session, SignInId,
+    Timestamp, TokenAnswer, TokenSet, TokenType, Violation,
 };
 
 const SIGNED_IN_AT: Timestamp = Timestamp::from_unix_seconds(1_000_000);
@@ -182,11 +182,11 @@ fn every_claim_that_a_refresh_must_not_change_is_compared() {
 }
 
 #[test]
-fn a_claim_the_session_never_had_is_no_contradiction_except_a_nonce() {
+fn a_claim_the_session_never_had_is_no_contradiction() {
     let mut imported = session();
     (imported.subject, imported.auth_time, imported.nonce) = (None, None, None);
-    assert_eq!(violation(&imported, |claims| claims.nonce = None), None);
-    assert_eq!(violation(&imported, |_| ()), Some(Violation::Nonce));
+    assert_eq!(violation(&imported, |_| ()), None);
+    assert_eq!(violation(&imported, |claims| (claims.auth_time, claims.nonce) = (None, None)), None);
 }
 
 #[test]
@@ -240,4 +240,16 @@ fn a_violation_teaches_an_imported_session_nothing() {
     answer.id_token = Some(verified(IdClaims { audiences: vec![], ..matching() }));
     let merged = imported.merge_refresh(answer);
     assert_eq!((merged.session.subject, merged.session.sid), (None, None));
+}
+
+#[test]
+fn tokens_that_no_store_would_take_are_a_violation_that_keeps_the_rotation() {
+    let mut answer = answer();
+    answer.access_token = Some(AccessToken::new("x".repeat(Record::MAX_LENGTH)));
+    let merged = session().merge_refresh(answer);
+    assert_eq!(merged.violation, Some(Violation::TooLarge));
+    assert_eq!(merged.session.tokens.access_token, Some(AccessToken::new("at-old")));
+    assert_eq!(merged.session.tokens.refresh_token, Some(RefreshToken::new("rt-new")));
+    assert_eq!((merged.session.tokens.expires_in, merged.session.unsettled_attempts), (session().tokens.expires_in, 0));
+    assert!(Record::encode(&merged.session.into()).is_ok());
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use http::HeaderValue;
 use oidc_session_core::{Clock, SessionId, SessionState, StoreKey, Timestamp, Version};
-use oidc_session_policy::protocol::RecordView;
+use oidc_session_policy::protocol::{RecordView, Trigger};
 use oidc_session_policy::{Jitter, Phase, RefreshPolicy, Schedule};
 use tokio::sync::broadcast;
 
@@ -26,15 +26,23 @@ pub(crate) struct Entry {
 /// What only one caller at a time may change.
 #[derive(Debug, Default)]
 pub(crate) struct Turn {
-    /// Counts the writes of this process to the record. What was read before a write must not be installed after it.
-    pub(crate) generation: u64,
+    /// Counts what was installed and written. What was read before must not be installed after.
+    generation: u64,
     /// The refresh under way.
     pub(crate) flight: Option<FlightSlot>,
+    /// A refresh that somebody wants for another reason, and that must not wait for ever behind those under way.
+    pub(crate) wanted: Option<Trigger>,
     /// Refreshes that failed in a row.
     pub(crate) failures: u32,
-    /// Until then, on the monotonic clock, no refresh is started.
+    /// Until then, on the monotonic clock, no refresh is started unless it is asked for outright.
     pub(crate) quiet_until: Option<Duration>,
+    /// Until then, on the monotonic clock, no early refresh is started: it could not come to anything.
+    pub(crate) not_early_until: Option<Duration>,
 }
+
+/// Where an entry stood when a read or a write began. Taken before it, shown when its result is installed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ticket(u64);
 
 /// A record as it was read or committed last.
 #[derive(Debug)]
@@ -71,36 +79,42 @@ impl Entry {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn generation(&self) -> u64 {
-        self.turn().generation
+    pub(crate) fn ticket(&self) -> Ticket {
+        Ticket(self.turn().generation)
     }
 
-    /// Installs what was read when the entry was at `generation`, unless this process has written since.
-    pub(crate) fn install(&self, generation: u64, known: Option<Known>) {
-        let turn = self.turn();
+    /// Installs what was read since `ticket`, unless something else was installed or written meanwhile.
+    pub(crate) fn install_read(&self, ticket: Ticket, known: Option<Known>) {
+        let mut turn = self.turn();
         let version = |known: &Known| known.version;
         // The same version again must not get later deadlines from a clock that was turned back meanwhile.
         let is_news = self.known.load().as_deref().map(version) != known.as_ref().map(version);
-        if turn.generation == generation && is_news {
+        if turn.generation == ticket.0 && is_news {
+            turn.generation += 1;
             self.known.store(known.map(Arc::new));
         }
     }
 
-    /// Installs tokens whose commit is still being retried, over the version they will replace.
-    pub(crate) fn install_uncommitted(&self, generation: u64, known: Known) {
-        let turn = self.turn();
-        if turn.generation == generation {
-            self.known.store(Some(Arc::new(known)));
-        }
-    }
-
-    /// Installs what this process has just written.
-    pub(crate) fn install_written(&self, known: Option<Known>) {
+    /// Installs what this process wrote since `ticket`.
+    ///
+    /// If something else was installed or written meanwhile, the order of the two is the store's to tell: then nothing
+    /// is known, and the next call asks the store.
+    pub(crate) fn install_written(&self, ticket: Ticket, known: Option<Known>) {
         let mut turn = self.turn();
+        let undisturbed = turn.generation == ticket.0;
         turn.generation += 1;
         turn.failures = 0;
         turn.quiet_until = None;
-        self.known.store(known.map(Arc::new));
+        turn.not_early_until = None;
+        self.known.store(known.filter(|_| undisturbed).map(Arc::new));
+    }
+
+    /// Installs tokens whose commit is still being retried, over the version they will replace.
+    pub(crate) fn install_uncommitted(&self, ticket: Ticket, known: Known) {
+        let turn = self.turn();
+        if turn.generation == ticket.0 {
+            self.known.store(Some(Arc::new(known)));
+        }
     }
 
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<SessionEvent> {
@@ -141,6 +155,10 @@ impl Known {
             refresh_by: schedule.refresh_at().map(on_monotonic),
             expires_by: schedule.expires_at().map(on_monotonic),
         }
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.state, SessionState::Ended(_))
     }
 
     /// The later phase of what the two clocks say: a clock that was turned back, or stood still, makes nothing fresh.

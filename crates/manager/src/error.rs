@@ -152,9 +152,11 @@ fn of_store(kind: StoreErrorKind) -> (SessionErrorKind, &'static str) {
 
 fn of_provider(kind: ProviderErrorKind) -> (SessionErrorKind, &'static str, &'static str) {
     match kind {
-        ProviderErrorKind::Misconfigured | ProviderErrorKind::Refused => {
-            (SessionErrorKind::Misconfigured, "misconfigured", "the authorization server refused the client")
-        }
+        ProviderErrorKind::Misconfigured | ProviderErrorKind::Refused => (
+            SessionErrorKind::Misconfigured,
+            "misconfigured",
+            "the client or the address of the authorization server is not set up right",
+        ),
         ProviderErrorKind::InteractionRequired => (
             SessionErrorKind::SignInNeeded,
             "interaction_required",

@@ -1,12 +1,13 @@
 //! The one refresh of a session in this process: a detached task that callers only wait on.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use oidc_session_policy::back_off;
 use oidc_session_policy::protocol::{Failure, FailureCause, Outcome as Landed, Trigger};
 use tokio::sync::watch;
 
-use crate::entry::Entry;
+use crate::entry::{Entry, Known};
 use crate::hands::{Hands, Landing};
 use crate::shared::Shared;
 use crate::{Outcome, SessionError, SessionEvent, SessionEventKind};
@@ -48,20 +49,31 @@ fn settles(outcome: &Result<Outcome>) -> bool {
 }
 
 fn board(shared: &Arc<Shared>, entry: &Arc<Entry>, trigger: Trigger) -> (FlightSlot, bool) {
-    let mut turn = entry.turn();
-    if let Some(slot) = &turn.flight {
-        return (slot.clone(), true);
-    }
-    let (tell, landed) = watch::channel(None);
-    let slot = FlightSlot { trigger, landed };
-    turn.flight = Some(slot.clone());
-    // The task owns the refresh from here to the commit. It clears the slot however it ends.
+    let (slot, tell) = {
+        let mut turn = entry.turn();
+        if let Some(slot) = turn.flight.clone() {
+            if slot.trigger != trigger && trigger != Trigger::IfDue {
+                turn.wanted = Some(trigger);
+            }
+            return (slot, true);
+        }
+        // Whoever has waited for another flight goes first: those who come later can use what it brings.
+        let trigger = turn.wanted.take().unwrap_or(trigger);
+        let (tell, landed) = watch::channel(None);
+        let slot = FlightSlot { trigger, landed };
+        turn.flight = Some(slot.clone());
+        (slot, tell)
+    };
+    // From here to the commit the task owns the refresh. It clears the slot however it ends; also if there is no
+    // runtime to run it, which is why the turn is over by now.
     let clear = ClearSlot(Arc::clone(entry));
+    let trigger = slot.trigger;
     let shared_by_task = Arc::clone(shared);
     shared.detach(async move {
+        let had_ended = clear.0.known().as_deref().is_some_and(Known::has_ended);
         let hands = Hands::new(Arc::clone(&shared_by_task), Arc::clone(&clear.0));
         let landing = hands.fly(trigger, || _ = tell.send_replace(Some(Ok(Outcome::Refreshed)))).await;
-        let result = conclude(&shared_by_task, &clear.0, landing);
+        let result = conclude(&shared_by_task, &clear.0, landing, had_ended);
         // Cleared before anybody hears of the landing: whoever asks again starts anew.
         drop(clear);
         tell.send_replace(Some(result));
@@ -87,8 +99,9 @@ impl Drop for ClearSlot {
 }
 
 /// Names what the flight came to, remembers failures, and tells those who listen.
-fn conclude(shared: &Shared, entry: &Entry, landing: Landing) -> Result<Outcome> {
+fn conclude(shared: &Shared, entry: &Entry, landing: Landing, had_ended: bool) -> Result<Outcome> {
     let Landing { outcome, provider_error, store_error } = landing;
+    rest(shared, entry, outcome);
     let failed = |failure: Failure| SessionError::from_failure(failure, provider_error, store_error);
     let (result, event) = match outcome {
         Landed::NoSession => (Ok(Outcome::NoSession), None),
@@ -96,25 +109,19 @@ fn conclude(shared: &Shared, entry: &Entry, landing: Landing) -> Result<Outcome>
         Landed::ServedWhileRefreshing => (Ok(Outcome::ServedWhileRefreshing), None),
         Landed::Refreshed => (Ok(Outcome::Refreshed), Some(SessionEventKind::Refreshed)),
         Landed::Adopted => (Ok(Outcome::Adopted), Some(SessionEventKind::Adopted)),
-        Landed::Ended(reason) => (Ok(Outcome::Ended(reason)), Some(SessionEventKind::Ended(reason))),
+        // Told once, when it is news.
+        Landed::Ended(reason) => (Ok(Outcome::Ended(reason)), (!had_ended).then_some(SessionEventKind::Ended(reason))),
         Landed::Postponed(failure) => {
-            rest(shared, entry, failure);
             let error = failed(failure);
             tracing::warn!(key = ?entry.key, %error, "an early refresh failed; the access token still serves");
             (Ok(Outcome::Postponed), Some(SessionEventKind::Unavailable(error.outcome())))
         }
         Landed::Unavailable(failure) => {
-            rest(shared, entry, failure);
             let error = failed(failure);
             let event = SessionEventKind::Unavailable(error.outcome());
             (Err(error), Some(event))
         }
     };
-    if !matches!(outcome, Landed::Postponed(_) | Landed::Unavailable(_)) {
-        let mut turn = entry.turn();
-        turn.failures = 0;
-        turn.quiet_until = None;
-    }
     let word = match &result {
         Ok(outcome) => outcome.as_str(),
         Err(error) => error.outcome(),
@@ -126,13 +133,35 @@ fn conclude(shared: &Shared, entry: &Entry, landing: Landing) -> Result<Outcome>
     result
 }
 
-/// After a failure of the authorization server, this process leaves it alone for a while.
-fn rest(shared: &Shared, entry: &Entry, failure: Failure) {
-    if !matches!(failure.cause, FailureCause::Provider(_) | FailureCause::Violation(_)) {
-        return;
-    }
+/// Remembers for how long another refresh could not come to anything.
+fn rest(shared: &Shared, entry: &Entry, outcome: Landed) {
+    let now = shared.clock.monotonic();
     let mut turn = entry.turn();
-    turn.failures = turn.failures.saturating_add(1);
-    let pause = back_off(turn.failures, entry.jitter).max(failure.retry_in.unwrap_or_default());
-    turn.quiet_until = Some(shared.clock.monotonic().saturating_add(pause));
+    let failure = match outcome {
+        Landed::Postponed(failure) | Landed::Unavailable(failure) => failure,
+        Landed::ServedWhileRefreshing => {
+            turn.not_early_until = Some(now.saturating_add(WHILE_ANOTHER_REFRESHES));
+            return;
+        }
+        Landed::NoSession | Landed::Fresh | Landed::Refreshed | Landed::Adopted | Landed::Ended(_) => {
+            turn.failures = 0;
+            turn.quiet_until = None;
+            turn.not_early_until = None;
+            return;
+        }
+    };
+    let asked = failure.retry_in.unwrap_or_default();
+    match failure.cause {
+        FailureCause::Provider(_) | FailureCause::Violation(_) => {
+            turn.failures = turn.failures.saturating_add(1);
+            let pause = back_off(turn.failures, entry.jitter).max(asked);
+            turn.quiet_until = Some(now.saturating_add(pause));
+        }
+        // A sign-in changes this, and clears it.
+        FailureCause::NoRefreshToken => turn.not_early_until = Some(Duration::MAX),
+        _ => turn.not_early_until = Some(now.saturating_add(asked.max(WHILE_ANOTHER_REFRESHES))),
+    }
 }
+
+/// How long an early refresh is left to whoever is at it.
+const WHILE_ANOTHER_REFRESHES: Duration = Duration::from_millis(500);

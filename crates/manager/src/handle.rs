@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use oidc_session_core::{
-    AccessToken, Commit, Expected, Fingerprint, HolderId, Lease, Record, Release, Session, SessionState, Timestamp,
-    TokenType,
+    AccessToken, Commit, Expected, Fingerprint, HolderId, Lease, Record, Release, Session, SessionState, Stored,
+    Timestamp, TokenType,
 };
 use oidc_session_policy::Phase;
 use oidc_session_policy::protocol::Trigger;
 use tokio::sync::broadcast;
 
-use crate::entry::{Entry, Known};
+use crate::entry::{Entry, Known, Ticket};
 use crate::shared::Shared;
 use crate::{
     LogoutReport, Outcome, SessionError, SessionErrorKind, SessionEvent, SessionEventKind, Snapshot, flight, logout,
@@ -64,6 +64,9 @@ impl SessionHandle {
     pub async fn refresh_if_expired(&self) -> Result<Outcome> {
         if self.fresh().is_some() {
             return Ok(Outcome::Fresh);
+        }
+        if self.serving().is_some() && self.is_not_early() {
+            return Ok(Outcome::Postponed);
         }
         match flight::fly(&self.shared, &self.entry, self.trigger()).await {
             // The clock was turned back, so the refresh was asked for outright; but the token still serves.
@@ -126,11 +129,11 @@ impl SessionHandle {
     /// refreshed is stored by then.
     pub async fn token_for(&self, min_valid: Duration) -> Result<ServedToken> {
         let mut outcome = self.refresh_if_expired().await?;
-        let mut served = self.served(outcome)?;
+        let mut served = self.served(outcome).await?;
         if self.remaining(&served) < min_valid {
             self.check_lifetime(min_valid)?;
             outcome = self.refresh_if_current_is(&served.access_token).await?;
-            served = self.served(outcome)?;
+            served = self.served(outcome).await?;
             if self.remaining(&served) < min_valid {
                 return Err(SessionError::lifetime_too_short(self.remaining(&served), min_valid));
             }
@@ -161,7 +164,7 @@ impl SessionHandle {
     ///
     /// # Errors
     ///
-    /// The store failed; then the sign-in is not stored.
+    /// The store failed. If it failed to answer, the sign-in may be stored all the same; storing it again is harmless.
     pub async fn sign_in(&self, session: Session) -> Result<()> {
         let handle = self.clone();
         self.detached(async move { handle.replace(session).await }).await
@@ -174,7 +177,7 @@ impl SessionHandle {
     ///
     /// # Errors
     ///
-    /// The store failed; then the session is not ended, and nothing was revoked.
+    /// The store failed; then nothing was revoked, and logging out again is the way on.
     pub async fn logout(&self) -> Result<LogoutReport> {
         let (shared, entry) = (Arc::clone(&self.shared), Arc::clone(&self.entry));
         self.detached(async move { logout::logout(&shared, &entry).await }).await
@@ -195,12 +198,13 @@ impl SessionHandle {
         let record = Record::encode(&state)?;
         let store = &self.shared.store;
         for _ in 0..MOST_CONFLICTS {
+            let ticket = self.entry.ticket();
             let call = store.load(&self.entry.key);
             let stored = self.shared.within_budget("load a session", call).await?;
             let expected = stored.map_or(Expected::Absent, |stored| Expected::At(stored.version));
             let call = store.commit(&self.entry.key, expected, &record, None);
             if let Commit::Done(version) = self.shared.within_budget("commit a session", call).await? {
-                self.entry.install_written(Some(self.shared.know(&self.entry, version, state)));
+                self.entry.install_written(ticket, Some(self.shared.know(&self.entry, version, state)));
                 self.announce(SessionEventKind::SignedIn);
                 return Ok(());
             }
@@ -210,14 +214,14 @@ impl SessionHandle {
 
     /// Writes under the lease: a commit ends the lease with its journal, so the journal moves into the record.
     async fn write_expired(&self) -> Result<()> {
-        let holder = HolderId::random();
+        let (holder, ticket) = (HolderId::random(), self.entry.ticket());
         let call = self.shared.store.try_lease(&self.entry.key, holder, self.shared.lease_ttl);
         let (stored, unsettled) = match self.shared.within_budget("lease a session", call).await? {
             Lease::Granted { stored, unsettled } => (stored, unsettled),
             Lease::Absent => return Err(SessionError::no_session()),
             Lease::Held { .. } | Lease::Paused { .. } => return Err(SessionError::busy()),
         };
-        let written = self.commit_expired(stored, unsettled).await;
+        let written = self.commit_expired(ticket, stored, unsettled).await;
         if written.is_err() {
             let call = self.shared.store.release(&self.entry.key, holder, Release::default());
             // A lease that cannot be given back ends by itself.
@@ -226,7 +230,7 @@ impl SessionHandle {
         written
     }
 
-    async fn commit_expired(&self, stored: oidc_session_core::Stored, unsettled: u32) -> Result<()> {
+    async fn commit_expired(&self, ticket: Ticket, stored: Stored, unsettled: u32) -> Result<()> {
         let mut session = match stored.record.decode()? {
             SessionState::Active(session) => session.into_expired(self.shared.clock.now()),
             SessionState::Ended(tombstone) => return Err(SessionError::ended(tombstone.reason)),
@@ -237,7 +241,7 @@ impl SessionHandle {
         let call = self.shared.store.commit(&self.entry.key, Expected::At(stored.version), &record, None);
         match self.shared.within_budget("commit a session", call).await? {
             Commit::Done(version) => {
-                self.entry.install_written(Some(self.shared.know(&self.entry, version, state)));
+                self.entry.install_written(ticket, Some(self.shared.know(&self.entry, version, state)));
                 Ok(())
             }
             Commit::Conflict => Err(SessionError::busy()),
@@ -253,30 +257,35 @@ impl SessionHandle {
             self.load().await?;
         }
         if let Some(known) = self.serving() {
-            if known.phase(&*self.shared.clock) == Phase::Due && !self.is_quiet() {
+            if known.phase(&*self.shared.clock) == Phase::Due && !self.is_not_early() {
                 flight::start(&self.shared, &self.entry, self.trigger());
             }
             return Ok(known);
         }
         let outcome = self.refresh_if_expired().await?;
-        self.known_after(outcome)
+        self.known_after(outcome).await
     }
 
-    fn known_after(&self, outcome: Outcome) -> Result<Arc<Known>> {
+    async fn known_after(&self, outcome: Outcome) -> Result<Arc<Known>> {
         match outcome {
-            Outcome::NoSession => Err(SessionError::no_session()),
-            Outcome::Ended(reason) => Err(SessionError::ended(reason)),
-            // A logout or another refresh may have come in between; what is known now decides.
-            _ => self.serving().ok_or_else(|| match self.entry.known().as_deref().map(|known| &known.state) {
-                Some(SessionState::Ended(tombstone)) => SessionError::ended(tombstone.reason),
-                Some(SessionState::Active(_)) => SessionError::expired_on_arrival(),
-                None => SessionError::no_session(),
-            }),
+            Outcome::NoSession => return Err(SessionError::no_session()),
+            Outcome::Ended(reason) => return Err(SessionError::ended(reason)),
+            _ => {}
         }
+        // A logout or a sign-in may have come in between. Then what is known is theirs, or the store has to tell.
+        if let Some(known) = self.serving() {
+            return Ok(known);
+        }
+        self.load().await?;
+        self.serving().ok_or_else(|| match self.entry.known().as_deref().map(|known| &known.state) {
+            Some(SessionState::Ended(tombstone)) => SessionError::ended(tombstone.reason),
+            Some(SessionState::Active(_)) => SessionError::expired_on_arrival(),
+            None => SessionError::no_session(),
+        })
     }
 
-    fn served(&self, outcome: Outcome) -> Result<ServedToken> {
-        let known = self.known_after(outcome)?;
+    async fn served(&self, outcome: Outcome) -> Result<ServedToken> {
+        let known = self.known_after(outcome).await?;
         match &known.state {
             SessionState::Active(session) => Ok(ServedToken {
                 access_token: session.tokens.access_token.clone().ok_or_else(SessionError::no_session)?,
@@ -295,24 +304,25 @@ impl SessionHandle {
         }
     }
 
-    /// A token that lives shorter than what is asked for would be refreshed on every call, in vain.
+    /// A token that does not live longer than what is asked for would be refreshed on every call, in vain.
     fn check_lifetime(&self, min_valid: Duration) -> Result<()> {
-        match self.entry.known().as_deref().map(|known| &known.state) {
-            Some(SessionState::Active(session)) => match session.tokens.expires_in {
-                Some(lifetime) if lifetime < min_valid => Err(SessionError::lifetime_too_short(lifetime, min_valid)),
-                _ => Ok(()),
-            },
+        let known = self.entry.known();
+        let Some(Known { state: SessionState::Active(session), schedule, .. }) = known.as_deref() else {
+            return Ok(());
+        };
+        match schedule.expires_at().map(|expires_at| expires_at.saturating_since(session.tokens.received_at)) {
+            Some(lifetime) if lifetime <= min_valid => Err(SessionError::lifetime_too_short(lifetime, min_valid)),
             _ => Ok(()),
         }
     }
 
     /// Reads the record, so that something is known.
     async fn load(&self) -> Result<()> {
-        let generation = self.entry.generation();
+        let ticket = self.entry.ticket();
         let call = self.shared.store.load(&self.entry.key);
         let stored = self.shared.within_budget("load a session", call).await?;
         let known = stored.map(|stored| self.shared.known(&self.entry, &stored)).transpose()?;
-        self.entry.install(generation, known);
+        self.entry.install_read(ticket, known);
         Ok(())
     }
 
@@ -342,8 +352,11 @@ impl SessionHandle {
         turned_back.map_or(Trigger::IfDue, |access: Fingerprint| Trigger::IfCurrentIs(access))
     }
 
-    fn is_quiet(&self) -> bool {
-        self.entry.turn().quiet_until.is_some_and(|until| self.shared.clock.monotonic() < until)
+    /// Whether an early refresh is known not to come to anything yet.
+    fn is_not_early(&self) -> bool {
+        let turn = self.entry.turn();
+        let until = turn.quiet_until.max(turn.not_early_until);
+        until.is_some_and(|until| self.shared.clock.monotonic() < until)
     }
 
     fn announce(&self, kind: SessionEventKind) {

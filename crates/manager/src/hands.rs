@@ -8,10 +8,10 @@ use oidc_session_core::{
     SessionState, StoreError, StoreErrorKind, Stored, Timestamp, TokenAnswer, Tombstone, Version,
 };
 use oidc_session_policy::protocol::{
-    Action, Answer, CommitView, Event, Fault, Flight, LeaseView, Outcome, RecordView, Trigger,
+    Action, Answer, CommitView, Event, Fault, Flight, LeaseView, Now, Outcome, RecordView, Trigger,
 };
 
-use crate::entry::{Entry, Known};
+use crate::entry::{Entry, Known, Ticket};
 use crate::shared::Shared;
 
 /// One flight's hands. They hold the sessions and tokens that the protocol never sees.
@@ -19,9 +19,10 @@ pub(crate) struct Hands {
     shared: Arc<Shared>,
     entry: Arc<Entry>,
     holder: HolderId,
-    /// What was read last, and this process's count of writes when it was.
+    /// What was read or written last, and where the entry stood before that.
     read: Option<(Version, SessionState)>,
-    generation: u64,
+    ticket: Ticket,
+    wrote: bool,
     /// What the token endpoint granted, and the session it made of the one that was presented.
     answer: Option<TokenAnswer>,
     granted: Option<Session>,
@@ -38,13 +39,14 @@ pub(crate) struct Landing {
 
 impl Hands {
     pub(crate) fn new(shared: Arc<Shared>, entry: Arc<Entry>) -> Self {
-        let generation = entry.generation();
+        let ticket = entry.ticket();
         Self {
             shared,
             entry,
             holder: HolderId::random(),
             read: None,
-            generation,
+            ticket,
+            wrote: false,
             answer: None,
             granted: None,
             provider_error: None,
@@ -94,7 +96,7 @@ impl Hands {
     }
 
     async fn load(&mut self) -> Result<Option<RecordView>, StoreErrorKind> {
-        self.generation = self.entry.generation();
+        self.ticket = self.entry.ticket();
         let call = self.shared.store.load(&self.entry.key);
         let loaded = self.shared.within_budget("load a session", call).await;
         match loaded {
@@ -108,7 +110,7 @@ impl Hands {
     }
 
     async fn lease(&mut self, ttl: Duration) -> Result<LeaseView, StoreErrorKind> {
-        self.generation = self.entry.generation();
+        self.ticket = self.entry.ticket();
         let call = self.shared.store.try_lease(&self.entry.key, self.holder, ttl);
         match self.shared.within_budget("lease a session", call).await {
             Ok(Lease::Absent) => Ok(LeaseView::Absent),
@@ -141,13 +143,13 @@ impl Hands {
         Err(self.provider_failed(error))
     }
 
-    async fn refresh(&mut self, before: Duration) -> Answer {
+    async fn refresh(&mut self, before: Now) -> Answer {
         let Some(session) = self.session() else {
             let error = ProviderError::new(ProviderErrorKind::NotSent, "there is no session to refresh");
             return Answer::Failed(self.provider_failed(error));
         };
         let budget = self.shared.provider.profile().request_budget;
-        if self.shared.clock.monotonic() >= before {
+        if !self.shared.now().is_before(before) {
             return Answer::TooLate;
         }
         let answered = tokio::time::timeout(budget, self.shared.provider.refresh(session)).await;
@@ -202,6 +204,7 @@ impl Hands {
         match self.shared.within_budget("commit a session", call).await {
             Ok(Commit::Done(version)) => {
                 self.read = Some((version, state));
+                self.wrote = true;
                 Ok(CommitView::Done(version))
             }
             Ok(Commit::Conflict) => Ok(CommitView::Conflict),
@@ -221,14 +224,11 @@ impl Hands {
     }
 
     fn land(mut self, outcome: Outcome) -> Landing {
-        match outcome {
-            Outcome::NoSession => self.entry.install(self.generation, None),
-            _ => {
-                if let Some((version, state)) = self.read.take() {
-                    let known = self.shared.know(&self.entry, version, state);
-                    self.entry.install(self.generation, Some(known));
-                }
-            }
+        let known = self.read.take().map(|(version, state)| self.shared.know(&self.entry, version, state));
+        if self.wrote {
+            self.entry.install_written(self.ticket, known);
+        } else if known.is_some() || outcome == Outcome::NoSession {
+            self.entry.install_read(self.ticket, known);
         }
         Landing { outcome, provider_error: self.provider_error, store_error: self.store_error }
     }
@@ -238,7 +238,7 @@ impl Hands {
         if let (Some((version, _)), Some(merged)) = (&self.read, self.merged()) {
             let known =
                 Known::new(*version, merged.into(), &*self.shared.policy, self.entry.jitter, &*self.shared.clock);
-            self.entry.install_uncommitted(self.generation, known);
+            self.entry.install_uncommitted(self.ticket, known);
         }
     }
 

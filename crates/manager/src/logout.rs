@@ -42,16 +42,17 @@ pub(crate) async fn logout(shared: &Arc<Shared>, entry: &Arc<Entry>) -> Result<L
 /// No lease is needed: a refresh under way finds the tombstone when it commits, and revokes what it got.
 async fn bury(shared: &Shared, entry: &Entry) -> Result<Option<Session>, SessionError> {
     for _ in 0..MOST_CONFLICTS {
+        let ticket = entry.ticket();
         let loaded = shared.within_budget("load a session", shared.store.load(&entry.key)).await?;
         let Some(stored) = loaded else {
-            entry.install_written(None);
+            entry.install_read(ticket, None);
             return Ok(None);
         };
         let session = match stored.record.decode()? {
             SessionState::Active(session) => *session,
             SessionState::Ended(_) => {
                 let known = shared.known(entry, &stored)?;
-                entry.install_written(Some(known));
+                entry.install_read(ticket, Some(known));
                 return Ok(None);
             }
         };
@@ -60,11 +61,18 @@ async fn bury(shared: &Shared, entry: &Entry) -> Result<Option<Session>, Session
         let record = Record::encode(&state)?;
         let keep_until = Some(now + crate::TOMBSTONE_KEPT);
         let call = shared.store.commit(&entry.key, Expected::At(stored.version), &record, keep_until);
-        if let Commit::Done(version) = shared.within_budget("commit a session", call).await? {
-            entry.install_written(Some(shared.know(entry, version, state)));
-            entry.announce(SessionEvent { kind: SessionEventKind::Ended(EndReason::LoggedOut), at: now });
-            return Ok(Some(session));
-        }
+        let version = match shared.within_budget("commit a session", call).await {
+            Ok(Commit::Done(version)) => version,
+            Ok(Commit::Conflict) => continue,
+            // The tombstone may be there all the same. Then the tokens in our hands are the only ones left to revoke.
+            Err(error) => match shared.within_budget("load a session", shared.store.load(&entry.key)).await {
+                Ok(Some(found)) if found.record == record => found.version,
+                _ => return Err(error.into()),
+            },
+        };
+        entry.install_written(ticket, Some(shared.know(entry, version, state)));
+        entry.announce(SessionEvent { kind: SessionEventKind::Ended(EndReason::LoggedOut), at: now });
+        return Ok(Some(session));
     }
     Err(SessionError::busy())
 }

@@ -13,8 +13,9 @@ use crate::shared::Shared;
 
 /// Keeps the sessions of one client at one authorization server alive. Cheap to clone.
 ///
-/// Needs a tokio runtime: refreshes run as tasks of their own. Before a program ends it should
-/// [`drain`](Self::drain), so that none of them is cut off between the server's answer and the store.
+/// Needs a tokio runtime with time enabled: a refresh runs as a task of its own, on the runtime of the first call that needs it, so that
+/// runtime should live as long as the program. Before a program ends it should [`drain`](Self::drain), so that no
+/// refresh is cut off between the server's answer and the store.
 #[derive(Clone, Debug)]
 pub struct SessionManager {
     shared: Arc<Shared>,
@@ -30,7 +31,7 @@ impl SessionManager {
             clock: Arc::new(SystemClock),
             on_failure: OnRefreshFailure::default(),
             lease: None,
-            store_budget: Duration::from_secs(10),
+            store_budget: Duration::from_secs(5),
             most_cached: 10_000,
         }
     }
@@ -82,14 +83,14 @@ impl SessionManagerBuilder {
 
     /// How long the right to refresh lasts: what a crashed process delays the others by.
     ///
-    /// Default: half as long again as the provider's request budget. Must be longer than that budget.
+    /// Default: the provider's request budget and twice the store budget. Must cover a request and a commit.
     #[must_use]
     pub fn lease(mut self, ttl: Duration) -> Self {
         self.lease = Some(ttl);
         self
     }
 
-    /// The longest a call to the store may take. Default: ten seconds.
+    /// The longest a call to the store may take. Default: five seconds.
     #[must_use]
     pub fn store_budget(mut self, budget: Duration) -> Self {
         self.store_budget = budget;
@@ -107,11 +108,14 @@ impl SessionManagerBuilder {
     ///
     /// # Errors
     ///
-    /// The lease could end while a request of the provider is still under way.
+    /// The lease could end while its request or its commit is still under way.
     pub fn build(self) -> Result<SessionManager, LeaseTooShort> {
         let profile = self.provider.profile();
-        let lease_ttl = self.lease.unwrap_or(profile.request_budget * 3 / 2);
-        let rules = Rules::new(profile, lease_ttl, self.on_failure)?;
+        let lease_ttl = self.lease.unwrap_or_else(|| {
+            let comfortable = profile.request_budget.saturating_add(self.store_budget.saturating_mul(2));
+            comfortable.max(Rules::shortest_lease(profile, self.store_budget))
+        });
+        let rules = Rules::new(profile, self.store_budget, lease_ttl, self.on_failure)?;
         let shared = Shared::new(
             self.provider,
             self.store,

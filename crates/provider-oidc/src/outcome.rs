@@ -15,8 +15,8 @@ use crate::{Dialect, ErrorAnswer, Meaning};
 /// | 2xx with a token | the grant |
 /// | 2xx with an `error` instead, 4xx with a JSON object | what the dialect makes of it |
 /// | 2xx with anything else, a body that broke off | the outcome is unknown |
-/// | 408, 429, 503 | try later |
-/// | other 5xx | unknown: a gateway cannot tell whether the request was processed, whatever code it quotes |
+/// | 408, 429, 503 with a `Retry-After` | try later |
+/// | any other 5xx | unknown: a gateway cannot tell whether the request was processed, whatever code it quotes |
 /// | 3xx, other 4xx | misconfigured: never a verdict, it may be any proxy on the way |
 pub(crate) fn grant(answer: HttpAnswer, dialect: &dyn Dialect) -> Result<Grant, ProviderError> {
     if !answer.status.is_success() {
@@ -41,8 +41,10 @@ pub(crate) fn grant(answer: HttpAnswer, dialect: &dyn Dialect) -> Result<Grant, 
 /// What an answer without success means.
 pub(crate) fn refusal(answer: HttpAnswer, dialect: &dyn Dialect) -> ProviderError {
     let status = answer.status;
+    // Gateways send a bare 503 for an upstream that died with the request, too; a server that means it says until when.
+    let is_overloaded = status == StatusCode::SERVICE_UNAVAILABLE && answer.retry_after.is_some();
     match status {
-        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+        _ if is_overloaded || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS) => {
             ProviderError::new(ProviderErrorKind::TryLater, format!("the server asks to come back later ({status})"))
                 .with_retry_after(answer.retry_after)
         }

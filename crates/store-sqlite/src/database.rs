@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use oidc_session_core::{StoreError, StoreErrorKind};
+use oidc_session_core::{Clock as _, StoreError, StoreErrorKind, SystemClock};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
@@ -33,7 +33,7 @@ impl Database {
             let path = std::path::absolute(path).map_err(|error| from_io(OPEN, error))?;
             file::create(&path).map_err(|error| from_io(OPEN, error))?;
             let mut writer = connect(&path, busy_timeout)?;
-            adopt(&mut writer, &path)?;
+            adopt(&mut writer, &path, busy_timeout)?;
             let reader = connect(&path, busy_timeout)?;
             configure(&writer)
                 .and_then(|()| configure(&reader))
@@ -96,14 +96,19 @@ fn connect(path: &Path, busy_timeout: Duration) -> Result<Connection, StoreError
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Connection::open_with_flags(path, flags)
         .and_then(|connection| {
-            connection.busy_timeout(busy_timeout.min(Duration::from_millis(i32::MAX as u64)))?;
+            wait_up_to(&connection, busy_timeout)?;
             Ok(connection)
         })
         .map_err(|error| from_sqlite(OPEN, error))
 }
 
+/// How long the connection waits while another process holds the database.
+fn wait_up_to(connection: &Connection, busy_timeout: Duration) -> rusqlite::Result<()> {
+    connection.busy_timeout(busy_timeout.min(Duration::from_millis(i32::MAX as u64)))
+}
+
 /// Makes sure that the file is a store that this version may write to, and nobody else may read.
-fn adopt(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+fn adopt(connection: &mut Connection, path: &Path, busy_timeout: Duration) -> Result<(), StoreError> {
     let content = connection
         .transaction()
         .and_then(|transaction| Content::of(&transaction))
@@ -119,7 +124,8 @@ fn adopt(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
         return Err(StoreError::new(StoreErrorKind::Denied, OPEN).because("the file cannot be written to"));
     }
     file::make_private(path).map_err(|error| from_io(OPEN, error))?;
-    log_ahead(connection)?;
+    log_ahead(connection, busy_timeout)?;
+    wait_up_to(connection, busy_timeout).map_err(|error| from_sqlite(OPEN, error))?;
     if content == Content::Empty {
         schema::create(connection).map_err(|error| from_sqlite(OPEN, error))?;
     }
@@ -127,9 +133,16 @@ fn adopt(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
 }
 
 /// Switches to the write-ahead log, with which readers and the writer do not hinder each other.
-fn log_ahead(connection: &mut Connection) -> Result<(), StoreError> {
-    const TRIES: u32 = 100;
-    for _ in 0..TRIES {
+///
+/// Waits for others no longer than twice the busy timeout, however many there are. Afterwards the connection waits only
+/// for what was left of it.
+fn log_ahead(connection: &mut Connection, busy_timeout: Duration) -> Result<(), StoreError> {
+    // The machine's own clock, whatever the leases go by: SQLite waits in real time.
+    let started_at = SystemClock.monotonic();
+    loop {
+        let waited = SystemClock.monotonic().saturating_sub(started_at);
+        let left = busy_timeout.saturating_sub(waited);
+        wait_up_to(connection, left).map_err(|error| from_sqlite(OPEN, error))?;
         match connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0)) {
             Ok(mode) if mode == "wal" => return Ok(()),
             Ok(_) => {
@@ -137,14 +150,13 @@ fn log_ahead(connection: &mut Connection) -> Result<(), StoreError> {
                     .because("the file system cannot share memory between processes"));
             }
             // Another process is switching. SQLite does not wait for that by itself, but it waits for a lock.
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => connection
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && !left.is_zero() => connection
                 .transaction_with_behavior(TransactionBehavior::Exclusive)
                 .and_then(Transaction::rollback)
                 .map_err(|error| from_sqlite(OPEN, error))?,
             Err(error) => return Err(from_sqlite(OPEN, error)),
         }
     }
-    Err(StoreError::new(StoreErrorKind::Unavailable, OPEN).because("another process keeps the database locked"))
 }
 
 fn configure(connection: &Connection) -> rusqlite::Result<()> {

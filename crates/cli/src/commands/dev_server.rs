@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::http1::{Status, read_request, respond};
+use crate::http1::{Status, accept, read_request, respond};
 use crate::interrupt::interrupted;
 use crate::times::{duration, rough};
 
@@ -124,7 +124,7 @@ async fn serve_counters(server: Arc<AuthorizationServer>) -> std::io::Result<Url
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
     tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
+        while let Ok(stream) = accept(&listener).await {
             tokio::spawn(answer(stream, Arc::clone(&server), PATH));
         }
     });

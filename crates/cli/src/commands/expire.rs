@@ -24,7 +24,7 @@ impl Expire {
     /// Does it.
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
         let saved = SavedSession::alive(context).await?;
-        let provider = saved.registration.silent_provider()?;
+        let provider = saved.registration.standby()?;
         let keeper = saved.keeper(context, provider, ChosenPolicy::default())?;
         let expired = drained(context, &keeper.manager, async {
             if let Err(error) = keeper.session.expire().await {

@@ -13,48 +13,48 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::interrupt::drained;
 use crate::policy_flags::ChosenPolicy;
-use crate::provider_setup::{Registration, SecretMethod, Settings};
+use crate::provider_setup::{Registration, SecretFlags, Settings};
 use crate::saved_session::keeper;
 use crate::times::rfc3339;
 
 /// Adopt tokens from a JSON file, or from stdin with `-`
 ///
 /// The file holds an object with issuer and client_id, with access_token or refresh_token or both, and perhaps with
-/// id_token, expires_in (in seconds, from now), token_type, scope, client_secret_env and client_auth (basic or post).
-/// Without expires_in nobody knows when the access token expires. The ID token is kept for logout and not read: the
-/// subject is unknown until a refresh brings a verified one.
+/// id_token, expires_in (in seconds, from now), token_type and scope. Without expires_in nobody knows when the access
+/// token expires. The ID token is kept for logout and not read: the subject is unknown until a refresh brings a verified
+/// one.
+///
+/// A client secret goes to the issuer that the file names. So the file cannot say which one that is: give
+/// --client-secret-env, and only for a file whose issuer you trust with it.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   oidc-session import --file tokens.json
-  vault read -format=json secret/robot | jq .data | oidc-session import --file - --session robot")]
+  vault read -format=json secret/robot | jq .data | oidc-session import --file - --session robot
+  oidc-session import --file tokens.json --client-secret-env WEB_SECRET --client-auth post")]
 pub(crate) struct Import {
     /// The file to read; `-` is stdin
     #[arg(long, value_name = "FILE")]
     file: PathBuf,
+
+    #[command(flatten)]
+    secret: SecretFlags,
 }
 
 /// The largest file that is read.
 const LARGEST: u64 = 128 * 1024;
 
-const KNOWN: [&str; 10] = [
-    "issuer",
-    "client_id",
-    "access_token",
-    "refresh_token",
-    "id_token",
-    "expires_in",
-    "token_type",
-    "scope",
-    "client_secret_env",
-    "client_auth",
-];
+const KNOWN: [&str; 8] =
+    ["issuer", "client_id", "access_token", "refresh_token", "id_token", "expires_in", "token_type", "scope"];
+
+/// A file that chose both the issuer and the variable could have any secret of the environment sent to itself.
+const FLAGS_ONLY: [(&str, &str); 2] = [("client_secret_env", "--client-secret-env"), ("client_auth", "--client-auth")];
 
 impl Import {
     /// Imports.
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
         let object = parse(&read(&self.file)?)?;
-        let registration = registration(&object, &context.session)?;
+        let registration = registration(&object, &context.session, &self.secret)?;
         // Refuses an issuer that could never be used.
         let provider = registration.silent_provider()?;
         let tokens = tokens(&object, context.clock.now())?;
@@ -102,6 +102,12 @@ fn parse(text: &[u8]) -> Result<Map<String, Value>, Failure> {
     let Value::Object(object) = value else {
         return Err(Failure::usage("the file does not hold a JSON object"));
     };
+    for (field, flag) in FLAGS_ONLY {
+        if object.contains_key(field) {
+            return Err(Failure::usage(format!("the file must not choose {field}: that is for {flag}"))
+                .hint(format!("take {field} out of the file, and give {flag} if you trust the issuer in the file")));
+        }
+    }
     match object.keys().filter(|key| !KNOWN.contains(&key.as_str())).count() {
         0 => Ok(object),
         unknown => Err(Failure::usage(format!("the file has {unknown} unknown field(s)"))
@@ -109,13 +115,8 @@ fn parse(text: &[u8]) -> Result<Map<String, Value>, Failure> {
     }
 }
 
-fn registration(object: &Map<String, Value>, name: &str) -> Result<Registration, Failure> {
+fn registration(object: &Map<String, Value>, name: &str, secret: &SecretFlags) -> Result<Registration, Failure> {
     let needed = |field: &str| text(object, field)?.ok_or_else(|| Failure::usage(format!("the file lacks {field}")));
-    let client_auth = match text(object, "client_auth")?.as_deref() {
-        None | Some("basic") => SecretMethod::Basic,
-        Some("post") => SecretMethod::Post,
-        Some(_) => return Err(Failure::usage("client_auth in the file must be basic or post")),
-    };
     Ok(Registration {
         provider_id: ProviderId::new("oidc"),
         issuer: needed("issuer")?,
@@ -123,8 +124,8 @@ fn registration(object: &Map<String, Value>, name: &str) -> Result<Registration,
         settings: Settings {
             name: name.to_owned(),
             scope: text(object, "scope")?,
-            client_secret_env: text(object, "client_secret_env")?,
-            client_auth,
+            client_secret_env: secret.client_secret_env.clone(),
+            client_auth: secret.client_auth,
         },
     })
 }
@@ -162,10 +163,12 @@ fn text(object: &Map<String, Value>, field: &str) -> Result<Option<String>, Fail
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider_setup::SecretMethod;
 
     fn refusal(file: &str) -> String {
         let imported = parse(file.as_bytes()).and_then(|object| {
-            registration(&object, "default")?;
+            let secret = SecretFlags { client_secret_env: None, client_auth: SecretMethod::Basic };
+            registration(&object, "default", &secret)?;
             tokens(&object, Timestamp::UNIX_EPOCH)
         });
         imported.unwrap_err().to_json().to_string()
@@ -178,6 +181,7 @@ mod tests {
             r#"{"issuer":"hunter2","client_id":"hunter2","refresh_token":["hunter2"]}"#,
             r#"{"issuer":"hunter2","client_id":"hunter2","refresh_token":"hunter2","expires_in":"hunter2"}"#,
             r#"{"issuer":"hunter2","client_id":"hunter2","refresh_token":"hunter2","client_auth":"hunter2"}"#,
+            r#"{"issuer":"hunter2","client_id":"hunter2","refresh_token":"hunter2","client_secret_env":"hunter2"}"#,
             r#"{"issuer":"hunter2","client_id":"hunter2","id_token":"hunter2"}"#,
             r#"{"issuer":"hunter2","refresh_token":"hunter2"}"#,
             r#"["hunter2"]"#,

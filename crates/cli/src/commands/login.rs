@@ -11,12 +11,13 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use crate::authorization_check::refusal;
+use crate::browser;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::interrupt::drained;
 use crate::loopback::Loopback;
 use crate::policy_flags::ChosenPolicy;
-use crate::provider_setup::{ProviderName, Registration, SecretMethod, Settings};
+use crate::provider_setup::{ProviderName, Registration, SecretFlags, Settings};
 use crate::saved_session::keeper;
 use crate::times::{duration, relative, rfc3339, rough};
 
@@ -45,13 +46,8 @@ pub(crate) struct Login {
     #[arg(long, value_name = "ID")]
     client_id: String,
 
-    /// The environment variable that holds the client secret; the secret itself is not stored
-    #[arg(long, value_name = "VAR")]
-    client_secret_env: Option<String>,
-
-    /// How the client presents its secret
-    #[arg(long, value_enum, default_value = "basic", requires = "client_secret_env")]
-    client_auth: SecretMethod,
+    #[command(flatten)]
+    secret: SecretFlags,
 
     /// What to ask for; servers often grant a refresh token only for offline_access
     #[arg(long, default_value = "openid offline_access")]
@@ -106,8 +102,8 @@ impl Login {
             settings: Settings {
                 name: context.session.clone(),
                 scope: Some(self.scope.clone()),
-                client_secret_env: self.client_secret_env.clone(),
-                client_auth: self.client_auth,
+                client_secret_env: self.secret.client_secret_env.clone(),
+                client_auth: self.secret.client_auth,
             },
         }
     }
@@ -146,10 +142,10 @@ impl Login {
         output.say("");
         output.say(&format!("Waiting up to {} for it to come back …", rough(self.timeout)));
         if !self.no_browser {
+            let opened = browser::open(url);
             // Not waited for: a browser in the terminal ends only when the sign-in has.
-            let url = url.clone();
-            tokio::task::spawn_blocking(move || {
-                if webbrowser::open(url.as_str()).is_err() {
+            tokio::spawn(async move {
+                if !opened.await {
                     output.warn("no browser could be opened; open the URL yourself");
                 }
             });

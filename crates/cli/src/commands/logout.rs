@@ -3,21 +3,23 @@
 use clap::Args;
 use oidc_session_core::{ProviderError, Revocation, Session, SessionState, SignIn as _};
 use oidc_session_manager::LogoutReport;
-use oidc_session_provider_oidc::Oidc;
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::browser;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::interrupt::drained;
 use crate::policy_flags::ChosenPolicy;
 use crate::saved_session::SavedSession;
+use crate::standby::Standby;
 
 /// End the session, revoke its tokens, and name the URL that ends the provider's own session
 ///
-/// Exits with 0 also if there was nothing to end, or if the server could not be told: the session has ended here either
-/// way, and the output says what became of the revocation. The URL is printed without the ID token; --open opens it
-/// with one, so that the provider need not ask.
+/// Exits with 0 also if there was nothing to end, or if the server could not be told (it does not answer, the client
+/// secret is not set): the session has ended here either way, and the output says what became of the revocation. The URL
+/// carries no ID token, because it shows up in logs and, with --open, in the list of processes. So the provider may ask
+/// whether to log out.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -37,7 +39,7 @@ impl Logout {
             Some(_) => return nothing_to_end(context, "ended"),
             None => return nothing_to_end(context, "none"),
         };
-        let provider = saved.registration.provider()?;
+        let provider = saved.registration.standby()?;
         let keeper = saved.keeper(context, provider.clone(), ChosenPolicy::default())?;
         drained(context, &keeper.manager, async {
             match keeper.session.logout().await? {
@@ -54,41 +56,42 @@ impl Logout {
     async fn report(
         &self,
         context: &Context,
-        provider: &Oidc,
+        provider: &Standby,
         mut session: Session,
         revocation: Option<Result<Revocation, ProviderError>>,
     ) -> Result<(), Failure> {
-        let whole = end_session_url(provider, &session).await;
-        // What is printed ends up in scrollbacks and logs, so it carries no token.
+        // What is printed ends up in scrollbacks and logs, and what is opened on the browser's command line, which
+        // every user of the machine can read. So neither carries a token.
         session.tokens.id_token = None;
-        let printed = end_session_url(provider, &session).await;
+        let url = end_session_url(provider, &session).await;
 
-        let (revoked, told): (Value, _) = match revocation {
-            Some(Ok(Revocation::Done)) => (true.into(), "its tokens are revoked"),
-            Some(Ok(Revocation::Unsupported)) => ("unsupported".into(), "the server revokes no tokens"),
+        let (revoked, told, note): (Value, _, _) = match revocation {
+            Some(Ok(Revocation::Done)) => (true.into(), "its tokens are revoked", None),
+            Some(Ok(Revocation::Unsupported)) => ("unsupported".into(), "the server revokes no tokens", None),
             Some(Err(error)) => {
-                let error = Failure::from(error).to_json();
-                let cause = error["error"]["message"].as_str().unwrap_or_default();
-                context.output.warn(&format!(
+                let cause = Failure::from(error).whole_message();
+                let note = format!(
                     "the session has ended here, but the server could not be told to revoke its tokens: {cause}"
-                ));
-                (false.into(), "its tokens are not revoked")
+                );
+                context.output.warn(&note);
+                (false.into(), "its tokens are not revoked", Some(note))
             }
-            None => (false.into(), "there was nothing to revoke"),
+            None => (false.into(), "there was nothing to revoke", None),
         };
         let mut text = format!("Logged out of {:?}; {told}", context.session);
-        if let Some(url) = &printed {
+        if let Some(url) = &url {
             text.push_str(&format!("\nTo end the provider's own session too, open {url}"));
         }
         let object = json!({
             "session": context.session,
             "state": "ended",
             "revoked": revoked,
-            "end_session_url": printed,
+            "end_session_url": url,
+            "note": note,
         });
         context.output.answer(&object, &text)?;
         if self.open {
-            open(context, whole).await;
+            open(context, url).await;
         }
         Ok(())
     }
@@ -109,8 +112,8 @@ fn nothing_to_end(context: &Context, state: &str) -> Result<(), Failure> {
     context.output.answer(&object, &text)
 }
 
-async fn end_session_url(provider: &Oidc, session: &Session) -> Option<Url> {
-    match provider.end_session_url(session, None).await {
+async fn end_session_url(provider: &Standby, session: &Session) -> Option<Url> {
+    match provider.oidc()?.end_session_url(session, None).await {
         Ok(url) => url,
         Err(error) => {
             tracing::warn!(%error, "the provider's end-session URL is not known");
@@ -123,8 +126,7 @@ async fn open(context: &Context, url: Option<Url>) {
     let Some(url) = url else {
         return context.output.note("the provider has no end-session URL to open");
     };
-    let opened = tokio::task::spawn_blocking(move || webbrowser::open(url.as_str()).is_ok());
-    if !opened.await.unwrap_or(false) {
+    if !browser::open(&url).await {
         context.output.warn("no browser could be opened; open the end-session URL yourself");
     }
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use oidc_session_core::SessionState;
-use oidc_session_manager::{Outcome, Snapshot};
+use oidc_session_manager::{Outcome, SessionEventKind, Snapshot};
 use serde_json::json;
 
 use crate::context::Context;
@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::interrupt::drained;
 use crate::policy_flags::PolicyFlags;
 use crate::saved_session::{Keeper, SavedSession, no_session};
+use crate::standby::Standby;
 use crate::times::{relative, rfc3339};
 
 /// Refresh the session if its access token has expired, or is due under the policy
@@ -20,7 +21,7 @@ Examples:
   oidc-session refresh --force
   oidc-session refresh --policy preemptive --skew 30s --json")]
 pub(crate) struct Refresh {
-    /// Refresh even a fresh session
+    /// Refresh even a fresh session; if that cannot be done now, the command fails though the access token still serves
     #[arg(long)]
     force: bool,
 
@@ -38,13 +39,15 @@ impl Refresh {
             let outcome = Outcome::Ended(tombstone.reason);
             return Err(with_outcome(failure, context, outcome.as_str()));
         }
-        let keeper = saved.keeper(context, saved.registration.provider()?, self.policy.chosen())?;
-        drained(context, &keeper.manager, self.refresh(context, &keeper))
+        let provider = saved.registration.standby()?;
+        let keeper = saved.keeper(context, provider.clone(), self.policy.chosen())?;
+        drained(context, &keeper.manager, self.refresh(context, &keeper, &provider))
             .await
             .map_err(|failure| saved.with_hint(failure, context))
     }
 
-    async fn refresh(&self, context: &Context, keeper: &Keeper) -> Result<(), Failure> {
+    async fn refresh(&self, context: &Context, keeper: &Keeper, provider: &Standby) -> Result<(), Failure> {
+        let mut events = keeper.session.subscribe();
         let result = match self.force {
             true => keeper.session.refresh().await,
             false => keeper.session.refresh_if_expired().await,
@@ -59,6 +62,18 @@ impl Refresh {
         match keeper.session.snapshot().await? {
             Snapshot::Active { schedule, .. } => {
                 let expires_at = schedule.expires_at();
+                if self.force && outcome == Outcome::Postponed {
+                    let failure = provider.shortcoming().cloned().unwrap_or_else(|| {
+                        let cause = std::iter::from_fn(|| events.try_recv().ok()).find_map(|event| match event.kind {
+                            SessionEventKind::Unavailable(word) => Some(word),
+                            _ => None,
+                        });
+                        not_refreshed(cause.unwrap_or("unavailable"))
+                    });
+                    let failure = with_outcome(failure, context, outcome.as_str());
+                    return Err(failure.finding("expires_at", expires_at.and_then(rfc3339)));
+                }
+                provider.warn_if_postponed(context.output, outcome);
                 let expires =
                     expires_at.map(|at| format!("; the access token expires {}", relative(at, context.clock.now())));
                 let object = json!({
@@ -76,6 +91,17 @@ impl Refresh {
             Snapshot::None => Err(with_outcome(no_session(context), context, Outcome::NoSession.as_str())),
         }
     }
+}
+
+/// A refresh that was asked for outright, and came to nothing. `cause` is the word for it.
+fn not_refreshed(cause: &str) -> Failure {
+    let message = "the session could not be refreshed now; the access token still serves";
+    let failure = match cause {
+        "misconfigured" => Failure::misconfigured(message).hint("check issuer, client id and client secret"),
+        "no_refresh_token" | "interaction_required" => Failure::sign_in_needed(message),
+        _ => Failure::unavailable(message).hint("nothing is lost; try again later"),
+    };
+    failure.reason(cause)
 }
 
 fn told(outcome: Outcome) -> &'static str {

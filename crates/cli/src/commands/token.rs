@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use oidc_session_core::{HolderId, Lease, Provider as _, SessionStore as _};
+use oidc_session_core::{HolderId, Lease, SessionStore as _};
 use serde_json::json;
 
 use crate::context::Context;
@@ -15,7 +15,8 @@ use crate::times::{duration, rfc3339};
 
 /// Print a valid access token, refreshed first if need be
 ///
-/// Any number of processes may ask at once: one of them refreshes, the others wait for it and print the same token.
+/// Any number of processes may ask at once: one of them refreshes, the others wait for it and print the same token. The
+/// client secret, if there is one, is needed only when the access token has to be refreshed.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -35,6 +36,9 @@ pub(crate) struct Token {
     hold_lease_before_send: bool,
 }
 
+/// What a session manager takes a lease for by default.
+const LEASE: Duration = Duration::from_secs(20);
+
 impl Token {
     /// Prints the token.
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
@@ -42,12 +46,14 @@ impl Token {
         if self.hold_lease_before_send {
             return hold_lease(context, &saved).await;
         }
-        let keeper = saved.keeper(context, saved.registration.provider()?, self.policy.chosen())?;
+        let provider = saved.registration.standby()?;
+        let keeper = saved.keeper(context, provider.clone(), self.policy.chosen())?;
         let printed = drained(context, &keeper.manager, async {
             let served = match keeper.session.token_for(self.min_valid).await {
                 Ok(served) => served,
                 Err(error) => return Err(keeper.explain(context, error).await),
             };
+            provider.warn_if_postponed(context.output, served.outcome);
             let object = json!({
                 "access_token": served.access_token.expose(),
                 "token_type": served.token_type.as_str(),
@@ -62,9 +68,7 @@ impl Token {
 
 async fn hold_lease(context: &Context, saved: &SavedSession) -> Result<(), Failure> {
     let key = context.id()?.store_key();
-    // What a session manager takes by default.
-    let ttl = saved.registration.silent_provider()?.profile().request_budget * 3 / 2;
-    match saved.store.try_lease(&key, HolderId::random(), ttl).await? {
+    match saved.store.try_lease(&key, HolderId::random(), LEASE).await? {
         Lease::Granted { .. } => {
             context.output.say(&json!({ "event": "lease_held" }).to_string());
             std::future::pending().await

@@ -1,7 +1,7 @@
 use std::process::Stdio;
 
-use oidc_session_core::{Scopes, SignIn as _, SignInRequest};
-use oidc_session_provider_oidc::Oidc;
+use oidc_session_core::{ClientSecret, Scopes, SignIn as _, SignInRequest};
+use oidc_session_provider_oidc::{ClientAuth, Oidc};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use url::Url;
@@ -10,8 +10,12 @@ use super::terminal::{PATIENCE, Ran, Terminal};
 
 /// Tokens that some other program got.
 async fn tokens(terminal: &Terminal) -> Value {
+    tokens_of(terminal, "native-app", ClientAuth::None).await
+}
+
+async fn tokens_of(terminal: &Terminal, client_id: &str, auth: ClientAuth) -> Value {
     let issuer = terminal.server.issuer().as_str();
-    let provider = Oidc::builder(issuer, "native-app").build().unwrap();
+    let provider = Oidc::builder(issuer, client_id).client_auth(auth).build().unwrap();
     let redirect_uri = Url::parse("http://127.0.0.1:1/callback").unwrap();
     let request = SignInRequest::new(redirect_uri, Scopes::parse("openid offline_access"));
     let pending = provider.authorization_request(request).await.unwrap();
@@ -19,7 +23,7 @@ async fn tokens(terminal: &Terminal) -> Value {
     let tokens = provider.exchange(pending, &callback).await.unwrap().tokens;
     json!({
         "issuer": issuer,
-        "client_id": "native-app",
+        "client_id": client_id,
         "access_token": tokens.access_token.unwrap().expose(),
         "refresh_token": tokens.refresh_token.unwrap().expose(),
         "id_token": tokens.id_token.unwrap().expose(),
@@ -28,9 +32,13 @@ async fn tokens(terminal: &Terminal) -> Value {
 }
 
 async fn import(terminal: &Terminal, file: &Value) -> Ran {
+    import_with(terminal, file, "").await
+}
+
+async fn import_with(terminal: &Terminal, file: &Value, more: &str) -> Ran {
     let path = terminal.file("tokens.json");
     std::fs::write(&path, file.to_string()).unwrap();
-    terminal.run(&format!("import --json --file {}", path.display())).await
+    terminal.run(&format!("import --json --file {} {more}", path.display())).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,6 +72,17 @@ async fn a_refresh_token_alone_is_enough() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_says_where_the_client_secret_is() {
+    let terminal = Terminal::open().await;
+    let file = tokens_of(&terminal, "web-app", ClientAuth::Basic(ClientSecret::new("secret"))).await;
+    import_with(&terminal, &file, "--client-auth post").await.error(2);
+    import_with(&terminal, &file, "--client-secret-env WEB_SECRET --client-auth post").await.ok();
+    let mut refresh = terminal.command("refresh --force --json");
+    refresh.env("WEB_SECRET", "secret");
+    assert_eq!(Terminal::finish(refresh).await.ok()["outcome"], "refreshed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_wrong_is_refused_without_being_quoted() {
     let terminal = Terminal::open().await;
     let good = tokens(&terminal).await;
@@ -74,6 +93,8 @@ async fn a_file_that_is_wrong_is_refused_without_being_quoted() {
     };
     for (file, expected) in [
         (with("secret-hunter2", json!(1)), "unknown field"),
+        (with("client_secret_env", json!("HUNTER2_hunter2")), "--client-secret-env"),
+        (with("client_auth", json!("hunter2")), "--client-auth"),
         (with("expires_in", json!("hunter2")), "expires_in"),
         (with("expires_in", json!(-1)), "expires_in"),
         (with("issuer", json!(null)), "lacks issuer"),

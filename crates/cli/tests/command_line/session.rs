@@ -107,6 +107,27 @@ async fn a_failure_without_a_verdict_keeps_the_session() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_forced_refresh_that_failed_is_no_success() {
+    let terminal = Terminal::open().await;
+    terminal.login("native-app", "").await.ok();
+    for (fault, code, reason) in [
+        (Fault::error("invalid_client"), 5, "misconfigured"),
+        (Fault::error("interaction_required"), 3, "interaction_required"),
+        (Fault::too_many_requests(RetryAfter::Seconds(7)), 4, "unavailable"),
+    ] {
+        terminal.login("native-app", "").await.ok();
+        terminal.server.inject(fault);
+        let ran = terminal.run("refresh --force --json").await;
+        let error = ran.error(code);
+        assert_eq!(error["reason"], reason);
+        assert!(error["message"].as_str().unwrap().contains("still serves"), "{error}");
+        assert_eq!(ran.json()["outcome"], "postponed");
+        assert!(ran.json()["expires_at"].is_string(), "{ran:?}");
+    }
+    assert_eq!(terminal.run("token --json").await.ok()["outcome"], "fresh");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_policy_decides_what_is_due() {
     let terminal =
         Terminal::open_with(AuthorizationServer::builder().access_token_lifetime(Duration::from_secs(300))).await;
@@ -168,6 +189,7 @@ async fn a_revocation_that_fails_does_not_keep_anybody_signed_in() {
     let ran = Terminal::finish(logout).await;
     let logout = ran.ok();
     assert_eq!((&logout["state"], &logout["revoked"]), (&"ended".into(), &false.into()));
+    assert!(logout["note"].as_str().unwrap().contains("could not be told"), "{logout}");
     assert!(ran.stderr.contains("could not be told"), "{}", ran.stderr);
 }
 

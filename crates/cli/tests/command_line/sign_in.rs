@@ -107,15 +107,29 @@ async fn a_client_secret_comes_from_the_environment_each_time() {
         assert!(!wrong.stderr.contains("hunter2"));
         terminal.complete(Login::start(login("secret")).await).await.ok();
 
-        let refresh = terminal.command("refresh --force --json");
-        let missing = Terminal::finish(refresh).await.error(5);
-        assert!(missing["message"].as_str().unwrap().contains("WEB_SECRET"), "{missing}");
+        // Without it a fresh access token is served, and nothing else.
+        assert_eq!(terminal.run("token --json").await.ok()["outcome"], "fresh");
+        assert_eq!(terminal.run("refresh --json").await.ok()["outcome"], "fresh");
+        let before = terminal.server.counters();
+        let forced = terminal.run("refresh --force --json").await.error(5);
+        terminal.run("expire --json").await.ok();
+        let expired = terminal.run("token --json").await.error(5);
+        for missing in [forced, expired] {
+            assert_eq!(missing["reason"], "client_secret_missing");
+            assert!(missing["message"].as_str().unwrap().contains("WEB_SECRET"), "{missing}");
+        }
+        assert_eq!(terminal.server.counters(), before, "something was sent without the secret");
         let mut refresh = terminal.command("refresh --force --json");
         refresh.env("WEB_SECRET", "secret");
         assert_eq!(Terminal::finish(refresh).await.ok()["outcome"], "refreshed");
     }
-    // What sends nothing needs no secret.
-    assert_eq!(terminal.run("expire --json").await.ok()["state"], "expired");
+    let ran = terminal.run("logout --json").await;
+    let logout = ran.ok();
+    assert_eq!((&logout["state"], &logout["revoked"]), (&"ended".into(), &false.into()));
+    assert!(logout["note"].as_str().unwrap().contains("WEB_SECRET"), "{logout}");
+    assert!(ran.stderr.contains("could not be told"), "{}", ran.stderr);
+    assert_eq!(terminal.server.counters().revocations, 0);
+    assert_eq!(terminal.run("status --json").await.ok()["reason"], "logged_out");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -146,28 +160,64 @@ async fn the_store_is_for_its_owner_alone() {
     }
 }
 
-/// `BROWSER` names what opens a URL on a Unix desktop.
+/// A browser in the terminal, which is there until its user leaves it: here until the test's folder is gone.
+///
+/// `BROWSER` names what opens a URL on a Unix desktop. Returns its path, and the file to which it writes the URL.
+#[cfg(target_os = "linux")]
+fn browser_in_the_terminal(terminal: &Terminal) -> (std::path::PathBuf, std::path::PathBuf) {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let (browser, opened) = (terminal.file("w3m"), terminal.file("opened"));
+    let file = opened.display();
+    let script = format!(
+        "#!/bin/sh\nexec </dev/null >/dev/null 2>&1\nprintf %s \"$1\" > {file}\nwhile [ -e {file} ]; do sleep 0.1; done\n"
+    );
+    std::fs::write(&browser, script).unwrap();
+    std::fs::set_permissions(&browser, std::fs::Permissions::from_mode(0o700)).unwrap();
+    (browser, opened)
+}
+
+#[cfg(target_os = "linux")]
+async fn written(file: &std::path::Path, is_whole: impl Fn(&str) -> bool) -> String {
+    let written = async {
+        loop {
+            match std::fs::read_to_string(file) {
+                Ok(text) if is_whole(&text) => return text,
+                _ => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
+            }
+        }
+    };
+    tokio::time::timeout(super::terminal::PATIENCE, written).await.unwrap()
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
-async fn the_browser_is_opened_with_the_url_that_is_printed() {
-    use std::os::unix::fs::PermissionsExt as _;
-    use std::time::Duration;
-
-    use super::terminal::PATIENCE;
-
+async fn a_login_opens_the_url_it_prints_and_does_not_wait_for_the_browser() {
     let terminal = Terminal::open().await;
-    let (browser, opened) = (terminal.file("browser.sh"), terminal.file("opened"));
-    std::fs::write(&browser, format!("#!/bin/sh\nprintf %s \"$1\" > {}\n", opened.display())).unwrap();
-    std::fs::set_permissions(&browser, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let (browser, opened) = browser_in_the_terminal(&terminal);
     let issuer = terminal.server.issuer();
     let mut command = terminal.command(&format!("login --issuer {issuer} --client-id native-app --json"));
     command.env("BROWSER", &browser);
     let login = Login::start(command).await;
-    let seen = async {
-        while std::fs::read_to_string(&opened).unwrap_or_default() != login.url.as_str() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, seen).await.unwrap();
+    written(&opened, |url| url == login.url.as_str()).await;
     terminal.complete(login).await.ok();
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logout_opens_a_url_without_a_token() {
+    let terminal = Terminal::open().await;
+    terminal.login("native-app", "").await.ok();
+    let (browser, opened) = browser_in_the_terminal(&terminal);
+    let mut logout = terminal.command("logout --open --json");
+    logout.env("BROWSER", &browser);
+    let opened = async {
+        let url = written(&opened, |url| url.ends_with("client_id=native-app")).await;
+        // Its user leaves it.
+        std::fs::remove_file(&opened).unwrap();
+        url
+    };
+    let (ran, url) = tokio::join!(Terminal::finish(logout), opened);
+    assert_eq!(ran.ok()["end_session_url"], url);
+    assert!(!url.contains("id_token_hint"), "{url}");
 }

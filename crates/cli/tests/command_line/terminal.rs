@@ -68,8 +68,15 @@ impl Terminal {
 
     /// The program with arguments as a shell would split them, ready to run.
     pub(crate) fn command(&self, arguments: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_oidc-session"));
+        self.command_behind(&[], arguments)
+    }
+
+    /// As [`command`](Self::command), but run by another program, such as `nohup`.
+    pub(crate) fn command_behind(&self, prefix: &[&str], arguments: &str) -> Command {
+        let mut words = prefix.iter().copied().chain([env!("CARGO_BIN_EXE_oidc-session")]);
+        let mut command = Command::new(words.next().unwrap());
         command
+            .args(words)
             .args(arguments.split_whitespace())
             .env("OIDC_SESSION_STORE", format!("sqlite:{}", self.store().display()))
             // Everything is logged, and everything that is logged is searched for tokens.

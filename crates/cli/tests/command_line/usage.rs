@@ -69,3 +69,19 @@ async fn a_reader_that_has_left_is_no_disaster() {
         assert_eq!(ran.code, 0, "{ran:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_nobody_reads_does_not_cost_a_refresh() {
+    let terminal = Terminal::open().await;
+    terminal.login("native-app", "").await.ok();
+    terminal.run("expire --json").await.ok();
+    for arguments in ["token --json", "refresh --force --json"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = terminal.command(arguments);
+        command.stderr(Stdio::from(writer));
+        assert_eq!(Terminal::finish(command).await.ok()["outcome"], "refreshed", "{arguments}");
+    }
+    let counters = terminal.server.counters();
+    assert_eq!((counters.refresh_requests, counters.reuse_detected), (2, 0));
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oidc_session_core::{AccessToken, EndReason, RefreshToken, Revocation, Sweep as _};
+use oidc_session_core::{AccessToken, EndReason, Revocation, Sweep as _};
 use oidc_session_manager::{Outcome, SessionErrorKind, SessionEventKind};
 
 use crate::support::{Unruly, World, id, token_of};
@@ -120,10 +120,7 @@ async fn a_new_sign_in_is_never_overwritten_by_an_old_refresh() {
         async move { handle.refresh_if_expired().await.unwrap() }
     });
     world.server.has_seen(1).await;
-    let mut session = world.session();
-    session.tokens.access_token = Some(AccessToken::new("at-new"));
-    session.tokens.refresh_token = Some(RefreshToken::new("rt-new"));
-    world.process().sign_in(session).await.unwrap();
+    world.process().sign_in(world.session_with("at-new", "rt-new")).await.unwrap();
     gate.add_permits(1);
 
     assert!(flight.await.unwrap().is_usable());
@@ -131,4 +128,100 @@ async fn a_new_sign_in_is_never_overwritten_by_an_old_refresh() {
     assert_eq!(token_of(&world.process()).await, "at-new");
     // What the old refresh got belongs to a session nobody has any more.
     assert_eq!(world.server.revoked(), ["rt-1"]);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_is_slow_to_return_does_not_undo_a_later_logout() {
+    let world = World::new();
+    let store = Unruly::new(&world);
+    let handle = world.over(&store).session(&id());
+    let gate = store.hold_commit();
+    let signing_in = tokio::spawn({
+        let (handle, session) = (handle.clone(), world.session());
+        async move { handle.sign_in(session).await.unwrap() }
+    });
+    store.holds_somebody().await;
+    handle.logout().await.unwrap();
+    gate.add_permits(1);
+    signing_in.await.unwrap();
+    assert_eq!(world.server.revoked(), ["rt-0"]);
+    assert_eq!(handle.access_token().await.unwrap_err().end_reason(), Some(EndReason::LoggedOut));
+}
+
+#[tokio::test]
+async fn a_sign_in_that_is_slow_to_return_does_not_undo_a_later_sign_in() {
+    let world = World::new();
+    let store = Unruly::new(&world);
+    let handle = world.over(&store).session(&id());
+    let gate = store.hold_commit();
+    let signing_in = tokio::spawn({
+        let (handle, session) = (handle.clone(), world.session_with("at-alice", "rt-alice"));
+        async move { handle.sign_in(session).await.unwrap() }
+    });
+    store.holds_somebody().await;
+    handle.sign_in(world.session_with("at-bob", "rt-bob")).await.unwrap();
+    gate.add_permits(1);
+    signing_in.await.unwrap();
+    assert_eq!(token_of(&handle).await, "at-bob");
+}
+
+#[tokio::test]
+async fn a_read_that_is_slow_to_return_does_not_undo_an_end_that_was_seen() {
+    let world = World::new();
+    world.signed_in().await;
+    let store = Unruly::new(&world);
+    let handle = world.over(&store).session(&id());
+    let gate = store.hold_load();
+    let looking = tokio::spawn({
+        let handle = handle.clone();
+        async move { handle.snapshot().await.unwrap() }
+    });
+    store.holds_somebody().await;
+    world.process().logout().await.unwrap();
+    assert_eq!(handle.refresh_if_expired().await.unwrap(), Outcome::Ended(EndReason::LoggedOut));
+    gate.add_permits(1);
+    looking.await.unwrap();
+    assert!(handle.access_token().await.is_err());
+}
+
+#[tokio::test]
+async fn a_read_that_is_slow_to_return_does_not_bring_a_rejected_token_back() {
+    let world = World::new();
+    let store = Unruly::new(&world);
+    let handle = world.over(&store).session(&id());
+    handle.sign_in(world.session()).await.unwrap();
+    let gate = store.hold_load();
+    let looking = tokio::spawn({
+        let handle = handle.clone();
+        async move { handle.snapshot().await.unwrap() }
+    });
+    store.holds_somebody().await;
+    handle.refresh_if_current_is(&AccessToken::new("at-0")).await.unwrap();
+    gate.add_permits(1);
+    looking.await.unwrap();
+    assert_eq!(token_of(&handle).await, "at-1");
+}
+
+#[tokio::test]
+async fn a_logout_whose_tombstone_was_stored_without_an_answer_still_revokes() {
+    let world = World::new();
+    let store = Unruly::new(&world);
+    let handle = world.over(&store).session(&id());
+    handle.sign_in(world.session()).await.unwrap();
+    store.lose_commit_answers(1);
+    assert!(handle.logout().await.unwrap().ended.is_some());
+    assert_eq!(world.server.revoked(), ["rt-0"]);
+}
+
+#[tokio::test]
+async fn an_end_is_announced_once() {
+    let world = World::new();
+    let handle = world.signed_in().await;
+    let mut events = handle.subscribe();
+    world.process().logout().await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(handle.refresh().await.unwrap(), Outcome::Ended(EndReason::LoggedOut));
+    }
+    assert_eq!(events.try_recv().unwrap().kind, SessionEventKind::Ended(EndReason::LoggedOut));
+    assert!(events.try_recv().is_err());
 }

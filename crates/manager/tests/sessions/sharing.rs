@@ -144,10 +144,7 @@ async fn the_verdict_of_a_loser_never_wipes_the_winner() {
         async move { loser.refresh_if_expired().await.unwrap() }
     });
     world.server.has_seen(1).await;
-    let mut fresh = world.session();
-    fresh.tokens.access_token = Some(oidc_session_core::AccessToken::new("at-new"));
-    fresh.tokens.refresh_token = Some(oidc_session_core::RefreshToken::new("rt-new"));
-    world.process().sign_in(fresh).await.unwrap();
+    world.process().sign_in(world.session_with("at-new", "rt-new")).await.unwrap();
     gate.add_permits(1);
 
     assert_eq!(flight.await.unwrap(), Outcome::Adopted);
@@ -184,4 +181,58 @@ async fn a_session_in_use_is_never_evicted_so_its_callers_still_share_one_refres
     tokio::task::yield_now().await;
     gate.add_permits(1);
     assert_eq!((flight.await.unwrap(), joining.await.unwrap()), (Outcome::Refreshed, Outcome::Joined));
+}
+
+#[tokio::test]
+async fn tokens_imported_anew_during_their_refresh_get_its_result_and_are_not_revoked() {
+    for keeps_refresh_tokens in [false, true] {
+        let world = World::new();
+        if keeps_refresh_tokens {
+            world.server.keeps_refresh_tokens();
+        }
+        let handle = world.expired().await;
+        let gate = world.server.holds_the_answer();
+        let flight = tokio::spawn({
+            let handle = handle.clone();
+            async move { handle.refresh_if_expired().await.unwrap() }
+        });
+        world.server.has_seen(1).await;
+        let mut imported = world.session();
+        imported.data.insert("imported".to_owned(), true.into());
+        world.process().sign_in(imported).await.unwrap();
+        gate.add_permits(1);
+
+        assert_eq!(flight.await.unwrap(), Outcome::Refreshed);
+        assert!(world.server.revoked().is_empty());
+        let stored = world.stored_session().await;
+        assert!(stored.data.contains_key("imported"));
+        assert_ne!(stored.tokens.access_token.unwrap().expose(), "at-0");
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_asked_for_outright_is_next_however_many_ask_whether_one_is_due() {
+    let world = World::new();
+    let handle = world.expired().await;
+    let gate = world.server.holds_the_answer();
+    let due = |handle: &oidc_session_manager::SessionHandle| {
+        let handle = handle.clone();
+        tokio::spawn(async move { handle.refresh_if_expired().await })
+    };
+    let first = due(&handle);
+    world.server.has_seen(1).await;
+    let outright = tokio::spawn({
+        let handle = handle.clone();
+        async move { handle.refresh().await }
+    });
+    tokio::task::yield_now().await;
+    let others: Vec<_> = (0..100).map(|_| due(&handle)).collect();
+    // The refresh under way turns out to be one, so it is what was asked for.
+    gate.add_permits(1);
+    assert_eq!(first.await.unwrap().unwrap(), Outcome::Refreshed);
+    assert!(outright.await.unwrap().unwrap().is_usable());
+    for other in others {
+        assert!(other.await.unwrap().unwrap().is_usable());
+    }
+    assert_eq!(world.server.presented().len(), 1);
 }

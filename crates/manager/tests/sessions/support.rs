@@ -32,6 +32,7 @@ struct State {
     /// How often the server was looked for, and whether it can be found.
     prepared: usize,
     unreachable: bool,
+    keeps_refresh_tokens: bool,
     script: VecDeque<Turn>,
 }
 
@@ -60,6 +61,11 @@ impl Server {
 
     pub(crate) fn set_reachable(&self, reachable: bool) {
         self.state().unreachable = !reachable;
+    }
+
+    /// A server without rotation.
+    pub(crate) fn keeps_refresh_tokens(&self) {
+        self.state().keeps_refresh_tokens = true;
     }
 
     /// How often the server was looked for.
@@ -108,6 +114,12 @@ impl Server {
         if state.dead || token.expose() != format!("rt-{}", state.current) {
             state.dead = true;
             return Err(ProviderError::new(ProviderErrorKind::Rejected, "refused").with_error_code("invalid_grant"));
+        }
+        if state.keeps_refresh_tokens {
+            let mut answer = TokenAnswer::new(requested_at, self.1.now());
+            answer.access_token = Some(AccessToken::new("at-next"));
+            answer.expires_in = Some(LIFETIME);
+            return Ok(answer);
         }
         state.current += 1;
         let mut answer = TokenAnswer::new(requested_at, self.1.now());
@@ -174,9 +186,13 @@ pub(crate) struct Unruly {
 #[derive(Debug, Default)]
 struct Mischief {
     failing_commits: u32,
+    lost_commit_answers: u32,
     held_load: Option<Arc<Semaphore>>,
     held_lease: Option<Arc<Semaphore>>,
+    held_commit: Option<Arc<Semaphore>>,
+    held_commit_request: Option<Arc<Semaphore>>,
     hangs: bool,
+    calls: usize,
 }
 
 impl Unruly {
@@ -198,14 +214,40 @@ impl Unruly {
         Arc::clone(self.mischief.lock().unwrap().held_lease.insert(Arc::new(Semaphore::new(0))))
     }
 
+    /// Holds the answer to the next commit back; the record is stored.
+    pub(crate) fn hold_commit(&self) -> Arc<Semaphore> {
+        Arc::clone(self.mischief.lock().unwrap().held_commit.insert(Arc::new(Semaphore::new(0))))
+    }
+
+    /// Holds the next commit back before it reaches the store.
+    pub(crate) fn hold_commit_request(&self) -> Arc<Semaphore> {
+        Arc::clone(self.mischief.lock().unwrap().held_commit_request.insert(Arc::new(Semaphore::new(0))))
+    }
+
+    /// The next commits take effect, and fail.
+    pub(crate) fn lose_commit_answers(&self, commits: u32) {
+        self.mischief.lock().unwrap().lost_commit_answers = commits;
+    }
+
     /// Returns once somebody waits at a gate.
     pub(crate) async fn holds_somebody(&self) {
         while {
             let mischief = self.mischief.lock().unwrap();
-            mischief.held_load.is_some() || mischief.held_lease.is_some()
+            let gates =
+                [&mischief.held_load, &mischief.held_lease, &mischief.held_commit, &mischief.held_commit_request];
+            gates.into_iter().any(Option::is_some)
         } {
             tokio::task::yield_now().await;
         }
+    }
+
+    /// How often a record was read or a lease was asked for.
+    pub(crate) fn calls(&self) -> usize {
+        self.mischief.lock().unwrap().calls
+    }
+
+    fn take_gate(&self, gate: impl FnOnce(&mut Mischief) -> &mut Option<Arc<Semaphore>>) -> Option<Arc<Semaphore>> {
+        gate(&mut self.mischief.lock().unwrap()).take()
     }
 
     pub(crate) fn hang(&self) {
@@ -216,14 +258,12 @@ impl Unruly {
 #[async_trait]
 impl SessionStore for Unruly {
     async fn load(&self, key: &StoreKey) -> Result<Option<Stored>, StoreError> {
+        self.mischief.lock().unwrap().calls += 1;
         if self.mischief.lock().unwrap().hangs {
             std::future::pending::<()>().await;
         }
         let loaded = self.store.load(key).await;
-        let gate = self.mischief.lock().unwrap().held_load.take();
-        if let Some(gate) = gate {
-            gate.acquire().await.unwrap().forget();
-        }
+        pass(self.take_gate(|mischief| &mut mischief.held_load)).await;
         loaded
     }
 
@@ -234,14 +274,14 @@ impl SessionStore for Unruly {
         record: &Record,
         keep_until: Option<Timestamp>,
     ) -> Result<Commit, StoreError> {
-        {
-            let mut mischief = self.mischief.lock().unwrap();
-            if mischief.failing_commits > 0 {
-                mischief.failing_commits -= 1;
-                return Err(StoreError::new(StoreErrorKind::Unavailable, "commit a record"));
-            }
+        let failed = || StoreError::new(StoreErrorKind::Unavailable, "commit a record");
+        if take_one(&mut self.mischief.lock().unwrap().failing_commits) {
+            return Err(failed());
         }
-        self.store.commit(key, expected, record, keep_until).await
+        pass(self.take_gate(|mischief| &mut mischief.held_commit_request)).await;
+        let committed = self.store.commit(key, expected, record, keep_until).await;
+        pass(self.take_gate(|mischief| &mut mischief.held_commit)).await;
+        if take_one(&mut self.mischief.lock().unwrap().lost_commit_answers) { Err(failed()) } else { committed }
     }
 
     async fn remove(&self, key: &StoreKey, expected: Version) -> Result<Removal, StoreError> {
@@ -249,12 +289,10 @@ impl SessionStore for Unruly {
     }
 
     async fn try_lease(&self, key: &StoreKey, holder: HolderId, ttl: Duration) -> Result<Lease, StoreError> {
-        let lease = self.store.try_lease(key, holder, ttl).await?;
-        let gate = self.mischief.lock().unwrap().held_lease.take();
-        if let Some(gate) = gate {
-            gate.acquire().await.unwrap().forget();
-        }
-        Ok(lease)
+        self.mischief.lock().unwrap().calls += 1;
+        let lease = self.store.try_lease(key, holder, ttl).await;
+        pass(self.take_gate(|mischief| &mut mischief.held_lease)).await;
+        lease
     }
 
     async fn renew(&self, key: &StoreKey, holder: HolderId, ttl: Duration) -> Result<Renewal, StoreError> {
@@ -264,6 +302,18 @@ impl SessionStore for Unruly {
     async fn release(&self, key: &StoreKey, holder: HolderId, release: Release) -> Result<(), StoreError> {
         self.store.release(key, holder, release).await
     }
+}
+
+async fn pass(gate: Option<Arc<Semaphore>>) {
+    if let Some(gate) = gate {
+        gate.acquire().await.unwrap().forget();
+    }
+}
+
+fn take_one(left: &mut u32) -> bool {
+    let some = *left > 0;
+    *left = left.saturating_sub(1);
+    some
 }
 
 /// Everything a test needs, with time standing still.
@@ -291,6 +341,14 @@ impl World {
 
     pub(crate) fn process(&self) -> SessionHandle {
         self.builder().build().unwrap().session(&id())
+    }
+
+    /// A session as the sign-in of somebody else leaves it.
+    pub(crate) fn session_with(&self, access_token: &str, refresh_token: &str) -> Session {
+        let mut session = self.session();
+        session.tokens.access_token = Some(AccessToken::new(access_token));
+        session.tokens.refresh_token = Some(RefreshToken::new(refresh_token));
+        session
     }
 
     /// A session as a sign-in leaves it: `at-0` and `rt-0`.

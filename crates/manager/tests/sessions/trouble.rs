@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use oidc_session_core::{EndReason, HolderId, ProviderErrorKind, SessionStore as _};
-use oidc_session_manager::{Outcome, Preemptive, SessionErrorKind, SessionEventKind, Snapshot};
+use oidc_session_core::{EndReason, HolderId, Lease, ProviderErrorKind, SessionStore as _};
+use oidc_session_manager::{Outcome, Preemptive, SessionErrorKind, SessionEventKind, SessionManager, Snapshot};
+use oidc_session_testkit::ManualClock;
 
 use crate::support::{LIFETIME, Turn, Unruly, World, id, token_of};
 
@@ -107,7 +108,7 @@ async fn a_process_frozen_between_lease_and_request_does_not_send_when_it_wakes(
     store.holds_somebody().await;
 
     // Its lease ends, and another process takes over.
-    world.clock.advance(Duration::from_secs(16));
+    world.clock.advance(Duration::from_secs(21));
     assert_eq!(world.process().refresh_if_expired().await.unwrap(), Outcome::Refreshed);
     gate.add_permits(1);
     assert_eq!(flight.await.unwrap(), (Outcome::Adopted, "at-1".to_owned()));
@@ -183,11 +184,103 @@ async fn a_store_that_never_answers_is_given_up_and_the_session_is_kept() {
 }
 
 #[tokio::test]
-async fn a_lease_that_a_slow_server_could_outlive_is_refused() {
+async fn a_lease_that_a_slow_server_and_a_slow_store_could_outlive_is_refused() {
     let world = World::new();
-    let error = world.builder().lease(Duration::from_secs(10)).build().unwrap_err();
-    assert!(error.to_string().contains("10s"), "{error}");
-    assert!(world.builder().lease(Duration::from_secs(11)).build().is_ok());
+    let builder = || world.builder().store_budget(Duration::from_secs(2));
+    let error = builder().lease(Duration::from_secs(12)).build().unwrap_err();
+    assert!(error.to_string().contains("13s"), "{error}");
+    assert!(builder().lease(Duration::from_secs(13)).build().is_ok());
+    // No budget is too large to be told so.
+    assert!(builder().store_budget(Duration::MAX).lease(Duration::from_secs(60)).build().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lease_outlives_a_slow_answer_and_a_slow_commit() {
+    let world = World::new();
+    world.expired().await;
+    let store = Unruly::new(&world);
+    let handle = world.over(&store).session(&id());
+    let (answer, commit) = (world.server.holds_the_answer(), store.hold_commit_request());
+    let flight = tokio::spawn(async move { handle.refresh_if_expired().await.unwrap() });
+    world.server.has_seen(1).await;
+    world.clock.advance(Duration::from_secs(9));
+    answer.add_permits(1);
+    store.holds_somebody().await;
+    world.clock.advance(Duration::from_secs(4));
+    let lease = world.store.try_lease(&id().store_key(), HolderId::random(), Duration::from_secs(15)).await.unwrap();
+    assert!(matches!(lease, Lease::Held { .. }));
+    commit.add_permits(1);
+    assert_eq!(flight.await.unwrap(), Outcome::Refreshed);
+    assert_eq!(world.server.presented(), ["rt-0"]);
+}
+
+#[tokio::test]
+async fn a_machine_suspended_between_lease_and_request_does_not_send_when_it_wakes() {
+    // The store runs on another machine, whose time goes on.
+    let elsewhere = World::new();
+    let world = World { clock: ManualClock::new(), server: elsewhere.server.clone(), store: elsewhere.store.clone() };
+    elsewhere.expired().await;
+    world.clock.advance(LIFETIME);
+    let store = Unruly::new(&world);
+    let gate = store.hold_lease();
+    let suspended = world.over(&store).session(&id());
+    let flight = tokio::spawn(async move { suspended.refresh_if_expired().await.unwrap() });
+    store.holds_somebody().await;
+
+    world.clock.suspend(Duration::from_secs(60));
+    elsewhere.clock.advance(Duration::from_secs(60));
+    assert_eq!(elsewhere.process().refresh_if_expired().await.unwrap(), Outcome::Refreshed);
+    gate.add_permits(1);
+    assert_eq!(flight.await.unwrap(), Outcome::Adopted);
+    assert_eq!(elsewhere.server.presented(), ["rt-0"]);
+}
+
+#[test]
+fn a_call_without_a_living_runtime_fails_and_does_not_hang() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let world = World::new();
+    let handle = runtime.block_on(world.expired());
+    let context = runtime.handle().clone();
+    drop(runtime);
+    for inside in [true, false] {
+        let (handle, context) = (handle.clone(), context.clone());
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let _context = inside.then(|| context.enter());
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                futures_util::FutureExt::now_or_never(handle.refresh_if_expired())
+            }));
+            tell.send(()).unwrap();
+        });
+        assert!(told.recv_timeout(Duration::from_secs(10)).is_ok(), "the thread hangs");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_due_but_cannot_be_refreshed_does_not_cost_a_read_on_every_call() {
+    for has_refresh_token in [false, true] {
+        let world = World::new();
+        let store = Unruly::new(&world);
+        let manager = SessionManager::builder(world.server.clone(), store.clone())
+            .clock(world.clock.clone())
+            .policy(Preemptive::skew(Duration::from_secs(60)))
+            .build()
+            .unwrap();
+        let handle = manager.session(&id());
+        let mut session = world.session();
+        session.tokens.refresh_token = session.tokens.refresh_token.filter(|_| has_refresh_token);
+        handle.sign_in(session).await.unwrap();
+        world.clock.advance(LIFETIME - Duration::from_secs(30));
+        // Somebody else has the lease.
+        let _ = world.store.try_lease(&id().store_key(), HolderId::random(), Duration::from_secs(15)).await.unwrap();
+
+        let before = store.calls();
+        for _ in 0..100 {
+            assert_eq!(token_of(&handle).await, "at-0");
+            manager.drain().await;
+        }
+        assert!(store.calls() - before < 5, "{} calls", store.calls() - before);
+    }
 }
 
 #[tokio::test]

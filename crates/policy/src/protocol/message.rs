@@ -17,6 +17,19 @@ pub struct Now {
     pub monotonic: Duration,
 }
 
+impl Now {
+    /// Both readings, so much later.
+    #[must_use]
+    pub fn after(self, time: Duration) -> Self {
+        Self { wall: self.wall + time, monotonic: self.monotonic.saturating_add(time) }
+    }
+
+    /// Whether both readings are before those of `other`.
+    pub fn is_before(self, other: Self) -> bool {
+        self.wall < other.wall && self.monotonic < other.monotonic
+    }
+}
+
 /// Why a refresh is considered.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Trigger {
@@ -42,9 +55,10 @@ pub enum Action {
     },
     /// Present the refresh token of the record that came with the lease. Answered by [`Event::Answered`].
     Refresh {
-        /// Unless the monotonic clock has reached this: then the lease could end before the answer. To be checked
-        /// right before sending, because a process can be frozen anywhere.
-        before: Duration,
+        /// Unless either clock has reached this: then the lease could end before the commit. To be checked right
+        /// before sending, because a process can be frozen anywhere; and on both clocks, because monotonic time
+        /// stands still while the machine is suspended.
+        before: Now,
     },
     /// Merge the answer into the session read last and commit it. Answered by [`Event::Committed`].
     Commit {

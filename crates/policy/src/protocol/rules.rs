@@ -11,7 +11,8 @@ use crate::OnRefreshFailure;
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Rules {
     pub(super) lease_ttl: Duration,
-    pub(super) request_budget: Duration,
+    /// From asking for the lease to presenting the refresh token, at most.
+    pub(super) slack: Duration,
     pub(super) reuse_window: Option<Duration>,
     pub(super) on_failure: OnRefreshFailure,
     pub(super) patience: Duration,
@@ -22,50 +23,61 @@ impl Rules {
     pub(super) const COMMIT_PATIENCE: Duration = Duration::from_secs(300);
     /// How long the record of another holder, frozen past its lease, is given to appear before a verdict counts.
     pub(super) const VERDICT_GRACE: Duration = Duration::from_secs(1);
-    /// How often a flight starts over because the record changed under it.
+    /// How often a flight starts over because the record changed under it, or because it was held up.
     pub(super) const MOST_ROUNDS: u8 = 4;
     /// How often a tombstone is tried to be written.
     pub(super) const MOST_END_TRIES: u8 = 3;
+    /// The least time a lease must have beyond the calls it covers.
+    const LEAST_SLACK: Duration = Duration::from_secs(1);
 
-    /// The rules for a provider, with leases of `lease_ttl`.
+    /// The shortest lease for a provider, and a store whose calls take up to `store_budget`.
+    ///
+    /// It covers one request and one commit, and some time to get there.
+    pub fn shortest_lease(profile: &ProviderProfile, store_budget: Duration) -> Duration {
+        profile.request_budget.saturating_add(store_budget).saturating_add(Self::LEAST_SLACK)
+    }
+
+    /// The rules for a provider, a store whose calls take up to `store_budget`, and leases of `lease_ttl`.
     ///
     /// Whoever waits for another holder waits a whole lease and a request longer, so that a holder that died delays
     /// the others by its lease and no more.
     ///
     /// # Errors
     ///
-    /// A lease that a slow answer could outlive protects nothing, so it must be longer than the request budget.
+    /// A lease that a slow answer and a slow commit could outlive protects nothing.
     pub fn new(
         profile: &ProviderProfile,
+        store_budget: Duration,
         lease_ttl: Duration,
         on_failure: OnRefreshFailure,
     ) -> Result<Self, LeaseTooShort> {
-        if lease_ttl <= profile.request_budget {
-            return Err(LeaseTooShort { lease_ttl, request_budget: profile.request_budget });
+        let shortest = Self::shortest_lease(profile, store_budget);
+        if lease_ttl < shortest {
+            return Err(LeaseTooShort { lease_ttl, shortest });
         }
         Ok(Self {
             lease_ttl,
-            request_budget: profile.request_budget,
+            slack: lease_ttl - (shortest - Self::LEAST_SLACK),
             reuse_window: profile.reuse_window,
             on_failure,
-            patience: lease_ttl + profile.request_budget,
+            patience: lease_ttl.saturating_add(profile.request_budget),
         })
     }
 }
 
-/// The lease could end while its request is still under way.
+/// The lease could end while its request or its commit is still under way.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct LeaseTooShort {
     /// The lease that was asked for.
     pub lease_ttl: Duration,
-    /// The longest a request of the provider takes.
-    pub request_budget: Duration,
+    /// The shortest one that covers a request of the provider and a commit to the store.
+    pub shortest: Duration,
 }
 
 impl fmt::Display for LeaseTooShort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { lease_ttl, request_budget } = self;
-        write!(f, "a lease of {lease_ttl:?} must be longer than the provider's request budget of {request_budget:?}")
+        let Self { lease_ttl, shortest } = self;
+        write!(f, "a lease of {lease_ttl:?} is too short: a request and a commit may take up to {shortest:?}")
     }
 }
 

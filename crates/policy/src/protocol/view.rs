@@ -53,3 +53,10 @@ impl RecordView {
         Self { version, state }
     }
 }
+
+impl SessionView {
+    /// Whether both have the same access token and the same refresh token.
+    pub(super) fn has_tokens_of(&self, other: &Self) -> bool {
+        (self.access, self.refresh) == (other.access, other.refresh)
+    }
+}

@@ -54,8 +54,8 @@ impl Process {
         }
     }
 
-    pub(crate) fn begin(&mut self, reuse_window: bool) {
-        let mut flight = Flight::new(rules(reuse_window), Trigger::IfDue, None);
+    pub(crate) fn begin(&mut self, trigger: Trigger, reuse_window: bool) {
+        let mut flight = Flight::new(rules(reuse_window), trigger, None);
         self.action = Some(flight.step(Event::Started, now(false)));
         self.flight = Some(flight);
         self.flights_left -= 1;
@@ -134,8 +134,8 @@ pub(crate) fn schedule(refresh_at: i64, expires_at: i64) -> Schedule {
 fn rules(reuse_window: bool) -> Rules {
     let mut profile = ProviderProfile::new(ProviderId::new("model"));
     profile.reuse_window = reuse_window.then_some(Duration::from_secs(60));
-    #[expect(clippy::unwrap_used, reason = "a lease of 15 s outlives the budget of 10 s")]
-    Rules::new(&profile, Duration::from_secs(15), OnRefreshFailure::DiscardOnVerdict).unwrap()
+    #[expect(clippy::unwrap_used, reason = "a lease of 20 s covers a request of 10 s and a commit of 5 s")]
+    Rules::new(&profile, Duration::from_secs(5), Duration::from_secs(20), OnRefreshFailure::DiscardOnVerdict).unwrap()
 }
 
 /// `late`: past every patience.

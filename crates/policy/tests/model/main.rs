@@ -16,7 +16,8 @@ use stateright::{Checker, Model, Property};
 use choice::Choice;
 use world::{Breach, Mutant, Setting, World};
 
-const SOUND: Setting = Setting { faults: 2, occasions: 1, reuse_window: false, due: false, mutant: None };
+const SOUND: Setting =
+    Setting { faults: 2, occasions: 1, reuse_window: false, due: false, forced: false, mutant: None };
 
 impl Model for Setting {
     type State = World;
@@ -104,6 +105,11 @@ fn the_protocol_keeps_its_promises_with_a_reuse_window() {
 #[test]
 fn the_protocol_keeps_its_promises_when_more_than_one_thing_happens() {
     holds("two occasions", Setting { faults: 1, occasions: 2, ..SOUND });
+}
+
+#[test]
+fn the_protocol_keeps_its_promises_when_a_refresh_is_forced() {
+    holds("forced", Setting { due: true, forced: true, ..SOUND });
 }
 
 #[test]

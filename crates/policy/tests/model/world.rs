@@ -2,7 +2,7 @@
 
 use oidc_session_core::{EndReason, ProviderErrorKind, Renewal, Version};
 use oidc_session_policy::Schedule;
-use oidc_session_policy::protocol::{Action, Answer, CommitView, Event, LeaseView, Outcome};
+use oidc_session_policy::protocol::{Action, Answer, CommitView, Event, LeaseView, Outcome, Trigger};
 
 use crate::choice::Choice;
 use crate::hands::{Process, fault, fingerprint, is_verdict, schedule, view};
@@ -19,6 +19,8 @@ pub(crate) struct Setting {
     pub(crate) reuse_window: bool,
     /// The access token is due at first, not expired.
     pub(crate) due: bool,
+    /// The second process wants a refresh in any case.
+    pub(crate) forced: bool,
     pub(crate) mutant: Option<Mutant>,
 }
 
@@ -99,7 +101,9 @@ impl World {
     pub(crate) fn take(&mut self, choice: Choice) {
         match choice {
             Choice::Begin(index) => {
-                self.processes[index].begin(self.setting.reuse_window);
+                let forced = self.setting.forced && index == 1;
+                let trigger = if forced { Trigger::Force } else { Trigger::IfDue };
+                self.processes[index].begin(trigger, self.setting.reuse_window);
                 self.settle(index);
             }
             Choice::Do(index) => self.act(index),

@@ -14,6 +14,7 @@ use oidc_session_policy::{OnRefreshFailure, Phase, Schedule};
 
 pub(crate) const LEASE_TTL: Duration = Duration::from_secs(30);
 pub(crate) const REQUEST_BUDGET: Duration = Duration::from_secs(10);
+pub(crate) const STORE_BUDGET: Duration = Duration::from_secs(5);
 pub(crate) const LEASE: Action = Action::Lease { ttl: LEASE_TTL };
 pub(crate) const RENEW: Action = Action::Renew { ttl: LEASE_TTL };
 pub(crate) const RENEWED: Event = Event::Renewed(Ok(Renewal::Done));
@@ -73,7 +74,7 @@ impl Dialogue {
     /// The flight may present the refresh token, for as long as a lease asked for `since` then allows.
     #[track_caller]
     pub(crate) fn refreshes_under_a_lease_since(self, since: Duration) -> Self {
-        self.expects(Action::Refresh { before: MONOTONIC + since + (LEASE_TTL - REQUEST_BUDGET) })
+        self.expects(Action::Refresh { before: now(since + (LEASE_TTL - REQUEST_BUDGET - STORE_BUDGET)) })
     }
 
     /// The flight may present the refresh token under the lease it has just been granted.
@@ -142,7 +143,7 @@ pub(crate) fn rules_with(reuse_window: Option<Duration>, on_failure: OnRefreshFa
     let mut profile = ProviderProfile::new(ProviderId::new("oidc"));
     profile.request_budget = REQUEST_BUDGET;
     profile.reuse_window = reuse_window;
-    Rules::new(&profile, LEASE_TTL, on_failure).expect("the lease outlives the request")
+    Rules::new(&profile, STORE_BUDGET, LEASE_TTL, on_failure).expect("the lease outlives the request and the commit")
 }
 
 pub(crate) fn token(name: &str) -> Fingerprint {

@@ -45,7 +45,7 @@ async fn every_answer_has_its_meaning() {
         (text(404, ""), Misconfigured),
         (text(408, ""), TryLater),
         (text(429, ""), TryLater),
-        (text(503, r#"{"error":"invalid_grant"}"#), TryLater),
+        (text(503, r#"{"error":"invalid_grant"}"#), OutcomeUnknown),
         (text(500, r#"{"error":"invalid_grant"}"#), OutcomeUnknown),
         (text(502, "<html>secret</html>"), OutcomeUnknown),
         (text(504, ""), OutcomeUnknown),
@@ -202,7 +202,7 @@ async fn a_connection_that_breaks_off_proves_nothing_and_is_not_tried_again() {
 async fn a_status_that_says_it_all_needs_no_body() {
     let kind = broken(|mut stream| async move {
         read_request(&mut stream).await;
-        let answer = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 1000\r\n\r\nsorr";
+        let answer = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 7\r\ncontent-length: 1000\r\n\r\nsorr";
         stream.write_all(answer).await.unwrap();
     });
     assert_eq!(kind.await, TryLater);

@@ -4,7 +4,7 @@ use oidc_session_core::StoreErrorKind;
 
 use super::Flight;
 use super::state::{State, Unsaved};
-use crate::protocol::{Action, FailureCause, Now, Outcome, RecordView, Rules, StateView};
+use crate::protocol::{Action, FailureCause, Now, Outcome, RecordView, StateView};
 
 impl Flight {
     pub(super) fn commit(&mut self, unsaved: Unsaved) -> Action {
@@ -20,10 +20,10 @@ impl Flight {
     }
 
     pub(super) fn commit_failed(&mut self, unsaved: Unsaved, kind: StoreErrorKind, now: Now) -> Action {
-        if now.monotonic.saturating_sub(unsaved.granted) >= Rules::COMMIT_PATIENCE {
+        if unsaved.is_given_up(now) {
             self.fail(FailureCause::Store(kind), None, now)
-        } else if !unsaved.served && unsaved.violation.is_none() {
-            self.state = State::Serving(Unsaved { served: true, ..unsaved });
+        } else if unsaved.may_serve {
+            self.state = State::Serving(Unsaved { may_serve: false, ..unsaved });
             Action::ServeUncommitted
         } else {
             self.wait_to_commit(unsaved)
@@ -41,6 +41,8 @@ impl Flight {
         loaded: Result<Option<RecordView>, StoreErrorKind>,
         now: Now,
     ) -> Action {
+        // What conflicted may be a logout: from here on nothing is served on a guess.
+        let unsaved = Unsaved { may_serve: false, ..unsaved };
         let record = match loaded {
             Ok(record) => record,
             Err(kind) => return self.commit_failed(unsaved, kind, now),
@@ -50,16 +52,20 @@ impl Flight {
             Some((_, StateView::Ended(reason))) => self.revoke(Some(Outcome::Ended(reason))),
             Some((version, StateView::Active(stored))) => {
                 let before = unsaved.attempt.session;
-                if (stored.access, stored.refresh) == (unsaved.access, unsaved.refresh) {
+                let same_sign_in = stored.sign_in == before.sign_in;
+                if unsaved.is_given_up(now) {
+                    self.fail(FailureCause::Contention, None, now)
+                } else if stored.refresh == before.refresh && (stored.access == before.access || !same_sign_in) {
+                    // Only something beside the tokens changed, or the same tokens were imported anew: the token we
+                    // presented is still in force there, so our answer goes on top.
+                    self.commit(Unsaved { expected: version, ..unsaved })
+                } else if (stored.access, stored.refresh) == (unsaved.access, unsaved.refresh) && same_sign_in {
                     // Our own commit, whose answer was lost.
                     self.latest = Some(stored);
                     self.saved(unsaved, now)
-                } else if stored.sign_in != before.sign_in {
+                } else if !same_sign_in {
                     // A new sign-in: what we hold belongs to a session that nobody has any more.
                     self.revoke(None)
-                } else if (stored.access, stored.refresh) == (before.access, before.refresh) {
-                    // Only something beside the tokens changed: our answer goes on top of it.
-                    self.commit(Unsaved { expected: version, ..unsaved })
                 } else {
                     // Somebody else refreshed the same grant. Revoking ours could take theirs with it.
                     self.adopt(Ok(record), now)

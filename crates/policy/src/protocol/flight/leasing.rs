@@ -5,6 +5,7 @@ use std::time::Duration;
 use oidc_session_core::{Release, StoreErrorKind};
 
 use super::Flight;
+use super::presenting::pause_after;
 use super::state::{Attempt, Ending, Need, State};
 use crate::Phase;
 use crate::protocol::{Action, FailureCause, Fault, LeaseView, Now, Outcome, RecordView, Trigger};
@@ -39,6 +40,7 @@ impl Flight {
         match prepared {
             Ok(()) => {
                 self.prepared = true;
+                self.unprepared = None;
                 self.lease(now)
             }
             // Only the holder of the lease may end a session for this: another process may be refreshing it right now.
@@ -46,12 +48,12 @@ impl Flight {
                 self.unprepared = Some(fault);
                 self.lease(now)
             }
-            Err(fault) => self.fail(FailureCause::Provider(fault.kind), fault.retry_after, now),
+            Err(fault) => self.fail(FailureCause::Provider(fault.kind), Some(pause_after(fault)), now),
         }
     }
 
     pub(super) fn lease(&mut self, now: Now) -> Action {
-        self.leased = now.monotonic;
+        self.leased = now;
         self.state = State::Leasing;
         Action::Lease { ttl: self.rules.lease_ttl }
     }

@@ -8,7 +8,7 @@ mod state;
 
 use std::time::Duration;
 
-use oidc_session_core::{EndReason, Release, Renewal, StoreErrorKind, Version};
+use oidc_session_core::{EndReason, Release, Renewal, StoreErrorKind, Timestamp, Version};
 
 use self::state::{Attempt, Ending, Need, State};
 use super::{
@@ -30,15 +30,15 @@ pub struct Flight {
     started: Duration,
     /// The version this process knew before the flight.
     known: Option<Version>,
-    /// The version the flight saw first: what `Force` wants replaced.
-    first: Option<Version>,
+    /// The session the flight saw first: what `Force` wants replaced.
+    first: Option<(Version, SessionView)>,
     /// The session as it was read last.
     latest: Option<SessionView>,
     /// Why the provider could not get ready, kept until the lease decides whether that ends the session.
     unprepared: Option<Fault>,
     prepared: bool,
-    /// When the lease was asked for, on the monotonic clock: it lasts at least a full time from here.
-    leased: Duration,
+    /// When the lease was asked for: it lasts at least a full time from here.
+    leased: Now,
     /// Until then, on the monotonic clock, this process leaves the provider alone.
     quiet_until: Option<Duration>,
     waits: u8,
@@ -62,7 +62,7 @@ impl Flight {
             latest,
             unprepared: None,
             prepared: false,
-            leased: Duration::ZERO,
+            leased: Now { wall: Timestamp::UNIX_EPOCH, monotonic: Duration::ZERO },
             quiet_until: None,
             waits: 0,
             rounds: 0,
@@ -104,13 +104,20 @@ impl Flight {
             (State::RenewingToPresent(attempt), Event::Renewed(renewed)) => match renewed {
                 Ok(Renewal::Done) => self.present(attempt),
                 Ok(Renewal::Lost) => self.start_over(now),
-                Err(kind) => self.fail(FailureCause::Store(kind), None, now),
+                // Nothing was sent by this attempt: give the lease back, or it would count as one that was.
+                Err(kind) => {
+                    let outcome = self.failed(FailureCause::Store(kind), None, now);
+                    self.release(Release { unsettled: attempt.repeated, ..Release::default() }, outcome)
+                }
             },
 
             (State::WaitingBeforeVerdict(attempt), Event::Waited) => self.load_before_verdict(attempt),
             (State::LoadingBeforeVerdict(attempt), Event::Loaded(loaded)) => self.verdict(attempt, loaded, now),
             (State::Ending(ending), Event::Committed(committed)) => match (committed, ending.judged) {
                 (Ok(CommitView::Done(_)), _) => self.land(Outcome::Ended(ending.reason)),
+                (Ok(CommitView::Conflict), Some(_)) if self.is_last_round() => {
+                    self.fail(FailureCause::Contention, None, now)
+                }
                 (Ok(CommitView::Conflict), Some(attempt)) => self.load_before_verdict(attempt),
                 (Ok(CommitView::Conflict), None) => self.start_over(now),
                 (Err(kind), _) => self.end_failed(ending, kind, now),
@@ -158,19 +165,16 @@ impl Flight {
 
     /// Judges a record that somebody else wrote under us.
     fn adopt(&mut self, loaded: Result<Option<RecordView>, StoreErrorKind>, now: Now) -> Action {
-        self.rounds += 1;
-        if self.rounds >= Rules::MOST_ROUNDS {
-            return self.fail(FailureCause::Contention, None, now);
-        }
-        self.loaded(loaded, now)
+        if self.is_last_round() { self.fail(FailureCause::Contention, None, now) } else { self.loaded(loaded, now) }
     }
 
     fn start_over(&mut self, now: Now) -> Action {
-        self.rounds += 1;
-        if self.rounds >= Rules::MOST_ROUNDS {
-            return self.fail(FailureCause::Contention, None, now);
-        }
-        self.load()
+        if self.is_last_round() { self.fail(FailureCause::Contention, None, now) } else { self.load() }
+    }
+
+    fn is_last_round(&mut self) -> bool {
+        self.rounds = self.rounds.saturating_add(1);
+        self.rounds >= Rules::MOST_ROUNDS
     }
 
     fn release(&mut self, release: Release, outcome: Outcome) -> Action {
@@ -221,16 +225,17 @@ impl Flight {
             }
         };
         self.latest = Some(session);
-        let first = *self.first.get_or_insert(version);
+        let (first_version, first) = *self.first.get_or_insert((version, session));
         let phase = session.schedule.phase(now.wall);
 
         let wanted = match self.trigger {
             Trigger::IfDue => phase != Phase::Fresh,
-            Trigger::Force => version == first,
-            Trigger::IfCurrentIs(rejected) => session.access == Some(rejected),
+            // What somebody else refreshed may have expired again by now.
+            Trigger::Force => session.has_tokens_of(&first) || phase == Phase::Expired,
+            Trigger::IfCurrentIs(rejected) => session.access == Some(rejected) || phase == Phase::Expired,
         };
         if !wanted {
-            let news = version != first || self.known.is_some_and(|known| known != version);
+            let news = version != first_version || self.known.is_some_and(|known| known != version);
             return Need::Nothing(if news { Outcome::Adopted } else { Outcome::Fresh });
         }
         if session.refresh.is_none() {

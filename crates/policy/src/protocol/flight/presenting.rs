@@ -11,11 +11,11 @@ use crate::protocol::{Action, Answer, FailureCause, Fault, Now, Rules};
 impl Flight {
     pub(super) fn present(&mut self, attempt: Attempt) -> Action {
         self.state = State::Refreshing(attempt);
-        Action::Refresh { before: self.leased + (self.rules.lease_ttl - self.rules.request_budget) }
+        Action::Refresh { before: self.leased.after(self.rules.slack) }
     }
 
     pub(super) fn renew(&mut self, now: Now) -> Action {
-        self.leased = now.monotonic;
+        self.leased = now;
         Action::Renew { ttl: self.rules.lease_ttl }
     }
 
@@ -28,12 +28,9 @@ impl Flight {
                 refresh,
                 violation,
                 granted: now.monotonic,
-                served: false,
+                may_serve: violation.is_none(),
             }),
-            Answer::TooLate => {
-                self.state = State::RenewingToPresent(attempt);
-                self.renew(now)
-            }
+            Answer::TooLate => self.held_up(attempt, now),
             Answer::Failed(fault) => match fault.kind {
                 ProviderErrorKind::Rejected if attempt.taken_over || attempt.repeated => {
                     self.state = State::WaitingBeforeVerdict(attempt);
@@ -46,6 +43,16 @@ impl Flight {
                 _ => self.attempt_failed(attempt, fault, now),
             },
         }
+    }
+
+    /// The process was held up between the lease and the request. A store too slow for the lease never lets it send.
+    fn held_up(&mut self, attempt: Attempt, now: Now) -> Action {
+        if self.is_last_round() {
+            let outcome = self.failed(FailureCause::Contention, None, now);
+            return self.release(Release { unsettled: attempt.repeated, ..Release::default() }, outcome);
+        }
+        self.state = State::RenewingToPresent(attempt);
+        self.renew(now)
     }
 
     pub(super) fn outcome_unknown(&mut self, attempt: Attempt, fault: Fault, now: Now) -> Action {
@@ -68,21 +75,22 @@ impl Flight {
         if self.discards(now) {
             return self.end(Ending::new(attempt.version, EndReason::RefreshFailed));
         }
-        let pause = fault.retry_after.unwrap_or(shortest_pause(fault.kind)).min(LONGEST_PAUSE);
+        let pause = pause_after(fault);
         let outcome = self.failed(FailureCause::Provider(fault.kind), Some(pause), now);
         // Told to the store, the pause holds for every process.
         self.release(Release { pause, unsettled: attempt.repeated }, outcome)
     }
 }
 
-/// The longest pause that is asked of every process, whatever the server said.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
-
-/// How long everybody leaves the authorization server alone after a failure that named no time.
-fn shortest_pause(kind: ProviderErrorKind) -> Duration {
-    match kind {
+/// How long everybody leaves the authorization server alone: as long as it asked for, within reason.
+pub(super) fn pause_after(fault: Fault) -> Duration {
+    let shortest = match fault.kind {
         ProviderErrorKind::OutcomeUnknown => Duration::from_secs(5),
         ProviderErrorKind::InteractionRequired | ProviderErrorKind::Misconfigured => Duration::from_secs(10),
         _ => Duration::from_secs(1),
-    }
+    };
+    fault.retry_after.unwrap_or_default().clamp(shortest, LONGEST_PAUSE)
 }
+
+/// The longest pause, whatever the server said: a slip there must not silence a fleet for a day.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);

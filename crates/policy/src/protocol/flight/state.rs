@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use oidc_session_core::{EndReason, Fingerprint, Version, Violation};
 
-use crate::protocol::{Fault, Outcome, SessionView};
+use crate::protocol::{Fault, Now, Outcome, Rules, SessionView};
 
 /// Which event the flight is waiting for, and what it must remember until then.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -58,8 +58,14 @@ pub(super) struct Unsaved {
     pub(super) refresh: Option<Fingerprint>,
     pub(super) violation: Option<Violation>,
     pub(super) granted: Duration,
-    /// Whether callers are served meanwhile.
-    pub(super) served: bool,
+    /// Whether callers may be served meanwhile, if the commit fails.
+    pub(super) may_serve: bool,
+}
+
+impl Unsaved {
+    pub(super) fn is_given_up(&self, now: Now) -> bool {
+        now.monotonic.saturating_sub(self.granted) >= Rules::COMMIT_PATIENCE
+    }
 }
 
 /// A tombstone being written.
