@@ -15,7 +15,10 @@ impl World {
             Some(Action::Lease { .. }) => Event::Leased(Err(unavailable)),
             // The request is lost, and we cannot tell that from a lost answer.
             Some(Action::Refresh { .. }) => return self.answer_unknown(index),
-            Some(Action::Commit { .. } | Action::End { .. }) => Event::Committed(Err(unavailable)),
+            Some(Action::Commit { .. } | Action::End { .. }) => {
+                self.processes[index].commit_failed = true;
+                Event::Committed(Err(unavailable))
+            }
             Some(Action::Renew { .. }) => Event::Renewed(Err(unavailable)),
             Some(Action::Release(_)) => Event::Released,
             Some(Action::Revoke) => {
@@ -42,6 +45,7 @@ impl World {
             }
             Some(Action::Commit { expected }) => {
                 let _ = self.commit(index, expected);
+                self.processes[index].commit_failed = true;
                 Event::Committed(Err(unavailable))
             }
             Some(Action::End { expected, reason }) => {

@@ -29,6 +29,8 @@ pub(crate) struct Process {
     pub(crate) granted: Option<Token>,
     /// Whether the journal says that the token may be presented again.
     pub(crate) journaled: bool,
+    /// A commit of this flight has failed.
+    pub(crate) commit_failed: bool,
     pub(crate) outcome: Option<Outcome>,
     /// Every patience has run out.
     pub(crate) late: bool,
@@ -48,6 +50,7 @@ impl Process {
             reply: None,
             granted: None,
             journaled: false,
+            commit_failed: false,
             outcome: None,
             late: false,
             overslept: false,
@@ -90,6 +93,7 @@ impl Process {
         self.reply = None;
         self.granted = None;
         self.journaled = false;
+        self.commit_failed = false;
         self.overslept = false;
     }
 }

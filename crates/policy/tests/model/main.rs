@@ -57,6 +57,9 @@ impl Model for Setting {
             Property::always("no access token is served before it is committed", |_, world: &World| {
                 !world.breaches(Breach::ServedUncommitted)
             }),
+            Property::always("nothing is refreshed that somebody else has just refreshed", |_, world: &World| {
+                !world.breaches(Breach::RefreshedInVain)
+            }),
             Property::always("what a refresh got after a logout is revoked", |_, world: &World| {
                 world.logout_is_final()
             }),

@@ -1,11 +1,11 @@
 //! The world of the model: two processes, a store, an authorization server, and all that can happen.
 
 use oidc_session_core::{EndReason, ProviderErrorKind, Renewal, Version};
-use oidc_session_policy::Schedule;
 use oidc_session_policy::protocol::{Action, Answer, CommitView, Event, LeaseView, Outcome, Trigger};
+use oidc_session_policy::{Phase, Schedule};
 
 use crate::choice::Choice;
-use crate::hands::{Process, fault, fingerprint, is_verdict, schedule, view};
+use crate::hands::{NOW, Process, fault, fingerprint, is_verdict, schedule, view};
 use crate::server::{Reply, Server, Token, Tokens};
 use crate::store::{Asked, Record, Store};
 
@@ -44,6 +44,7 @@ pub(crate) enum Breach {
     TombstoneOverwritten,
     SignInOverwritten,
     ServedUncommitted,
+    RefreshedInVain,
 }
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -101,8 +102,7 @@ impl World {
     pub(crate) fn take(&mut self, choice: Choice) {
         match choice {
             Choice::Begin(index) => {
-                let forced = self.setting.forced && index == 1;
-                let trigger = if forced { Trigger::Force } else { Trigger::IfDue };
+                let trigger = if self.is_forced(index) { Trigger::Force } else { Trigger::IfDue };
                 self.processes[index].begin(trigger, self.setting.reuse_window);
                 self.settle(index);
             }
@@ -208,7 +208,12 @@ impl World {
                 let committed = self.commit(index, expected);
                 Event::Committed(Ok(committed))
             }
-            Action::ServeUncommitted => Event::Served,
+            Action::ServeUncommitted => {
+                if !self.processes[index].commit_failed {
+                    self.breach = Some(Breach::ServedUncommitted);
+                }
+                Event::Served
+            }
             Action::End { expected, reason } => Event::Committed(Ok(self.end(expected, reason))),
             Action::Renew { .. } => {
                 let holder = self.processes[index].holder;
@@ -254,6 +259,9 @@ impl World {
         let Some(token) = self.presented_token(index) else {
             return;
         };
+        if !self.is_forced(index) && self.schedule(token).phase(NOW) == Phase::Fresh {
+            self.breach = Some(Breach::RefreshedInVain);
+        }
         let process = &mut self.processes[index];
         process.presented = Some(token);
         let reply = self.server.refresh(token);
@@ -372,6 +380,10 @@ impl World {
             Some((_, Record::Active { tokens, .. })) => Some(tokens),
             _ => None,
         }
+    }
+
+    fn is_forced(&self, index: usize) -> bool {
+        self.setting.forced && index == 1
     }
 
     /// Whether the process has nothing to do but wait for the holder of the lease.
