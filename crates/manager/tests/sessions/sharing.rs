@@ -1,11 +1,13 @@
 //! One refresh, however many callers and processes.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use oidc_session_core::{EndReason, HolderId, Lease, SessionId, SessionStore as _};
+use oidc_session_core::{AccessToken, EndReason, HolderId, Lease, SessionId, SessionStore as _};
 use oidc_session_manager::{Outcome, Preemptive};
 
-use crate::support::{LIFETIME, World, id, token_of};
+use crate::support::{LIFETIME, Unruly, World, id, token_of};
 
 #[tokio::test]
 async fn a_thousand_callers_share_one_refresh() {
@@ -124,7 +126,7 @@ async fn a_process_that_died_with_the_lease_delays_the_others_by_the_lease_and_n
 async fn a_straggler_with_an_older_token_adopts_and_sends_nothing() {
     let world = World::new();
     let handle = world.expired().await;
-    let old = oidc_session_core::AccessToken::new("at-0");
+    let old = AccessToken::new("at-0");
     assert_eq!(handle.refresh_if_current_is(&old).await.unwrap(), Outcome::Refreshed);
     for _ in 0..5 {
         assert!(handle.refresh_if_current_is(&old).await.unwrap().is_usable());
@@ -215,24 +217,61 @@ async fn a_refresh_asked_for_outright_is_next_however_many_ask_whether_one_is_du
     let world = World::new();
     let handle = world.expired().await;
     let gate = world.server.holds_the_answer();
-    let due = |handle: &oidc_session_manager::SessionHandle| {
-        let handle = handle.clone();
-        tokio::spawn(async move { handle.refresh_if_expired().await })
-    };
-    let first = due(&handle);
+    world.server.kill();
+    // Somebody who asks again and again, and is always first to hear that there is still nothing.
+    let asked = Arc::new(AtomicUsize::new(0));
+    let insistent = tokio::spawn({
+        let (handle, asked) = (handle.clone(), Arc::clone(&asked));
+        async move {
+            while asked.fetch_add(1, Ordering::Relaxed) < 500 {
+                let _ = handle.refresh_if_expired().await;
+            }
+        }
+    });
     world.server.has_seen(1).await;
     let outright = tokio::spawn({
         let handle = handle.clone();
-        async move { handle.refresh().await }
+        async move { handle.refresh_if_current_is(&AccessToken::new("at-0")).await }
     });
     tokio::task::yield_now().await;
-    let others: Vec<_> = (0..100).map(|_| due(&handle)).collect();
-    // The refresh under way turns out to be one, so it is what was asked for.
+    let before = asked.load(Ordering::Relaxed);
     gate.add_permits(1);
-    assert_eq!(first.await.unwrap().unwrap(), Outcome::Refreshed);
-    assert!(outright.await.unwrap().unwrap().is_usable());
-    for other in others {
-        assert!(other.await.unwrap().unwrap().is_usable());
-    }
-    assert_eq!(world.server.presented().len(), 1);
+    let _ = outright.await.unwrap();
+    assert!(asked.load(Ordering::Relaxed) - before < 10, "it waited for {} others", asked.load(Ordering::Relaxed));
+    insistent.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refresh_token_read_before_the_lease_is_never_presented() {
+    let world = World::new();
+    world.expired().await;
+    let store = Unruly::new(&world);
+    let gate = store.hold_load();
+    let slow = world.over(&store).session(&id());
+    let flight = tokio::spawn(async move { slow.refresh_if_expired().await.unwrap() });
+    store.holds_somebody().await;
+    // While its first look is on the way, somebody else refreshes, and that access token expires as well.
+    world.process().refresh_if_expired().await.unwrap();
+    world.clock.advance(LIFETIME);
+    gate.add_permits(1);
+    assert_eq!(flight.await.unwrap(), Outcome::Refreshed);
+    assert_eq!(world.server.presented(), ["rt-0", "rt-1"]);
+}
+
+#[tokio::test]
+async fn a_caller_is_served_although_somebody_looked_at_the_store_while_its_refresh_landed() {
+    let world = World::new();
+    world.expired().await;
+    let store = Unruly::new(&world);
+    let handle = world.over(&store).session(&id());
+    let gate = store.hold_commit();
+    let caller = tokio::spawn({
+        let handle = handle.clone();
+        async move { token_of(&handle).await }
+    });
+    store.holds_somebody().await;
+    handle.snapshot().await.unwrap();
+    gate.add_permits(1);
+    assert_eq!(caller.await.unwrap(), "at-1");
+    assert_eq!(token_of(&handle).await, "at-1");
 }

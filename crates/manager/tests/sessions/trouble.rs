@@ -277,6 +277,7 @@ async fn a_token_that_is_due_but_cannot_be_refreshed_does_not_cost_a_read_on_eve
         let before = store.calls();
         for _ in 0..100 {
             assert_eq!(token_of(&handle).await, "at-0");
+            assert!(handle.refresh_if_expired().await.unwrap().is_usable());
             manager.drain().await;
         }
         assert!(store.calls() - before < 5, "{} calls", store.calls() - before);
