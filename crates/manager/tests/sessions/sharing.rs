@@ -1,7 +1,5 @@
 //! One refresh, however many callers and processes.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use oidc_session_core::{AccessToken, EndReason, HolderId, Lease, SessionId, SessionStore as _};
@@ -210,35 +208,6 @@ async fn tokens_imported_anew_during_their_refresh_get_its_result_and_are_not_re
         assert!(stored.data.contains_key("imported"));
         assert_ne!(stored.tokens.access_token.unwrap().expose(), "at-0");
     }
-}
-
-#[tokio::test]
-async fn a_refresh_asked_for_outright_is_next_however_many_ask_whether_one_is_due() {
-    let world = World::new();
-    let handle = world.expired().await;
-    let gate = world.server.holds_the_answer();
-    world.server.kill();
-    // Somebody who asks again and again, and is always first to hear that there is still nothing.
-    let asked = Arc::new(AtomicUsize::new(0));
-    let insistent = tokio::spawn({
-        let (handle, asked) = (handle.clone(), Arc::clone(&asked));
-        async move {
-            while asked.fetch_add(1, Ordering::Relaxed) < 500 {
-                let _ = handle.refresh_if_expired().await;
-            }
-        }
-    });
-    world.server.has_seen(1).await;
-    let outright = tokio::spawn({
-        let handle = handle.clone();
-        async move { handle.refresh_if_current_is(&AccessToken::new("at-0")).await }
-    });
-    tokio::task::yield_now().await;
-    let before = asked.load(Ordering::Relaxed);
-    gate.add_permits(1);
-    let _ = outright.await.unwrap();
-    assert!(asked.load(Ordering::Relaxed) - before < 10, "it waited for {} others", asked.load(Ordering::Relaxed));
-    insistent.await.unwrap();
 }
 
 #[tokio::test]
