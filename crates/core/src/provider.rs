@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -34,6 +35,26 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
 
     /// Revokes the refresh token of `session`, or else its access token (RFC 7009).
     async fn revoke(&self, session: &Session) -> Result<Revocation, ProviderError>;
+}
+
+/// A provider that is chosen at run time: `Arc<dyn Provider>` is a provider.
+#[async_trait]
+impl<P: Provider + ?Sized> Provider for Arc<P> {
+    fn profile(&self) -> &ProviderProfile {
+        (**self).profile()
+    }
+
+    async fn prepare(&self, session: &Session) -> Result<(), ProviderError> {
+        (**self).prepare(session).await
+    }
+
+    async fn refresh(&self, session: &Session) -> Result<TokenAnswer, ProviderError> {
+        (**self).refresh(session).await
+    }
+
+    async fn revoke(&self, session: &Session) -> Result<Revocation, ProviderError> {
+        (**self).revoke(session).await
+    }
 }
 
 /// Facts about an authorization server that decide how its sessions are kept alive.

@@ -192,6 +192,16 @@ pub enum SessionState {
     Ended(Box<Tombstone>),
 }
 
+impl SessionState {
+    /// Which sign-in this is, or was.
+    pub fn sign_in_id(&self) -> SignInId {
+        match self {
+            Self::Active(session) => session.sign_in_id,
+            Self::Ended(tombstone) => tombstone.sign_in_id,
+        }
+    }
+}
+
 impl From<Session> for SessionState {
     fn from(session: Session) -> Self {
         Self::Active(Box::new(session))

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -52,6 +53,40 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
 
     /// Gives the lease of `holder` back. Without effect if it is no longer its own.
     async fn release(&self, key: &StoreKey, holder: HolderId, release: Release) -> Result<(), StoreError>;
+}
+
+/// A store that is chosen at run time: `Arc<dyn SessionStore>` is a store.
+#[async_trait]
+impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
+    async fn load(&self, key: &StoreKey) -> Result<Option<Stored>, StoreError> {
+        (**self).load(key).await
+    }
+
+    async fn commit(
+        &self,
+        key: &StoreKey,
+        expected: Expected,
+        record: &Record,
+        keep_until: Option<Timestamp>,
+    ) -> Result<Commit, StoreError> {
+        (**self).commit(key, expected, record, keep_until).await
+    }
+
+    async fn remove(&self, key: &StoreKey, expected: Version) -> Result<Removal, StoreError> {
+        (**self).remove(key, expected).await
+    }
+
+    async fn try_lease(&self, key: &StoreKey, holder: HolderId, ttl: Duration) -> Result<Lease, StoreError> {
+        (**self).try_lease(key, holder, ttl).await
+    }
+
+    async fn renew(&self, key: &StoreKey, holder: HolderId, ttl: Duration) -> Result<Renewal, StoreError> {
+        (**self).renew(key, holder, ttl).await
+    }
+
+    async fn release(&self, key: &StoreKey, holder: HolderId, release: Release) -> Result<(), StoreError> {
+        (**self).release(key, holder, release).await
+    }
 }
 
 /// Walks the records of a store. An optional power.

@@ -1,17 +1,17 @@
 //! [`Entry`]: what this process knows of one session.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use http::HeaderValue;
-use oidc_session_core::{Clock, SessionId, SessionState, StoreKey, Timestamp, Version};
-use oidc_session_policy::protocol::{RecordView, Trigger};
+use oidc_session_core::{Clock, Fingerprint, SessionId, SessionState, StoreKey, Timestamp, Version};
+use oidc_session_policy::protocol::{RecordView, StateView, Trigger};
 use oidc_session_policy::{Jitter, Phase, RefreshPolicy, Schedule};
 use tokio::sync::broadcast;
 
-use crate::SessionEvent;
 use crate::flight::FlightSlot;
+use crate::{SessionEvent, SessionEventKind};
 
 /// What this process knows of one session. Shared by every handle of it.
 #[derive(Debug)]
@@ -31,7 +31,9 @@ pub(crate) struct Turn {
     /// The refresh under way.
     pub(crate) flight: Option<FlightSlot>,
     /// A refresh that somebody wants for another reason, and that must not wait for ever behind those under way.
-    pub(crate) wanted: Option<Trigger>,
+    pub(crate) wanted: Option<(Trigger, Weak<()>)>,
+    /// The end that was announced last.
+    told: Option<Version>,
     /// Refreshes that failed in a row.
     pub(crate) failures: u32,
     /// Until then, on the monotonic clock, no refresh is started unless it is asked for outright.
@@ -43,6 +45,10 @@ pub(crate) struct Turn {
 /// Where an entry stood when a read or a write began. Taken before it, shown when its result is installed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ticket(u64);
+
+/// Something else was installed since the ticket was taken.
+#[derive(Debug)]
+pub(crate) struct Stale;
 
 /// A record as it was read or committed last.
 #[derive(Debug)]
@@ -83,15 +89,44 @@ impl Entry {
         Ticket(self.turn().generation)
     }
 
-    /// Installs what was read since `ticket`, unless something else was installed or written meanwhile.
-    pub(crate) fn install_read(&self, ticket: Ticket, known: Option<Known>) {
+    /// Installs what was read since `ticket`, and returns what is known then.
+    ///
+    /// `Err` if something else was installed or written meanwhile: which of the two is newer is the store's to tell.
+    pub(crate) fn install_read(&self, ticket: Ticket, known: Option<Known>) -> Result<Option<Arc<Known>>, Stale> {
         let mut turn = self.turn();
-        let version = |known: &Known| known.version;
+        let current = self.known.load_full();
         // The same version again must not get later deadlines from a clock that was turned back meanwhile.
-        let is_news = self.known.load().as_deref().map(version) != known.as_ref().map(version);
-        if turn.generation == ticket.0 && is_news {
+        if let (Some(current), Some(known)) = (&current, &known)
+            && current.version == known.version
+        {
+            return Ok(Some(Arc::clone(current)));
+        }
+        if turn.generation != ticket.0 {
+            return Err(Stale);
+        }
+        if current.is_some() || known.is_some() {
             turn.generation += 1;
-            self.known.store(known.map(Arc::new));
+            turn.not_early_until = None;
+        }
+        self.tell_end(&mut turn, known.as_ref());
+        let known = known.map(Arc::new);
+        self.known.store(known.clone());
+        Ok(known)
+    }
+
+    /// Forgets what is known, so that the next call asks the store.
+    pub(crate) fn forget(&self) {
+        let mut turn = self.turn();
+        turn.generation += 1;
+        self.known.store(None);
+    }
+
+    fn tell_end(&self, turn: &mut Turn, known: Option<&Known>) {
+        if let Some(Known { version, state: SessionState::Ended(tombstone), .. }) = known
+            && turn.told != Some(*version)
+        {
+            turn.told = Some(*version);
+            self.announce(SessionEvent { kind: SessionEventKind::Ended(tombstone.reason), at: tombstone.ended_at });
         }
     }
 
@@ -106,6 +141,7 @@ impl Entry {
         turn.failures = 0;
         turn.quiet_until = None;
         turn.not_early_until = None;
+        self.tell_end(&mut turn, known.as_ref());
         self.known.store(known.filter(|_| undisturbed).map(Arc::new));
     }
 
@@ -119,6 +155,11 @@ impl Entry {
 
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<SessionEvent> {
         self.events.get_or_init(|| broadcast::channel(64).0).subscribe()
+    }
+
+    /// Whether anybody listens: to drop the entry would leave them deaf.
+    pub(crate) fn has_subscribers(&self) -> bool {
+        self.events.get().is_some_and(|events| events.receiver_count() > 0)
     }
 
     pub(crate) fn announce(&self, event: SessionEvent) {
@@ -157,8 +198,12 @@ impl Known {
         }
     }
 
-    pub(crate) fn has_ended(&self) -> bool {
-        matches!(self.state, SessionState::Ended(_))
+    /// Which access token it holds.
+    pub(crate) fn access(&self) -> Option<Fingerprint> {
+        match self.view.state {
+            StateView::Active(session) => session.access,
+            StateView::Ended(_) => None,
+        }
     }
 
     /// The later phase of what the two clocks say: a clock that was turned back, or stood still, makes nothing fresh.

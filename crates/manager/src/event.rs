@@ -4,6 +4,7 @@ use oidc_session_core::{EndReason, Timestamp};
 
 /// What happened to a session, as this process saw it. Events follow the commit they tell of.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct SessionEvent {
     /// What happened.
     pub kind: SessionEventKind,

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use oidc_session_policy::back_off;
+use oidc_session_core::StoreErrorKind;
 use oidc_session_policy::protocol::{Failure, FailureCause, Outcome as Landed, Trigger};
+use oidc_session_policy::{Phase, back_off};
 use tokio::sync::watch;
 
-use crate::entry::{Entry, Known};
+use crate::entry::Entry;
 use crate::hands::{Hands, Landing};
 use crate::shared::Shared;
 use crate::{Outcome, SessionError, SessionEvent, SessionEventKind};
@@ -25,8 +26,12 @@ pub(crate) struct FlightSlot {
 ///
 /// Dropping the returned future cancels only the wait.
 pub(crate) async fn fly(shared: &Arc<Shared>, entry: &Arc<Entry>, trigger: Trigger) -> Result<Outcome> {
+    let asking = Arc::new(());
     loop {
-        let (slot, joined) = board(shared, entry, trigger);
+        let (slot, joined) = board(shared, entry, trigger, Some(&asking));
+        if joined && slot.has_served() {
+            return served_early(shared, entry, trigger);
+        }
         let same = slot.trigger == trigger;
         let outcome = slot.wait().await;
         match outcome {
@@ -40,7 +45,7 @@ pub(crate) async fn fly(shared: &Arc<Shared>, entry: &Arc<Entry>, trigger: Trigg
 
 /// Starts a flight if none is under way, and does not wait.
 pub(crate) fn start(shared: &Arc<Shared>, entry: &Arc<Entry>, trigger: Trigger) {
-    board(shared, entry, trigger);
+    board(shared, entry, trigger, None);
 }
 
 /// Whether a flight for another reason leaves nothing to do for anybody.
@@ -48,17 +53,18 @@ fn settles(outcome: &Result<Outcome>) -> bool {
     matches!(outcome, Ok(Outcome::Refreshed | Outcome::Adopted | Outcome::NoSession | Outcome::Ended(_)))
 }
 
-fn board(shared: &Arc<Shared>, entry: &Arc<Entry>, trigger: Trigger) -> (FlightSlot, bool) {
+fn board(shared: &Arc<Shared>, entry: &Arc<Entry>, trigger: Trigger, asking: Option<&Arc<()>>) -> (FlightSlot, bool) {
     let (slot, tell) = {
         let mut turn = entry.turn();
         if let Some(slot) = turn.flight.clone() {
             if slot.trigger != trigger && trigger != Trigger::IfDue {
-                turn.wanted = Some(trigger);
+                turn.wanted = asking.map(|asking| (trigger, Arc::downgrade(asking)));
             }
             return (slot, true);
         }
         // Whoever has waited for another flight goes first: those who come later can use what it brings.
-        let trigger = turn.wanted.take().unwrap_or(trigger);
+        let trigger =
+            turn.wanted.take().filter(|(_, asking)| asking.strong_count() > 0).map_or(trigger, |(wanted, _)| wanted);
         let (tell, landed) = watch::channel(None);
         let slot = FlightSlot { trigger, landed };
         turn.flight = Some(slot.clone());
@@ -70,10 +76,12 @@ fn board(shared: &Arc<Shared>, entry: &Arc<Entry>, trigger: Trigger) -> (FlightS
     let trigger = slot.trigger;
     let shared_by_task = Arc::clone(shared);
     shared.detach(async move {
-        let had_ended = clear.0.known().as_deref().is_some_and(Known::has_ended);
         let hands = Hands::new(Arc::clone(&shared_by_task), Arc::clone(&clear.0));
         let landing = hands.fly(trigger, || _ = tell.send_replace(Some(Ok(Outcome::Refreshed)))).await;
-        let result = conclude(&shared_by_task, &clear.0, landing, had_ended);
+        let result = conclude(&shared_by_task, &clear.0, landing);
+        if settles(&result) {
+            clear.0.turn().wanted = None;
+        }
         // Cleared before anybody hears of the landing: whoever asks again starts anew.
         drop(clear);
         tell.send_replace(Some(result));
@@ -81,7 +89,26 @@ fn board(shared: &Arc<Shared>, entry: &Arc<Entry>, trigger: Trigger) -> (FlightS
     (slot, false)
 }
 
+/// What a flight has for those who come while its commit is being retried: the tokens it serves, and no more.
+fn served_early(shared: &Shared, entry: &Entry, trigger: Trigger) -> Result<Outcome> {
+    let serves = entry.known().as_deref().is_some_and(|known| {
+        known.phase(&*shared.clock) != Phase::Expired
+            && match trigger {
+                Trigger::IfDue => true,
+                Trigger::Force => false,
+                Trigger::IfCurrentIs(rejected) => known.access() != Some(rejected),
+            }
+    });
+    let failure = Failure { cause: FailureCause::Store(StoreErrorKind::Unavailable), retry_in: None };
+    if serves { Ok(Outcome::Joined) } else { Err(SessionError::from_failure(failure, None, None)) }
+}
+
 impl FlightSlot {
+    /// Whether callers are served already, although the flight has not landed.
+    fn has_served(&self) -> bool {
+        self.landed.borrow().is_some()
+    }
+
     async fn wait(&self) -> Result<Outcome> {
         match self.landed.clone().wait_for(Option::is_some).await {
             Ok(landed) => landed.clone().unwrap_or_else(|| Err(SessionError::interrupted())),
@@ -99,7 +126,7 @@ impl Drop for ClearSlot {
 }
 
 /// Names what the flight came to, remembers failures, and tells those who listen.
-fn conclude(shared: &Shared, entry: &Entry, landing: Landing, had_ended: bool) -> Result<Outcome> {
+fn conclude(shared: &Shared, entry: &Entry, landing: Landing) -> Result<Outcome> {
     let Landing { outcome, provider_error, store_error } = landing;
     rest(shared, entry, outcome);
     let failed = |failure: Failure| SessionError::from_failure(failure, provider_error, store_error);
@@ -109,8 +136,8 @@ fn conclude(shared: &Shared, entry: &Entry, landing: Landing, had_ended: bool) -
         Landed::ServedWhileRefreshing => (Ok(Outcome::ServedWhileRefreshing), None),
         Landed::Refreshed => (Ok(Outcome::Refreshed), Some(SessionEventKind::Refreshed)),
         Landed::Adopted => (Ok(Outcome::Adopted), Some(SessionEventKind::Adopted)),
-        // Told once, when it is news.
-        Landed::Ended(reason) => (Ok(Outcome::Ended(reason)), (!had_ended).then_some(SessionEventKind::Ended(reason))),
+        // Told when the record was installed.
+        Landed::Ended(reason) => (Ok(Outcome::Ended(reason)), None),
         Landed::Postponed(failure) => {
             let error = failed(failure);
             tracing::warn!(key = ?entry.key, %error, "an early refresh failed; the access token still serves");

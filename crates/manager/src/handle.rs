@@ -147,8 +147,7 @@ impl SessionHandle {
     ///
     /// The store failed, or the record is damaged.
     pub async fn snapshot(&self) -> Result<Snapshot> {
-        self.load().await?;
-        Ok(Snapshot::of(self.entry.known().as_deref(), &*self.shared.clock))
+        Ok(Snapshot::of(self.load().await?.as_deref(), &*self.shared.clock))
     }
 
     /// What happens to this session in this process from now on.
@@ -164,7 +163,8 @@ impl SessionHandle {
     ///
     /// # Errors
     ///
-    /// The store failed. If it failed to answer, the sign-in may be stored all the same; storing it again is harmless.
+    /// The store failed. If it failed to answer, the sign-in may be stored all the same. Storing it again is the way on:
+    /// a sign-in that is found there, or what became of it since, is left as it is.
     pub async fn sign_in(&self, session: Session) -> Result<()> {
         let handle = self.clone();
         self.detached(async move { handle.replace(session).await }).await
@@ -201,9 +201,21 @@ impl SessionHandle {
             let ticket = self.entry.ticket();
             let call = store.load(&self.entry.key);
             let stored = self.shared.within_budget("load a session", call).await?;
+            if let Some(stored) = &stored
+                && let Ok(known) = self.shared.known(&self.entry, stored)
+                && known.state.sign_in_id() == state.sign_in_id()
+            {
+                // Stored before, though nobody heard of it. What became of it since is newer than what we hold.
+                let _ = self.entry.install_read(ticket, Some(known));
+                return Ok(());
+            }
             let expected = stored.map_or(Expected::Absent, |stored| Expected::At(stored.version));
             let call = store.commit(&self.entry.key, expected, &record, None);
-            if let Commit::Done(version) = self.shared.within_budget("commit a session", call).await? {
+            let committed = self.shared.within_budget("commit a session", call).await;
+            if committed.is_err() {
+                self.entry.forget();
+            }
+            if let Commit::Done(version) = committed? {
                 self.entry.install_written(ticket, Some(self.shared.know(&self.entry, version, state)));
                 self.announce(SessionEventKind::SignedIn);
                 return Ok(());
@@ -276,12 +288,12 @@ impl SessionHandle {
         if let Some(known) = self.serving() {
             return Ok(known);
         }
-        self.load().await?;
-        self.serving().ok_or_else(|| match self.entry.known().as_deref().map(|known| &known.state) {
-            Some(SessionState::Ended(tombstone)) => SessionError::ended(tombstone.reason),
-            Some(SessionState::Active(_)) => SessionError::expired_on_arrival(),
-            None => SessionError::no_session(),
-        })
+        let Some(known) = self.load().await? else { return Err(SessionError::no_session()) };
+        match &known.state {
+            SessionState::Ended(tombstone) => Err(SessionError::ended(tombstone.reason)),
+            SessionState::Active(_) if known.phase(&*self.shared.clock) <= Phase::Due => Ok(known),
+            SessionState::Active(_) => Err(SessionError::expired_on_arrival()),
+        }
     }
 
     async fn served(&self, outcome: Outcome) -> Result<ServedToken> {
@@ -317,13 +329,17 @@ impl SessionHandle {
     }
 
     /// Reads the record, so that something is known.
-    async fn load(&self) -> Result<()> {
-        let ticket = self.entry.ticket();
-        let call = self.shared.store.load(&self.entry.key);
-        let stored = self.shared.within_budget("load a session", call).await?;
-        let known = stored.map(|stored| self.shared.known(&self.entry, &stored)).transpose()?;
-        self.entry.install_read(ticket, known);
-        Ok(())
+    async fn load(&self) -> Result<Option<Arc<Known>>> {
+        for _ in 0..MOST_CONFLICTS {
+            let ticket = self.entry.ticket();
+            let call = self.shared.store.load(&self.entry.key);
+            let stored = self.shared.within_budget("load a session", call).await?;
+            let known = stored.map(|stored| self.shared.known(&self.entry, &stored)).transpose()?;
+            if let Ok(known) = self.entry.install_read(ticket, known) {
+                return Ok(known);
+            }
+        }
+        Err(SessionError::busy())
     }
 
     fn fresh(&self) -> Option<Arc<Known>> {

@@ -113,7 +113,10 @@ impl Hands {
         self.ticket = self.entry.ticket();
         let call = self.shared.store.try_lease(&self.entry.key, self.holder, ttl);
         match self.shared.within_budget("lease a session", call).await {
-            Ok(Lease::Absent) => Ok(LeaseView::Absent),
+            Ok(Lease::Absent) => {
+                self.read = None;
+                Ok(LeaseView::Absent)
+            }
             Ok(Lease::Granted { stored, unsettled }) => {
                 Ok(LeaseView::Granted { record: self.view(stored)?, unsettled })
             }
@@ -227,8 +230,11 @@ impl Hands {
         let known = self.read.take().map(|(version, state)| self.shared.know(&self.entry, version, state));
         if self.wrote {
             self.entry.install_written(self.ticket, known);
-        } else if known.is_some() || outcome == Outcome::NoSession {
-            self.entry.install_read(self.ticket, known);
+        } else if (known.is_some() || outcome == Outcome::NoSession)
+            && self.entry.install_read(self.ticket, known).is_err()
+        {
+            // What the callers are about to hear may be newer than what was installed meanwhile.
+            self.entry.forget();
         }
         Landing { outcome, provider_error: self.provider_error, store_error: self.store_error }
     }

@@ -6,10 +6,10 @@ use oidc_session_core::{
     Commit, EndReason, Expected, ProviderError, ProviderErrorKind, Record, Revocation, Session, SessionState, Tombstone,
 };
 
+use crate::SessionError;
 use crate::entry::Entry;
 use crate::handle::MOST_CONFLICTS;
 use crate::shared::Shared;
-use crate::{SessionError, SessionEvent, SessionEventKind};
 
 /// What a logout did.
 #[derive(Debug)]
@@ -45,14 +45,14 @@ async fn bury(shared: &Shared, entry: &Entry) -> Result<Option<Session>, Session
         let ticket = entry.ticket();
         let loaded = shared.within_budget("load a session", shared.store.load(&entry.key)).await?;
         let Some(stored) = loaded else {
-            entry.install_read(ticket, None);
+            let _ = entry.install_read(ticket, None);
             return Ok(None);
         };
         let session = match stored.record.decode()? {
             SessionState::Active(session) => *session,
             SessionState::Ended(_) => {
                 let known = shared.known(entry, &stored)?;
-                entry.install_read(ticket, Some(known));
+                let _ = entry.install_read(ticket, Some(known));
                 return Ok(None);
             }
         };
@@ -67,11 +67,13 @@ async fn bury(shared: &Shared, entry: &Entry) -> Result<Option<Session>, Session
             // The tombstone may be there all the same. Then the tokens in our hands are the only ones left to revoke.
             Err(error) => match shared.within_budget("load a session", shared.store.load(&entry.key)).await {
                 Ok(Some(found)) if found.record == record => found.version,
-                _ => return Err(error.into()),
+                _ => {
+                    entry.forget();
+                    return Err(error.into());
+                }
             },
         };
         entry.install_written(ticket, Some(shared.know(entry, version, state)));
-        entry.announce(SessionEvent { kind: SessionEventKind::Ended(EndReason::LoggedOut), at: now });
         return Ok(Some(session));
     }
     Err(SessionError::busy())

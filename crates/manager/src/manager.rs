@@ -97,7 +97,7 @@ impl SessionManagerBuilder {
         self
     }
 
-    /// How many sessions to keep in memory beyond those with a living handle. Default: 10,000.
+    /// With how many sessions in memory those without a living handle are dropped from it. Default: 10,000.
     #[must_use]
     pub fn most_cached(mut self, sessions: usize) -> Self {
         self.most_cached = sessions;

@@ -73,7 +73,7 @@ impl Shared {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.by_key.len() >= entries.evict_at.max(self.most_cached) {
             // Nothing is lost with an entry that nobody holds: the record is in the store.
-            entries.by_key.retain(|_, entry| Arc::strong_count(entry) > 1);
+            entries.by_key.retain(|_, entry| Arc::strong_count(entry) > 1 || entry.has_subscribers());
             // Where most are held, the next look is worth its time only when there are twice as many.
             entries.evict_at = entries.by_key.len() * 2;
         }

@@ -50,9 +50,7 @@ pub use oidc_session_manager::{
     LeaseTooShort, LogoutReport, Outcome, ServedToken, SessionError, SessionErrorKind, SessionEvent, SessionEventKind,
     SessionHandle, SessionManager, SessionManagerBuilder, Snapshot,
 };
-pub use oidc_session_policy::{
-    ExpiredOnly, Jitter, OnRefreshFailure, Phase, Preemptive, RefreshPolicy, Schedule, back_off, protocol,
-};
+pub use oidc_session_policy::{ExpiredOnly, Jitter, OnRefreshFailure, Phase, Preemptive, RefreshPolicy, Schedule};
 #[cfg(feature = "provider-oidc")]
 pub use oidc_session_provider_oidc::{ClientAuth, Dialect, ErrorAnswer, Meaning, Oidc, OidcBuilder, PlainOidc};
 #[cfg(feature = "store-memory")]

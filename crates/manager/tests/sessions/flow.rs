@@ -1,11 +1,12 @@
 //! The four rules of the documented flow, the two readings of the fourth, and its suggested next step.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mockall::mock;
 use oidc_session_core::{
     EndReason, Provider, ProviderError, ProviderErrorKind, ProviderId, ProviderProfile, Revocation, Session,
-    SessionState, TokenAnswer,
+    SessionState, SessionStore, TokenAnswer,
 };
 use oidc_session_manager::{OnRefreshFailure, Outcome, Preemptive, SessionErrorKind, SessionManager};
 
@@ -182,4 +183,18 @@ async fn next_step_a_preemptive_policy_refreshes_a_skew_before_expiry() {
     assert_eq!(handle.refresh_if_expired().await.unwrap(), Outcome::Fresh);
     world.clock.advance(skew / 2 + Duration::from_millis(1));
     assert_eq!(handle.refresh_if_expired().await.unwrap(), Outcome::Refreshed);
+}
+
+#[tokio::test]
+async fn provider_and_store_may_be_chosen_at_run_time() {
+    let world = World::new();
+    let (provider, store): (Arc<dyn Provider>, Arc<dyn SessionStore>) =
+        (Arc::new(world.server.clone()), Arc::new(world.store.clone()));
+    let manager = SessionManager::builder(provider, store).clock(world.clock.clone()).build().unwrap();
+    let handle = manager.session(&id());
+    handle.sign_in(world.session()).await.unwrap();
+    world.clock.advance(LIFETIME);
+    assert_eq!(token_of(&handle).await, "at-1");
+    handle.logout().await.unwrap();
+    assert_eq!(world.server.revoked(), ["rt-1"]);
 }

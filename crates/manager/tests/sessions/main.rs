@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod flow;
+mod interleavings;
 mod logout;
 mod sharing;
 mod support;

@@ -1,7 +1,7 @@
 //! The refresh protocol as one pure state machine: `step(event, now) -> action`.
 //!
 //! It decides, and never acts: no I/O, no clock, no secret. The manager carries out its actions and reports what came
-//! of them; the model checker in `tests/model.rs` does the same with every fault it can think of.
+//! of them; the model checker in `tests/model` does the same with every fault it can think of.
 //!
 //! ```text
 //! Load ─ fresh? ─► Done        Lease ─ held? ─► serve, or Wait and Load again
