@@ -21,9 +21,7 @@ fn retry_after(kind: ProviderErrorKind, wait: u64) -> Event {
 }
 
 /// How long everybody leaves the server alone after a failure that named no time.
-fn pause_after(kind: ProviderErrorKind) -> Duration {
-    seconds(if kind == ProviderErrorKind::Misconfigured { 10 } else { 1 })
-}
+const PAUSE: Duration = Duration::from_secs(1);
 
 #[test]
 fn tokens_are_committed_before_anything_else() {
@@ -41,7 +39,7 @@ fn a_failure_without_a_verdict_pauses_everybody_and_keeps_the_session() {
         (ProviderErrorKind::NotSent, 1),
         (ProviderErrorKind::TryLater, 1),
         (ProviderErrorKind::Refused, 1),
-        (ProviderErrorKind::Misconfigured, 10),
+        (ProviderErrorKind::Misconfigured, 1),
         (ProviderErrorKind::InteractionRequired, 10),
     ];
     for (kind, pause) in rows {
@@ -90,7 +88,7 @@ fn discard_always_ends_an_expired_session_for_any_failure() {
             .expects(ended)
             .says(committed(2))
             .ends(Outcome::Ended(EndReason::RefreshFailed));
-        presenting(due()).says(failed(kind)).expects(release(pause_after(kind), false));
+        presenting(due()).says(failed(kind)).expects(release(PAUSE, false));
     }
     // An unknown outcome is repeated first.
     presenting(expired()).says(failed(UNKNOWN)).expects(RENEW).says(RENEWED).says(failed(UNKNOWN)).expects(ended);
@@ -146,7 +144,7 @@ fn a_repeat_that_fails_otherwise_leaves_the_first_attempt_unsettled() {
             .says(RENEWED)
             .refreshes()
             .says(failed(kind))
-            .expects(release(pause_after(kind), true));
+            .expects(release(PAUSE, true));
     }
 }
 

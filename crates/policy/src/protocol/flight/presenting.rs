@@ -86,7 +86,8 @@ impl Flight {
 pub(super) fn pause_after(fault: Fault) -> Duration {
     let shortest = match fault.kind {
         ProviderErrorKind::OutcomeUnknown => Duration::from_secs(5),
-        ProviderErrorKind::InteractionRequired | ProviderErrorKind::Misconfigured => Duration::from_secs(10),
+        ProviderErrorKind::InteractionRequired => Duration::from_secs(10),
+        // Short for a wrong setting, too: whoever mends it should see at once that it is mended.
         _ => Duration::from_secs(1),
     };
     fault.retry_after.unwrap_or_default().clamp(shortest, LONGEST_PAUSE)
