@@ -2,14 +2,14 @@
 
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 use oidc_session_core::SessionId;
 
 use crate::commands::{demo, dev_server, expire, import, list, login, logout, refresh, status, token};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Output, shown};
 
 /// Keeps OpenID Connect sessions alive: sign in once, then ask for an access token and get one that is valid.
 ///
@@ -54,12 +54,14 @@ Output:
   on stdout too: {\"error\":{\"kind\",\"message\",\"reason\",\"retry_after_seconds\",\"hint\"}}. `kind` is one
   of usage, sign_in_needed, unavailable, misconfigured, failed. Logs go to stderr (RUST_LOG).";
 
+const STORE_VARIABLE: &str = "OIDC_SESSION_STORE";
+
 /// What every command understands.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Global options")]
 struct Global {
     /// Where sessions are kept: sqlite:PATH or memory: [default: SQLite in your data folder]
-    #[arg(long, global = true, value_name = "URL", env = "OIDC_SESSION_STORE", hide_env_values = true)]
+    #[arg(long, global = true, value_name = "URL", env = STORE_VARIABLE, hide_env_values = true)]
     store: Option<String>,
 
     /// Which session
@@ -113,6 +115,9 @@ impl Arguments {
     /// Where to do it, and what.
     pub(crate) fn into_parts(self) -> (Context, Command) {
         let Global { store, session, json } = self.global;
+        // A variable that is empty counts as unset; a flag that is empty is a mistake.
+        let unset = std::env::var_os(STORE_VARIABLE).is_some_and(|value| value.is_empty());
+        let store = store.filter(|url| !(url.is_empty() && unset));
         (Context::new(Output::new(json), store, session), self.command)
     }
 }
@@ -124,7 +129,7 @@ pub(crate) struct Unreadable(clap::Error);
 impl Unreadable {
     /// Says what is wrong, or helps.
     pub(crate) fn explain(self) -> ExitCode {
-        let Self(error) = self;
+        let error = escaped(self.0);
         // Nobody can be told that telling failed.
         let _ = error.print();
         match error.kind() {
@@ -139,6 +144,27 @@ impl Unreadable {
             }
         }
     }
+}
+
+/// The same error, which quotes what was typed without its control characters, a newline among them.
+fn escaped(mut error: clap::Error) -> clap::Error {
+    let quoted: Vec<_> = error
+        .context()
+        .filter_map(|(kind, value)| {
+            let value = match value {
+                ContextValue::String(text) => ContextValue::String(shown(text).into_owned()),
+                ContextValue::Strings(texts) => {
+                    ContextValue::Strings(texts.iter().map(|text| shown(text).into_owned()).collect())
+                }
+                _ => return None,
+            };
+            Some((kind, value))
+        })
+        .collect();
+    for (kind, value) in quoted {
+        error.insert(kind, value);
+    }
+    error
 }
 
 /// The first line of what clap says.
@@ -169,6 +195,19 @@ mod tests {
     #[test]
     fn the_tree_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_usage_error_is_not_cut_at_a_newline_in_what_was_typed() {
+        for (arguments, expected) in [
+            (["status", "--session=a\nb"], r"invalid value 'a\nb' for '--session <NAME>': a session name has"),
+            (["stat\n\nus", "--json"], r"unrecognized subcommand 'stat\n\nus'"),
+            (["status", "--js\non"], r"unexpected argument '--js\non' found"),
+        ] {
+            let error = Arguments::try_parse_from(["oidc-session"].iter().chain(&arguments)).unwrap_err();
+            let summary = summary(&escaped(error));
+            assert!(summary.starts_with(expected), "{summary}");
+        }
     }
 
     #[test]

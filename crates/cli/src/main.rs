@@ -22,6 +22,7 @@ mod standby;
 mod store_url;
 mod timeline;
 mod times;
+mod token_syntax;
 
 use std::io::{IsTerminal as _, stderr};
 use std::process::ExitCode;

@@ -1,5 +1,6 @@
 //! [`Output`]: stdout for answers, stderr for everything else.
 
+use std::borrow::Cow;
 use std::io::{self, Write as _};
 
 use anstream::stderr;
@@ -21,7 +22,8 @@ impl Output {
         Self { json }
     }
 
-    /// Prints an answer, or one of a stream of them, and delivers it at once.
+    /// Prints an answer, or one of a stream of them, and delivers it at once. What the text takes from elsewhere goes
+    /// through [`shown`] first.
     pub(crate) fn answer(self, object: &impl Serialize, text: &str) -> Result<(), Failure> {
         if self.json {
             print_object(object)?;
@@ -29,6 +31,16 @@ impl Output {
             let mut stdout = anstream::stdout().lock();
             writeln!(stdout, "{text}")?;
             stdout.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Prints an answer whose text a program reads: without a change to it, on a terminal or not.
+    pub(crate) fn exact_answer(self, object: &impl Serialize, text: &str) -> Result<(), Failure> {
+        if self.json {
+            print_object(object)?;
+        } else {
+            print_line(text.as_bytes().to_vec())?;
         }
         Ok(())
     }
@@ -41,12 +53,12 @@ impl Output {
 
     /// Something the user should know.
     pub(crate) fn warn(self, text: &str) {
-        self.say(&format!("{}: {text}", "warning".yellow().bold()));
+        self.say(&format!("{}: {}", "warning".yellow().bold(), shown(text)));
     }
 
     /// Something the user may want to know.
     pub(crate) fn note(self, text: &str) {
-        self.say(&format!("{}: {text}", "note".cyan().bold()));
+        self.say(&format!("{}: {}", "note".cyan().bold(), shown(text)));
     }
 
     /// Says on stderr why the command failed, and on stdout too if somebody expects an object there.
@@ -55,6 +67,7 @@ impl Output {
             return;
         }
         for (label, text) in failure.lines() {
+            let text = shown(text);
             self.say(&match label {
                 "error" => format!("{}: {text}", label.red().bold()),
                 _ => format!("  {}: {text}", label.bold()),
@@ -72,10 +85,41 @@ impl Output {
     }
 }
 
+/// Text from elsewhere, as a person may see it: what would steer the terminal, or reorder the line, is escaped.
+pub(crate) fn shown(text: &str) -> Cow<'_, str> {
+    let steers = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if !text.contains(steers) {
+        return text.into();
+    }
+    let mut escaped = String::new();
+    for c in text.chars() {
+        if steers(c) {
+            escaped.extend(c.escape_default());
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped.into()
+}
+
 fn print_object(object: &impl Serialize) -> io::Result<()> {
-    let mut line = serde_json::to_vec(object)?;
+    print_line(serde_json::to_vec(object)?)
+}
+
+fn print_line(mut line: Vec<u8>) -> io::Result<()> {
     line.push(b'\n');
     let mut stdout = io::stdout().lock();
     stdout.write_all(&line)?;
     stdout.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_from_elsewhere_does_not_steer_the_terminal() {
+        assert_eq!(shown("\u{1b}[2Ja\nb\u{9b}\u{202e}\u{2069}\u{7f}"), r"\u{1b}[2Ja\nb\u{9b}\u{202e}\u{2069}\u{7f}");
+        assert_eq!(shown("Zoë ✓ 日本 עברית"), "Zoë ✓ 日本 עברית");
+    }
 }

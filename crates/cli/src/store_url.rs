@@ -32,6 +32,16 @@ impl StoreUrl {
                 Err(Failure::usage("sqlite: in --store needs the path of a file")
                     .hint("for example sqlite:sessions.db"))
             }
+            // Only a shell expands it, and only where a word starts; a folder called ~ is not what anybody wants.
+            ("sqlite", path) if path.starts_with('~') => {
+                Err(Failure::usage("~ in --store does not stand for your home directory")
+                    .hint("write the path out, or use $HOME, as in sqlite:$HOME/sessions.db"))
+            }
+            // In a URL a host would come next, and the first folder would be taken for one.
+            ("sqlite", path) if path.starts_with("//") && !path.starts_with("///") => {
+                Err(Failure::usage("--store takes sqlite:PATH, without // before the path")
+                    .hint("for example sqlite:sessions.db or sqlite:/var/lib/sessions.db"))
+            }
             ("sqlite", path) => Ok(Self::Sqlite(path.into())),
             (scheme, _) => Err(Failure::usage(format!("this build has no store called {scheme}:"))
                 .hint("it has sqlite:PATH and memory:")),
@@ -71,6 +81,18 @@ mod tests {
         let sqlite = |path: &str| StoreUrl::Sqlite(path.into());
         assert_eq!(StoreUrl::parse("sqlite:a/b.db").unwrap(), sqlite("a/b.db"));
         assert_eq!(StoreUrl::parse("sqlite:/a:b.db").unwrap(), sqlite("/a:b.db"));
+    }
+
+    #[test]
+    fn a_path_that_means_something_else_elsewhere_is_refused() {
+        for (url, expected) in
+            [("sqlite:~/x.db", "$HOME"), ("sqlite:~me/x.db", "$HOME"), ("sqlite://x.db", "sqlite:PATH")]
+        {
+            let failure = StoreUrl::parse(url).unwrap_err().to_json();
+            assert_eq!(failure["error"]["kind"], "usage", "{url}");
+            assert!(failure.to_string().contains(expected), "{failure}");
+        }
+        assert_eq!(StoreUrl::parse("sqlite:///x.db").unwrap(), StoreUrl::Sqlite("///x.db".into()));
     }
 
     #[test]

@@ -16,13 +16,14 @@ use crate::policy_flags::ChosenPolicy;
 use crate::provider_setup::{Registration, SecretFlags, Settings};
 use crate::saved_session::keeper;
 use crate::times::rfc3339;
+use crate::token_syntax::{fits_header, is_refresh_token, is_token_type};
 
 /// Adopt tokens from a JSON file, or from stdin with `-`
 ///
 /// The file holds an object with issuer and client_id, with access_token or refresh_token or both, and perhaps with
 /// id_token, expires_in (in seconds, from now), token_type and scope. Without expires_in nobody knows when the access
 /// token expires. The ID token is kept for logout and not read: the subject is unknown until a refresh brings a verified
-/// one.
+/// one. Replaces the session of the same name.
 ///
 /// A client secret goes to the issuer that the file names. So the file cannot say which one that is: give
 /// --client-secret-env, and only for a file whose issuer you trust with it.
@@ -132,10 +133,10 @@ fn registration(object: &Map<String, Value>, name: &str, secret: &SecretFlags) -
 
 fn tokens(object: &Map<String, Value>, now: Timestamp) -> Result<TokenSet, Failure> {
     let mut tokens = TokenSet::new(now, now);
-    tokens.access_token = text(object, "access_token")?.map(AccessToken::new);
-    tokens.refresh_token = text(object, "refresh_token")?.map(RefreshToken::new);
-    tokens.id_token = text(object, "id_token")?.map(IdToken::new);
-    tokens.token_type = text(object, "token_type")?.map(Into::into).unwrap_or_default();
+    tokens.access_token = checked(object, "access_token", fits_header)?.map(AccessToken::new);
+    tokens.refresh_token = checked(object, "refresh_token", is_refresh_token)?.map(RefreshToken::new);
+    tokens.id_token = checked(object, "id_token", fits_header)?.map(IdToken::new);
+    tokens.token_type = checked(object, "token_type", is_token_type)?.map(Into::into).unwrap_or_default();
     tokens.scope = text(object, "scope")?.map(|scope| Scopes::parse(&scope));
     tokens.expires_in = match object.get("expires_in") {
         None | Some(Value::Null) => None,
@@ -157,6 +158,16 @@ fn text(object: &Map<String, Value>, field: &str) -> Result<Option<String>, Fail
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if !text.is_empty() => Ok(Some(text.clone())),
         Some(_) => Err(Failure::usage(format!("{field} in the file must be a string that is not empty"))),
+    }
+}
+
+/// A text of a syntax of its own.
+fn checked(object: &Map<String, Value>, field: &str, fits: fn(&str) -> bool) -> Result<Option<String>, Failure> {
+    match text(object, field)? {
+        Some(text) if !fits(&text) => {
+            Err(Failure::usage(format!("{field} in the file holds characters that no {field} has")))
+        }
+        text => Ok(text),
     }
 }
 
@@ -189,6 +200,16 @@ mod tests {
             "hunter2",
         ] {
             assert!(!refusal(file).contains("hunter2"), "{file}: {}", refusal(file));
+        }
+    }
+
+    #[test]
+    fn a_token_of_other_characters_is_refused_by_the_name_of_its_field() {
+        for field in ["access_token", "refresh_token", "id_token", "token_type"] {
+            let mut file = json!({ "issuer": "i", "client_id": "c", "refresh_token": "rt" });
+            file[field] = "hunter2\u{1b}[2J".into();
+            let refusal = refusal(&file.to_string());
+            assert!(refusal.contains(&format!("{field} in the file")) && !refusal.contains("hunter2"), "{refusal}");
         }
     }
 

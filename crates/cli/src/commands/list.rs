@@ -1,5 +1,7 @@
 //! `list`: all sessions of a store.
 
+use std::borrow::Cow;
+
 use clap::Args;
 use oidc_session_core::{List as _, Record, SessionState, StoreKey, Timestamp};
 use oidc_session_manager::{ExpiredOnly, Schedule};
@@ -10,6 +12,7 @@ use serde_json::json;
 use super::status::word;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::output::shown;
 use crate::provider_setup::{Registration, Settings};
 use crate::times::{relative, rfc3339};
 
@@ -93,7 +96,7 @@ fn table(rows: &[Row]) -> String {
     if rows.is_empty() {
         return "There are no sessions; sign in with `oidc-session login`".to_owned();
     }
-    let cells: Vec<[&str; 5]> = rows
+    let cells: Vec<[Cow<'_, str>; 5]> = rows
         .iter()
         .map(|row| {
             [
@@ -103,17 +106,29 @@ fn table(rows: &[Row]) -> String {
                 row.issuer.as_deref().unwrap_or("?"),
                 row.told.as_str(),
             ]
+            .map(shown)
         })
         .collect();
     let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: [usize; 4] = std::array::from_fn(width);
-    let line = |row: &[&str; 5]| {
+    let line = |row: &[Cow<'_, str>; 5]| {
         let mut line = String::new();
         for (cell, width) in row.iter().zip(widths) {
             line.push_str(&format!("{cell:<width$}  "));
         }
-        line.push_str(row[4]);
+        line.push_str(&row[4]);
         line.trim_end().to_owned()
     };
     cells.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_string_does_not_steer_the_terminal() {
+        let row = Row { session: Some("a\u{202e}b".into()), subject: Some("\u{1b}[2J".into()), ..Row::default() };
+        assert_eq!(table(&[row]), r"a\u{202e}b    \u{1b}[2J  ?");
+    }
 }

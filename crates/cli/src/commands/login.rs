@@ -16,6 +16,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::interrupt::drained;
 use crate::loopback::Loopback;
+use crate::output::shown;
 use crate::policy_flags::ChosenPolicy;
 use crate::provider_setup::{ProviderName, Registration, SecretFlags, Settings};
 use crate::saved_session::keeper;
@@ -66,7 +67,7 @@ pub(crate) struct Login {
     no_browser: bool,
 
     /// How long to wait for the browser
-    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = patience)]
     timeout: Duration,
 }
 
@@ -191,8 +192,8 @@ fn report(context: &Context, session: &Session) -> Result<(), Failure> {
     let expires = expires_at.map_or("the server does not say when".to_owned(), |at| relative(at, context.clock.now()));
     let text = format!(
         "Signed in as {} at {}\nSession {:?}; the access token expires {expires}",
-        subject.unwrap_or("somebody"),
-        session.issuer,
+        shown(subject.unwrap_or("somebody")),
+        shown(&session.issuer),
         context.session,
     );
     let object = json!({
@@ -204,9 +205,60 @@ fn report(context: &Context, session: &Session) -> Result<(), Failure> {
     context.output.answer(&object, &text)
 }
 
+/// What the provider sets itself, and refuses from anybody else.
+const RESERVED: [&str; 12] = [
+    "response_type",
+    "response_mode",
+    "client_id",
+    "redirect_uri",
+    "scope",
+    "state",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+    "request",
+    "request_uri",
+    "registration",
+];
+
+fn patience(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("nobody can sign in within no time".to_owned()),
+        patience => Ok(patience),
+    }
+}
+
 fn parameter(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
+        Some((name, _)) if RESERVED.contains(&name) => {
+            Err(format!("{name} is reserved, as are all of {}", RESERVED.join(", ")))
+        }
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("a parameter is written NAME=VALUE".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use oidc_session_testkit::AuthorizationServer;
+    use url::Url;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_provider_refuses_what_is_reserved_and_nothing_it_sets_is_left_out() {
+        let server = AuthorizationServer::builder().start().await.unwrap();
+        let provider = Oidc::builder(server.issuer().as_str(), "native-app").build().unwrap();
+        let mut request = SignInRequest::new(Url::parse("http://127.0.0.1:1/cb").unwrap(), Scopes::parse("openid"));
+        let pending = provider.authorization_request(request.clone()).await.unwrap();
+        for (name, _) in pending.authorization_url.query_pairs() {
+            assert!(RESERVED.contains(&&*name), "{name}");
+        }
+        for name in RESERVED {
+            assert!(parameter(&format!("{name}=x")).unwrap_err().contains("reserved"), "{name}");
+            request.parameters = vec![(name.to_owned(), "x".to_owned())];
+            let error = provider.authorization_request(request.clone()).await.unwrap_err();
+            assert_eq!(error.kind(), ProviderErrorKind::Misconfigured, "{name}");
+        }
     }
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::output::shown;
 use crate::policy_flags::{ChosenPolicy, PolicyFlags};
 use crate::saved_session::SavedSession;
 use crate::timeline::Timeline;
@@ -111,21 +112,22 @@ impl<'a> Standing<'a> {
     }
 
     fn text(&self, context: &Context, saved: Option<&SavedSession>) -> String {
-        let name = self.report.session.bold();
+        let name = shown(self.report.session);
+        let name = name.bold();
         let Some(saved) = saved else {
             return format!("{name}: {}\n\n  {}", "none".dimmed(), "Sign in with `oidc-session login`.");
         };
         let mut lines = vec![format!("{name}: {}", self.headline(&saved.state)), String::new()];
-        let mut line = |label: &str, value: &str| lines.push(format!("  {label:<9} {value}"));
+        let mut line = |label: &str, value: &str| lines.push(format!("  {label:<9} {}", shown(value)));
         line("subject", self.report.subject.unwrap_or("unknown"));
         line("issuer", self.report.issuer.unwrap_or_default());
         line("client", self.report.client_id.unwrap_or_default());
         match &saved.state {
             SessionState::Active(session) => lines.extend(self.times(session)),
             SessionState::Ended(tombstone) => {
-                line("ended", &self.told(tombstone.ended_at));
+                lines.push(format!("  {:<9} {}", "ended", self.told(tombstone.ended_at)));
                 lines.push(String::new());
-                lines.push(format!("  Sign in again: {}", saved.registration.login_command(&context.session)));
+                lines.push(format!("  Sign in again: {}", shown(&saved.registration.login_command(&context.session))));
             }
         }
         lines.join("\n")
@@ -136,7 +138,7 @@ impl<'a> Standing<'a> {
         let session = match state {
             SessionState::Active(session) => session,
             SessionState::Ended(tombstone) => {
-                let code = tombstone.error.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
+                let code = tombstone.error.as_ref().map(|code| format!(" ({})", shown(code))).unwrap_or_default();
                 return format!("{}, {}{code}", "ended".red().bold(), tombstone.reason);
             }
         };

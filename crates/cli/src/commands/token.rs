@@ -12,6 +12,7 @@ use crate::interrupt::drained;
 use crate::policy_flags::PolicyFlags;
 use crate::saved_session::SavedSession;
 use crate::times::{duration, rfc3339};
+use crate::token_syntax::{fits_header, is_token_type};
 
 /// Print a valid access token, refreshed first if need be
 ///
@@ -54,16 +55,29 @@ impl Token {
                 Err(error) => return Err(keeper.explain(context, error).await),
             };
             provider.warn_if_postponed(context.output, served.outcome);
+            check(served.access_token.expose(), served.token_type.as_str())?;
             let object = json!({
                 "access_token": served.access_token.expose(),
                 "token_type": served.token_type.as_str(),
                 "expires_at": served.expires_at.and_then(rfc3339),
                 "outcome": served.outcome.as_str(),
             });
-            context.output.answer(&object, served.access_token.expose())
+            context.output.exact_answer(&object, served.access_token.expose())
         });
         printed.await.map_err(|failure| saved.with_hint(failure, context))
     }
+}
+
+/// What is printed ends up in a header, unread.
+fn check(access_token: &str, token_type: &str) -> Result<(), Failure> {
+    let wrong = match (fits_header(access_token), is_token_type(token_type)) {
+        (true, true) => return Ok(()),
+        (false, _) => "the access token holds characters that a header cannot carry, so it is not printed",
+        (true, false) => "the type of the access token is not a token type, so the token is not printed",
+    };
+    Err(Failure::misconfigured(wrong)
+        .reason("unprintable_token")
+        .hint("get another with `oidc-session refresh --force`, or tell whoever runs the authorization server"))
 }
 
 async fn hold_lease(context: &Context, saved: &SavedSession) -> Result<(), Failure> {
@@ -74,5 +88,22 @@ async fn hold_lease(context: &Context, saved: &SavedSession) -> Result<(), Failu
             std::future::pending().await
         }
         lease => Err(Failure::failed(format!("the lease was not granted: {lease:?}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_that_no_header_can_carry_is_refused_and_not_quoted() {
+        check("at_hunter2", "Bearer").unwrap();
+        for (token, token_type) in
+            [("hunter2\r\nX-Evil: 1", "Bearer"), ("\u{1b}hunter2", "Bearer"), ("at", "hunter2 x")]
+        {
+            let failure = check(token, token_type).unwrap_err().to_json();
+            assert_eq!(failure["error"]["kind"], "misconfigured");
+            assert!(!failure.to_string().contains("hunter2"), "{failure}");
+        }
     }
 }

@@ -13,11 +13,16 @@ async fn a_wrong_command_line_is_usage() {
         "token --min-valid 30 --json",
         "token --policy sometimes --json",
         "login --json",
+        "login --issuer https://login.example --client-id c --param state=x --json",
+        "login --issuer https://login.example --client-id c --timeout 0s --json",
         "demo --seconds 1 --json",
         "dev-server --listen 192.0.2.1:1 --json",
         "status --store redis://user:hunter2@h/0 --json",
         "status --store keyring:x --json",
         "status --store sessions.db --json",
+        "status --store sqlite:~/x.db --json",
+        "status --store sqlite://x.db --json",
+        "status --store= --json",
     ] {
         let ran = run(arguments).await;
         let error = ran.error(2);
@@ -34,6 +39,15 @@ async fn a_store_this_build_lacks_is_named_with_those_it_has() {
     let hint = error["hint"].as_str().unwrap();
     assert!(hint.contains("sqlite:") && hint.contains("memory:"), "{error}");
     assert_eq!(run("status --json --store memory:").await.ok()["state"], "none");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_store_variable_counts_as_unset() {
+    let terminal = Terminal::open().await;
+    let mut command = terminal.command("status --json");
+    command.env("OIDC_SESSION_STORE", "").env("XDG_DATA_HOME", terminal.file("data"));
+    assert_eq!(Terminal::finish(command).await.ok()["state"], "none");
 }
 
 #[tokio::test(flavor = "multi_thread")]
