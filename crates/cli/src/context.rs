@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use oidc_session_core::{Clock, SessionId, SystemClock};
+use oidc_session_core::{Clock, List, SessionId, SystemClock};
 
-use crate::any_store::AnyStore;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::store_url::StoreUrl;
@@ -30,7 +29,7 @@ impl Context {
     }
 
     /// Opens the store.
-    pub(crate) async fn store(&self) -> Result<AnyStore, Failure> {
+    pub(crate) async fn store(&self) -> Result<Arc<dyn List>, Failure> {
         let url = match &self.store {
             Some(url) => StoreUrl::parse(url)?,
             None => StoreUrl::in_data_folder()?,

@@ -3,7 +3,6 @@
 //! Start at `arguments.rs`, the whole command line in one tree; `commands/` has one file per command, and `exit_code.rs`
 //! says what each way of failing means to a script. This is the one place that names concrete stores and providers.
 
-mod any_store;
 mod arguments;
 mod authorization_check;
 mod browser;

@@ -1,9 +1,10 @@
 //! [`SavedSession`]: a session found in the store, and what it takes to work with it.
 
-use oidc_session_core::{Provider, SessionState, SessionStore as _, Version};
+use std::sync::Arc;
+
+use oidc_session_core::{List, Provider, SessionState, SessionStore as _, Version};
 use oidc_session_manager::{SessionError, SessionHandle, SessionManager, Snapshot};
 
-use crate::any_store::AnyStore;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::policy_flags::ChosenPolicy;
@@ -15,7 +16,7 @@ pub(crate) struct SavedSession {
     pub(crate) state: SessionState,
     pub(crate) version: Version,
     pub(crate) registration: Registration,
-    pub(crate) store: AnyStore,
+    pub(crate) store: Arc<dyn List>,
 }
 
 impl SavedSession {
@@ -94,7 +95,7 @@ pub(crate) fn no_session(context: &Context) -> Failure {
 pub(crate) fn keeper(
     context: &Context,
     provider: impl Provider,
-    store: AnyStore,
+    store: Arc<dyn List>,
     policy: ChosenPolicy,
 ) -> Result<Keeper, Failure> {
     let manager = SessionManager::builder(provider, store)

@@ -1,12 +1,13 @@
 //! [`StoreUrl`]: what `--store` accepts.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use etcetera::BaseStrategy as _;
+use oidc_session_core::List;
 use oidc_session_store_memory::MemoryStore;
 use oidc_session_store_sqlite::SqliteStore;
 
-use crate::any_store::AnyStore;
 use crate::failure::Failure;
 
 /// Where sessions are kept.
@@ -59,13 +60,13 @@ impl StoreUrl {
     }
 
     /// Opens the store.
-    pub(crate) async fn open(self) -> Result<AnyStore, Failure> {
+    pub(crate) async fn open(self) -> Result<Arc<dyn List>, Failure> {
         let path = match self {
-            Self::Memory => return Ok(AnyStore::Memory(MemoryStore::new())),
+            Self::Memory => return Ok(Arc::new(MemoryStore::new())),
             Self::Sqlite(path) => path,
         };
         match SqliteStore::open(&path).await {
-            Ok(store) => Ok(AnyStore::Sqlite(store)),
+            Ok(store) => Ok(Arc::new(store)),
             Err(error) => Err(Failure::from(error).hint(format!("look at {} and the folder it is in", path.display()))),
         }
     }

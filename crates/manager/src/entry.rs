@@ -179,11 +179,13 @@ impl Known {
         clock: &dyn Clock,
     ) -> Self {
         let view = RecordView::of(version, &state, policy, jitter);
-        let (schedule, authorization) = match &state {
-            SessionState::Active(session) => {
-                (Schedule::plan(policy, &session.tokens, jitter), authorization(&session.tokens))
-            }
-            SessionState::Ended(_) => (Schedule::NoAccessToken, None),
+        let schedule = match view.state {
+            StateView::Active(session) => session.schedule,
+            StateView::Ended(_) => Schedule::NoAccessToken,
+        };
+        let authorization = match &state {
+            SessionState::Active(session) => authorization(&session.tokens),
+            SessionState::Ended(_) => None,
         };
         let (now, monotonic) = (clock.now(), clock.monotonic());
         let on_monotonic = |at: Timestamp| monotonic.saturating_add(at.saturating_since(now));

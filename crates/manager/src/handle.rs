@@ -195,11 +195,9 @@ impl SessionHandle {
 
     async fn replace(&self, session: Session) -> Result<()> {
         let state = SessionState::from(session);
-        let record = Record::encode(&state)?;
-        let store = &self.shared.store;
         for _ in 0..MOST_CONFLICTS {
             let ticket = self.entry.ticket();
-            let call = store.load(&self.entry.key);
+            let call = self.shared.store.load(&self.entry.key);
             let stored = self.shared.within_budget("load a session", call).await?;
             if let Some(stored) = &stored
                 && let Ok(known) = self.shared.known(&self.entry, stored)
@@ -210,13 +208,7 @@ impl SessionHandle {
                 return Ok(());
             }
             let expected = stored.map_or(Expected::Absent, |stored| Expected::At(stored.version));
-            let call = store.commit(&self.entry.key, expected, &record, None);
-            let committed = self.shared.within_budget("commit a session", call).await;
-            if committed.is_err() {
-                self.entry.forget();
-            }
-            if let Commit::Done(version) = committed? {
-                self.entry.install_written(ticket, Some(self.shared.know(&self.entry, version, state)));
+            if self.write(ticket, expected, &state).await? {
                 self.announce(SessionEventKind::SignedIn);
                 return Ok(());
             }
@@ -248,15 +240,26 @@ impl SessionHandle {
             SessionState::Ended(tombstone) => return Err(SessionError::ended(tombstone.reason)),
         };
         session.unsettled_attempts = session.unsettled_attempts.saturating_add(unsettled);
-        let state = SessionState::from(session);
-        let record = Record::encode(&state)?;
-        let call = self.shared.store.commit(&self.entry.key, Expected::At(stored.version), &record, None);
-        match self.shared.within_budget("commit a session", call).await? {
-            Commit::Done(version) => {
-                self.entry.install_written(ticket, Some(self.shared.know(&self.entry, version, state)));
-                Ok(())
+        let written = self.write(ticket, Expected::At(stored.version), &session.into()).await?;
+        if written { Ok(()) } else { Err(SessionError::busy()) }
+    }
+
+    /// Commits a living session and installs it; `false` if the record had changed.
+    async fn write(&self, ticket: Ticket, expected: Expected, state: &SessionState) -> Result<bool> {
+        let record = Record::encode(state)?;
+        let call = self.shared.store.commit(&self.entry.key, expected, &record, None);
+        match self.shared.within_budget("commit a session", call).await {
+            Ok(Commit::Done(version)) => {
+                let known = self.shared.know(&self.entry, version, state.clone());
+                self.entry.install_written(ticket, Some(known));
+                Ok(true)
             }
-            Commit::Conflict => Err(SessionError::busy()),
+            Ok(Commit::Conflict) => Ok(false),
+            Err(error) => {
+                // It may be stored all the same, so what was known before must not be served on.
+                self.entry.forget();
+                Err(error.into())
+            }
         }
     }
 

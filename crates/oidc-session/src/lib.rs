@@ -52,7 +52,9 @@ pub use oidc_session_manager::{
 };
 pub use oidc_session_policy::{ExpiredOnly, Jitter, OnRefreshFailure, Phase, Preemptive, RefreshPolicy, Schedule};
 #[cfg(feature = "provider-oidc")]
-pub use oidc_session_provider_oidc::{ClientAuth, Dialect, ErrorAnswer, Meaning, Oidc, OidcBuilder, PlainOidc};
+pub use oidc_session_provider_oidc::{
+    ClientAuth, Dialect, ErrorAnswer, Meaning, Oidc, OidcBuilder, PlainOidc, RESERVED_PARAMETERS,
+};
 #[cfg(feature = "store-memory")]
 pub use oidc_session_store_memory::MemoryStore;
 #[cfg(feature = "store-sqlite")]

@@ -8,8 +8,9 @@ use url::Url;
 
 use crate::Dialect;
 
-/// What a caller cannot set: each of these ties the answer to this sign-in, or decides how it comes back.
-const RESERVED: [&str; 12] = [
+/// The parameters of an authorization request that a caller cannot set: each of these ties the answer to this sign-in,
+/// or decides how it comes back.
+pub const RESERVED_PARAMETERS: [&str; 12] = [
     "response_type",
     "response_mode",
     "client_id",
@@ -58,7 +59,7 @@ pub(crate) fn authorization_request(
 fn parameters(dialect: &dyn Dialect, request: &SignInRequest) -> Result<Vec<(String, String)>, ProviderError> {
     let given = &request.parameters;
     for (index, (name, _)) in given.iter().enumerate() {
-        if RESERVED.contains(&name.as_str()) {
+        if RESERVED_PARAMETERS.contains(&name.as_str()) {
             return Err(misconfigured("a parameter of the sign-in would replace one of the protocol"));
         }
         if given[..index].iter().any(|(earlier, _)| earlier == name) {
@@ -68,7 +69,7 @@ fn parameters(dialect: &dyn Dialect, request: &SignInRequest) -> Result<Vec<(Str
     let mut parameters: Vec<_> = dialect
         .authorization_parameters()
         .into_iter()
-        .filter(|(name, _)| !RESERVED.contains(name) && given.iter().all(|(other, _)| other != name))
+        .filter(|(name, _)| !RESERVED_PARAMETERS.contains(name) && given.iter().all(|(other, _)| other != name))
         .map(|(name, value)| (name.to_owned(), value))
         .collect();
     parameters.extend(given.iter().cloned());
@@ -141,7 +142,7 @@ mod tests {
 
     #[test]
     fn the_protocol_cannot_be_overridden() {
-        for name in RESERVED {
+        for name in RESERVED_PARAMETERS {
             let error = start(&PlainOidc, &[(name, "x")]).unwrap_err();
             assert_eq!(error.kind(), ProviderErrorKind::Misconfigured, "{name}");
         }

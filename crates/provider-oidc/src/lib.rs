@@ -33,6 +33,7 @@ mod sign_in;
 mod token_request;
 mod transport;
 
+pub use authorization::RESERVED_PARAMETERS;
 pub use builder::OidcBuilder;
 pub use client::ClientAuth;
 pub use dialect::{Dialect, Meaning, PlainOidc};

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use clap::Args;
-use oidc_session_core::{List as _, Record, SessionState, StoreKey, Timestamp};
+use oidc_session_core::{Record, SessionState, StoreKey, Timestamp};
 use oidc_session_manager::{ExpiredOnly, Schedule};
 use oidc_session_policy::Jitter;
 use serde::Serialize;

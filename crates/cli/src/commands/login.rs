@@ -6,7 +6,7 @@ use clap::Args;
 use oidc_session_core::{
     PendingSignIn, ProviderError, ProviderErrorKind, ProviderId, Scopes, Session, SignIn as _, SignInRequest,
 };
-use oidc_session_provider_oidc::Oidc;
+use oidc_session_provider_oidc::{Oidc, RESERVED_PARAMETERS};
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -205,22 +205,6 @@ fn report(context: &Context, session: &Session) -> Result<(), Failure> {
     context.output.answer(&object, &text)
 }
 
-/// What the provider sets itself, and refuses from anybody else.
-const RESERVED: [&str; 12] = [
-    "response_type",
-    "response_mode",
-    "client_id",
-    "redirect_uri",
-    "scope",
-    "state",
-    "nonce",
-    "code_challenge",
-    "code_challenge_method",
-    "request",
-    "request_uri",
-    "registration",
-];
-
 fn patience(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         Duration::ZERO => Err("nobody can sign in within no time".to_owned()),
@@ -230,8 +214,8 @@ fn patience(text: &str) -> Result<Duration, String> {
 
 fn parameter(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((name, _)) if RESERVED.contains(&name) => {
-            Err(format!("{name} is reserved, as are all of {}", RESERVED.join(", ")))
+        Some((name, _)) if RESERVED_PARAMETERS.contains(&name) => {
+            Err(format!("{name} is reserved, as are all of {}", RESERVED_PARAMETERS.join(", ")))
         }
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("a parameter is written NAME=VALUE".to_owned()),
@@ -252,9 +236,9 @@ mod tests {
         let mut request = SignInRequest::new(Url::parse("http://127.0.0.1:1/cb").unwrap(), Scopes::parse("openid"));
         let pending = provider.authorization_request(request.clone()).await.unwrap();
         for (name, _) in pending.authorization_url.query_pairs() {
-            assert!(RESERVED.contains(&&*name), "{name}");
+            assert!(RESERVED_PARAMETERS.contains(&&*name), "{name}");
         }
-        for name in RESERVED {
+        for name in RESERVED_PARAMETERS {
             assert!(parameter(&format!("{name}=x")).unwrap_err().contains("reserved"), "{name}");
             request.parameters = vec![(name.to_owned(), "x".to_owned())];
             let error = provider.authorization_request(request.clone()).await.unwrap_err();

@@ -5,22 +5,16 @@ use std::time::Duration;
 use oidc_session_core::{EndReason, SessionId};
 use oidc_session_manager::{Outcome, Preemptive, SessionEventKind, Snapshot};
 
-use crate::support::{LIFETIME, Unruly, World, id, token_of};
+use crate::support::{LIFETIME, Unruly, World, id, meanwhile, token_of};
 
 #[tokio::test]
 async fn a_settled_force_does_not_come_back_later() {
     let world = World::new();
     let one = world.expired().await;
     let gate = world.server.holds_the_answer();
-    let flight = tokio::spawn({
-        let h = one.clone();
-        async move { h.refresh_if_expired().await.unwrap() }
-    });
+    let flight = meanwhile(&one, |h| async move { h.refresh_if_expired().await.unwrap() });
     world.server.has_seen(1).await;
-    let forced = tokio::spawn({
-        let h = one.clone();
-        async move { h.refresh().await.unwrap() }
-    });
+    let forced = meanwhile(&one, |h| async move { h.refresh().await.unwrap() });
     for _ in 0..5 {
         tokio::task::yield_now().await;
     }
@@ -41,15 +35,9 @@ async fn a_cancelled_force_does_not_come_back_later() {
     let world = World::new();
     let one = world.expired().await;
     let gate = world.server.holds_the_answer();
-    let flight = tokio::spawn({
-        let h = one.clone();
-        async move { h.refresh_if_expired().await.unwrap() }
-    });
+    let flight = meanwhile(&one, |h| async move { h.refresh_if_expired().await.unwrap() });
     world.server.has_seen(1).await;
-    let forced = tokio::spawn({
-        let h = one.clone();
-        async move { h.refresh().await }
-    });
+    let forced = meanwhile(&one, |h| async move { h.refresh().await });
     for _ in 0..5 {
         tokio::task::yield_now().await;
     }
@@ -69,17 +57,11 @@ async fn a_snapshot_never_says_none_of_a_living_session() {
     let store = Unruly::new(&world);
     let handle = world.over(&store).session(&id());
     let commit = store.hold_commit_request();
-    let flight = tokio::spawn({
-        let h = handle.clone();
-        async move { h.refresh_if_expired().await }
-    });
+    let flight = meanwhile(&handle, |h| async move { h.refresh_if_expired().await });
     store.holds_somebody().await;
     handle.snapshot().await.unwrap(); // installs what it read: the flight's write is disturbed now
     let load = store.hold_load();
-    let looking = tokio::spawn({
-        let h = handle.clone();
-        async move { h.snapshot().await.unwrap() }
-    });
+    let looking = meanwhile(&handle, |h| async move { h.snapshot().await.unwrap() });
     for _ in 0..20 {
         tokio::task::yield_now().await;
     }
@@ -98,10 +80,7 @@ async fn a_living_session_is_never_reported_as_absent() {
     let handle = world.over(&store).session(&id());
     // First refresh: disturbed by a snapshot, so nothing is known afterwards.
     let commit = store.hold_commit();
-    let caller = tokio::spawn({
-        let h = handle.clone();
-        async move { h.access_token().await }
-    });
+    let caller = meanwhile(&handle, |h| async move { h.access_token().await });
     store.holds_somebody().await;
     handle.snapshot().await.unwrap();
     // The caller's look at the store after its refresh is slow.
@@ -112,10 +91,7 @@ async fn a_living_session_is_never_reported_as_absent() {
     }
     // Meanwhile somebody asks for a refresh outright; it is disturbed by another look in the same way.
     let commit = store.hold_commit();
-    let forced = tokio::spawn({
-        let h = handle.clone();
-        async move { h.refresh().await.unwrap() }
-    });
+    let forced = meanwhile(&handle, |h| async move { h.refresh().await.unwrap() });
     for _ in 0..50 {
         tokio::task::yield_now().await;
     }
@@ -133,10 +109,7 @@ async fn a_logout_during_a_refresh_is_told_once() {
     let handle = world.expired().await;
     let mut events = handle.subscribe();
     let gate = world.server.holds_the_answer();
-    let flight = tokio::spawn({
-        let h = handle.clone();
-        async move { h.refresh_if_expired().await }
-    });
+    let flight = meanwhile(&handle, |h| async move { h.refresh_if_expired().await });
     world.server.has_seen(1).await;
     handle.logout().await.unwrap();
     gate.add_permits(1);
@@ -242,17 +215,11 @@ async fn an_end_that_was_told_is_not_followed_by_a_token() {
     let store = Unruly::new(&world);
     let handle = world.over(&store).session(&id());
     let gate_a = store.hold_load();
-    let a = tokio::spawn({
-        let h = handle.clone();
-        async move { h.snapshot().await.unwrap() }
-    });
+    let a = meanwhile(&handle, |h| async move { h.snapshot().await.unwrap() });
     store.holds_somebody().await; // A has read the living session
     world.process().logout().await.unwrap();
     let gate_b = store.hold_load();
-    let b = tokio::spawn({
-        let h = handle.clone();
-        async move { h.refresh().await.unwrap() }
-    });
+    let b = meanwhile(&handle, |h| async move { h.refresh().await.unwrap() });
     store.holds_somebody().await; // B has read the tombstone
     gate_a.add_permits(1);
     a.await.unwrap();
@@ -269,17 +236,11 @@ async fn a_snapshot_returns_what_it_read() {
     let store = Unruly::new(&world);
     let handle = world.over(&store).session(&id());
     let gate_a = store.hold_load();
-    let a = tokio::spawn({
-        let h = handle.clone();
-        async move { h.snapshot().await.unwrap() }
-    });
+    let a = meanwhile(&handle, |h| async move { h.snapshot().await.unwrap() });
     store.holds_somebody().await;
     world.process().logout().await.unwrap();
     let gate_b = store.hold_load();
-    let b = tokio::spawn({
-        let h = handle.clone();
-        async move { h.snapshot().await.unwrap() }
-    });
+    let b = meanwhile(&handle, |h| async move { h.snapshot().await.unwrap() });
     store.holds_somebody().await;
     gate_a.add_permits(1);
     a.await.unwrap();
@@ -322,15 +283,9 @@ async fn a_stale_wanted_does_not_refresh_a_fresh_token() {
     let store = Unruly::new(&world);
     let handle = world.over(&store).session(&id());
     let gate = store.hold_commit();
-    let flight = tokio::spawn({
-        let h = handle.clone();
-        async move { h.refresh_if_expired().await.unwrap() }
-    });
+    let flight = meanwhile(&handle, |h| async move { h.refresh_if_expired().await.unwrap() });
     store.holds_somebody().await;
-    let forced = tokio::spawn({
-        let h = handle.clone();
-        async move { h.refresh().await.unwrap() }
-    });
+    let forced = meanwhile(&handle, |h| async move { h.refresh().await.unwrap() });
     for _ in 0..5 {
         tokio::task::yield_now().await;
     }

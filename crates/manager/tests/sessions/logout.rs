@@ -5,7 +5,7 @@ use std::time::Duration;
 use oidc_session_core::{AccessToken, EndReason, Revocation, Sweep as _};
 use oidc_session_manager::{Outcome, SessionErrorKind, SessionEventKind};
 
-use crate::support::{Unruly, World, id, token_of};
+use crate::support::{Unruly, World, id, meanwhile, token_of};
 
 #[tokio::test]
 async fn logout_writes_a_tombstone_and_revokes() {
@@ -60,10 +60,7 @@ async fn a_refresh_that_lands_after_a_logout_does_not_commit_and_revokes_what_it
     let world = World::new();
     let handle = world.expired().await;
     let gate = world.server.holds_the_answer();
-    let flight = tokio::spawn({
-        let handle = handle.clone();
-        async move { handle.refresh_if_expired().await.unwrap() }
-    });
+    let flight = meanwhile(&handle, |handle| async move { handle.refresh_if_expired().await.unwrap() });
     world.server.has_seen(1).await;
     // Somebody logs out in another process while the answer is on the way.
     world.process().logout().await.unwrap();
@@ -80,10 +77,7 @@ async fn a_logout_in_the_same_process_outruns_a_refresh_too() {
     let world = World::new();
     let handle = world.expired().await;
     let gate = world.server.holds_the_answer();
-    let flight = tokio::spawn({
-        let handle = handle.clone();
-        async move { handle.access_token().await }
-    });
+    let flight = meanwhile(&handle, |handle| async move { handle.access_token().await });
     world.server.has_seen(1).await;
     handle.logout().await.unwrap();
     gate.add_permits(1);
@@ -115,10 +109,7 @@ async fn a_new_sign_in_is_never_overwritten_by_an_old_refresh() {
     let world = World::new();
     let handle = world.expired().await;
     let gate = world.server.holds_the_answer();
-    let flight = tokio::spawn({
-        let handle = handle.clone();
-        async move { handle.refresh_if_expired().await.unwrap() }
-    });
+    let flight = meanwhile(&handle, |handle| async move { handle.refresh_if_expired().await.unwrap() });
     world.server.has_seen(1).await;
     world.process().sign_in(world.session_with("at-new", "rt-new")).await.unwrap();
     gate.add_permits(1);
@@ -172,10 +163,7 @@ async fn a_read_that_is_slow_to_return_does_not_undo_an_end_that_was_seen() {
     let store = Unruly::new(&world);
     let handle = world.over(&store).session(&id());
     let gate = store.hold_load();
-    let looking = tokio::spawn({
-        let handle = handle.clone();
-        async move { handle.snapshot().await.unwrap() }
-    });
+    let looking = meanwhile(&handle, |handle| async move { handle.snapshot().await.unwrap() });
     store.holds_somebody().await;
     world.process().logout().await.unwrap();
     assert_eq!(handle.refresh_if_expired().await.unwrap(), Outcome::Ended(EndReason::LoggedOut));
@@ -191,10 +179,7 @@ async fn a_read_that_is_slow_to_return_does_not_bring_a_rejected_token_back() {
     let handle = world.over(&store).session(&id());
     handle.sign_in(world.session()).await.unwrap();
     let gate = store.hold_load();
-    let looking = tokio::spawn({
-        let handle = handle.clone();
-        async move { handle.snapshot().await.unwrap() }
-    });
+    let looking = meanwhile(&handle, |handle| async move { handle.snapshot().await.unwrap() });
     store.holds_somebody().await;
     handle.refresh_if_current_is(&AccessToken::new("at-0")).await.unwrap();
     gate.add_permits(1);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use oidc_session_core::{AccessToken, EndReason, HolderId, Lease, SessionId, SessionStore as _};
 use oidc_session_manager::{Outcome, Preemptive};
 
-use crate::support::{LIFETIME, Unruly, World, id, token_of};
+use crate::support::{LIFETIME, Unruly, World, id, meanwhile, token_of};
 
 #[tokio::test]
 async fn a_thousand_callers_share_one_refresh() {
@@ -77,10 +77,7 @@ async fn a_caller_that_gives_up_cancels_only_its_own_wait() {
     let world = World::new();
     let handle = world.expired().await;
     let gate = world.server.holds_the_answer();
-    let caller = tokio::spawn({
-        let handle = handle.clone();
-        async move { handle.access_token().await }
-    });
+    let caller = meanwhile(&handle, |handle| async move { handle.access_token().await });
     world.server.has_seen(1).await;
     caller.abort();
     assert!(caller.await.unwrap_err().is_cancelled());
@@ -139,10 +136,7 @@ async fn the_verdict_of_a_loser_never_wipes_the_winner() {
     // The loser's request is refused, but while its answer is on the way somebody else signs in anew.
     world.server.kill();
     let gate = world.server.holds_the_answer();
-    let flight = tokio::spawn({
-        let loser = loser.clone();
-        async move { loser.refresh_if_expired().await.unwrap() }
-    });
+    let flight = meanwhile(&loser, |loser| async move { loser.refresh_if_expired().await.unwrap() });
     world.server.has_seen(1).await;
     world.process().sign_in(world.session_with("at-new", "rt-new")).await.unwrap();
     gate.add_permits(1);
@@ -192,10 +186,7 @@ async fn tokens_imported_anew_during_their_refresh_get_its_result_and_are_not_re
         }
         let handle = world.expired().await;
         let gate = world.server.holds_the_answer();
-        let flight = tokio::spawn({
-            let handle = handle.clone();
-            async move { handle.refresh_if_expired().await.unwrap() }
-        });
+        let flight = meanwhile(&handle, |handle| async move { handle.refresh_if_expired().await.unwrap() });
         world.server.has_seen(1).await;
         let mut imported = world.session();
         imported.data.insert("imported".to_owned(), true.into());
@@ -234,10 +225,7 @@ async fn a_caller_is_served_although_somebody_looked_at_the_store_while_its_refr
     let store = Unruly::new(&world);
     let handle = world.over(&store).session(&id());
     let gate = store.hold_commit();
-    let caller = tokio::spawn({
-        let handle = handle.clone();
-        async move { token_of(&handle).await }
-    });
+    let caller = meanwhile(&handle, |handle| async move { token_of(&handle).await });
     store.holds_somebody().await;
     handle.snapshot().await.unwrap();
     gate.add_permits(1);

@@ -14,6 +14,7 @@ use oidc_session_manager::{SessionHandle, SessionManager, SessionManagerBuilder}
 use oidc_session_store_memory::MemoryStore;
 use oidc_session_testkit::ManualClock;
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
 pub(crate) const LIFETIME: Duration = Duration::from_secs(300);
 
@@ -396,4 +397,12 @@ pub(crate) fn id() -> SessionId {
 
 pub(crate) async fn token_of(handle: &SessionHandle) -> String {
     handle.access_token().await.unwrap().expose().to_owned()
+}
+
+/// A call under way while the test goes on.
+pub(crate) fn meanwhile<F>(handle: &SessionHandle, call: impl FnOnce(SessionHandle) -> F) -> JoinHandle<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    tokio::spawn(call(handle.clone()))
 }
