@@ -9,7 +9,7 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use oidc_session_core::{
     AccessToken, Clock as _, Provider, ProviderError, ProviderId, ProviderProfile, Revocation, Session, SessionId,
-    SystemClock, TokenAnswer, TokenSet,
+    SystemClock, Target, TokenAnswer, TokenSet,
 };
 use oidc_session_manager::{SessionHandle, SessionManager};
 use oidc_session_policy::{ExpiredOnly, Jitter, Preemptive, RefreshPolicy, Schedule};
@@ -29,7 +29,7 @@ impl Provider for NeverAsked {
         unreachable!("the token is fresh")
     }
 
-    async fn refresh(&self, _session: &Session) -> Result<TokenAnswer, ProviderError> {
+    async fn refresh(&self, _session: &Session, _target: &Target) -> Result<TokenAnswer, ProviderError> {
         unreachable!("the token is fresh")
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use oidc_session_core::{
-    Provider, ProviderError, ProviderErrorKind, ProviderProfile, Revocation, Session, TokenAnswer,
+    Provider, ProviderError, ProviderErrorKind, ProviderProfile, Revocation, Session, Target, TokenAnswer,
 };
 use oidc_session_manager::Outcome;
 use oidc_session_provider_oidc::Oidc;
@@ -94,8 +94,8 @@ impl Provider for Standby {
         self.sender()?.prepare(session).await
     }
 
-    async fn refresh(&self, session: &Session) -> Result<TokenAnswer, ProviderError> {
-        self.sender()?.refresh(session).await
+    async fn refresh(&self, session: &Session, target: &Target) -> Result<TokenAnswer, ProviderError> {
+        self.sender()?.refresh(session, target).await
     }
 
     async fn revoke(&self, session: &Session) -> Result<Revocation, ProviderError> {

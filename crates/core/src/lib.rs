@@ -19,29 +19,39 @@
 //! I/O, needs no runtime, and is the only one that every other crate knows.
 
 mod clock;
+mod device;
+mod dpop;
 mod id;
 mod merge;
+mod profile;
 mod provider;
+mod provider_error;
 mod record;
 mod scope;
 mod secret;
 mod session;
 mod sign_in;
 mod store;
+mod target;
 mod timestamp;
 mod token_set;
 
 pub use clock::{Clock, SystemClock};
+pub use device::{DevicePoll, DeviceRequest, DeviceSignIn, PendingDevice};
+pub use dpop::DpopBinding;
 pub use id::{HolderId, InvalidSessionId, ProviderId, SessionId, SignInId, StoreKey, Version};
 pub use merge::{AnsweredIdToken, IdClaims, Merged, TokenAnswer, Violation};
-pub use provider::{Provider, ProviderError, ProviderErrorKind, ProviderProfile, Revocation};
+pub use profile::{LogoutShape, ProviderProfile, RefreshExtends, ReuseReaction, RevocationShape, Rotation};
+pub use provider::{Provider, Revocation};
+pub use provider_error::{ProviderError, ProviderErrorKind};
 pub use record::{Record, RecordError};
 pub use scope::Scopes;
-pub use secret::{AccessToken, ClientSecret, CodeVerifier, Fingerprint, IdToken, RefreshToken};
+pub use secret::{AccessToken, ClientSecret, CodeVerifier, DeviceCode, DpopKey, Fingerprint, IdToken, RefreshToken};
 pub use session::{EndReason, Session, SessionData, SessionState, Tombstone};
 pub use sign_in::{PendingSignIn, SignIn, SignInRequest};
 pub use store::{
     Commit, Expected, Lease, List, Release, Removal, Renewal, SessionStore, StoreError, StoreErrorKind, Stored, Sweep,
 };
+pub use target::Target;
 pub use timestamp::Timestamp;
 pub use token_set::{TokenSet, TokenType};

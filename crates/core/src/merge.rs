@@ -3,7 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::{AccessToken, IdToken, Record, RefreshToken, Scopes, Session, SessionState, Timestamp, TokenType};
+use crate::{
+    AccessToken, IdToken, Record, RefreshToken, Scopes, Session, SessionData, SessionState, Target, Timestamp,
+    TokenSet, TokenType,
+};
 
 /// What the token endpoint answered to a refresh, parsed but not yet believed.
 #[derive(Clone, Debug)]
@@ -23,6 +26,18 @@ pub struct TokenAnswer {
     pub scope: Option<Scopes>,
     /// `id_token`.
     pub id_token: Option<AnsweredIdToken>,
+    /// `refresh_in`, where the server has it.
+    pub refresh_in: Option<Duration>,
+    /// `ext_expires_in`, where the server has it.
+    pub extended_expires_in: Option<Duration>,
+    /// `refresh_token_expires_in` or its like, where the server has it.
+    pub refresh_token_expires_in: Option<Duration>,
+    /// Whether the granted scope lacks something of the target's that the server left out without a word.
+    pub lacks_scope: bool,
+    /// The nonce for the next proof (RFC 9449 §8.2).
+    pub dpop_nonce: Option<String>,
+    /// What the provider adapter wants kept with the session; each entry replaces the one of its name.
+    pub provider_data: SessionData,
     /// When the request was started.
     pub requested_at: Timestamp,
     /// When the answer had arrived.
@@ -40,6 +55,12 @@ impl TokenAnswer {
             refresh_token: None,
             scope: None,
             id_token: None,
+            refresh_in: None,
+            extended_expires_in: None,
+            refresh_token_expires_in: None,
+            lacks_scope: false,
+            dpop_nonce: None,
+            provider_data: SessionData::new(),
             requested_at,
             received_at,
         }
@@ -97,6 +118,8 @@ pub enum Violation {
     AuthTime,
     /// A `nonce` other than the original (OIDC Core §12.2).
     Nonce,
+    /// The server left out a part of the wanted scope without a word.
+    Scope,
     /// The session with these tokens is larger than a record may be.
     TooLarge,
 }
@@ -111,6 +134,7 @@ impl fmt::Display for Violation {
             Self::Audience => "the ID token is for another client",
             Self::AuthTime => "the ID token names another authentication time",
             Self::Nonce => "the ID token carries another nonce",
+            Self::Scope => "the server granted less than the scope that was asked for",
             Self::TooLarge => "the tokens are larger than a stored session may be",
         })
     }
@@ -126,7 +150,7 @@ pub struct Merged {
 }
 
 impl Session {
-    /// Merges the answer to a refresh into this session.
+    /// Merges the answer to a refresh into this session, whose access token for `target` was asked for.
     ///
     /// | In the answer | Present | Absent |
     /// |---|---|---|
@@ -137,27 +161,20 @@ impl Session {
     /// | `token_type` | replaces | `Bearer` |
     /// | `access_token` | replaces | a violation |
     ///
-    /// On a violation no new token is used, but a new refresh token is recorded: the server has spent the old one.
+    /// On a violation no new token is used, but a new refresh token is recorded: the server has spent the old one. So is
+    /// a nonce for the next proof.
     #[must_use]
-    pub fn merge_refresh(&self, answer: TokenAnswer) -> Merged {
-        let rotated = self.rotated(answer.refresh_token.clone());
+    pub fn merge_refresh(&self, answer: TokenAnswer, target: &Target) -> Merged {
+        let rotated = self.rotated(&answer);
         if let Some(violation) = self.violation(&answer) {
             return Merged { session: rotated, violation: Some(violation) };
         }
 
         let mut session = rotated.clone();
-        let tokens = &mut session.tokens;
-        tokens.access_token = answer.access_token;
-        tokens.token_type = answer.token_type.unwrap_or_default();
-        tokens.expires_in = answer.expires_in;
-        tokens.expires_at_hint = answer.expires_at_hint;
-        tokens.requested_at = answer.requested_at;
-        tokens.received_at = answer.received_at;
-        if let Some(scope) = answer.scope {
-            tokens.scope = Some(scope);
-        }
+        session.put(&answer, target);
+        session.provider_data.extend(answer.provider_data);
         if let Some(AnsweredIdToken::Verified { token, claims }) = answer.id_token {
-            tokens.id_token = Some(token);
+            session.tokens.id_token = Some(token);
             // Tokens imported without an ID token learn here whose they are.
             session.subject.get_or_insert(claims.subject);
             session.sid = claims.sid.or(session.sid);
@@ -171,19 +188,61 @@ impl Session {
         }
     }
 
-    /// This session with the successor of its refresh token, and nothing else that is new.
-    fn rotated(&self, successor: Option<RefreshToken>) -> Self {
+    /// This session with the successor of its refresh token, and nothing else that is new but what comes with that.
+    fn rotated(&self, answer: &TokenAnswer) -> Self {
         let mut session = self.clone();
         session.unsettled_attempts = 0;
-        if let Some(successor) = successor {
-            session.tokens.refresh_token = Some(successor);
+        if let Some(successor) = &answer.refresh_token {
+            session.tokens.refresh_token = Some(successor.clone());
+            // The end of the old one says nothing about the new one.
+            session.tokens.refresh_token_expires_at = None;
+        }
+        if let Some(lifetime) = answer.refresh_token_expires_in {
+            session.tokens.refresh_token_expires_at = Some(answer.requested_at + lifetime);
+        }
+        if let (Some(dpop), Some(nonce)) = (&mut session.dpop, &answer.dpop_nonce) {
+            dpop.nonce = Some(nonce.clone());
         }
         session
+    }
+
+    /// Puts the access token of an answer where it belongs.
+    fn put(&mut self, answer: &TokenAnswer, target: &Target) {
+        let tokens = if target.is_default() {
+            &mut self.tokens
+        } else {
+            self.make_room_for(target);
+            self.further_tokens
+                .entry(target.clone())
+                .or_insert_with(|| TokenSet::new(answer.requested_at, answer.received_at))
+        };
+        tokens.access_token = answer.access_token.clone();
+        tokens.token_type = answer.token_type.clone().unwrap_or_default();
+        tokens.expires_in = answer.expires_in;
+        tokens.expires_at_hint = answer.expires_at_hint;
+        tokens.refresh_in = answer.refresh_in;
+        tokens.extended_expires_in = answer.extended_expires_in;
+        tokens.requested_at = answer.requested_at;
+        tokens.received_at = answer.received_at;
+        if let Some(scope) = &answer.scope {
+            tokens.scope = Some(scope.clone());
+        }
+    }
+
+    fn make_room_for(&mut self, target: &Target) {
+        while self.further_tokens.len() >= Self::MOST_FURTHER_TARGETS && !self.further_tokens.contains_key(target) {
+            let oldest = self.further_tokens.iter().min_by_key(|(_, tokens)| tokens.received_at);
+            let Some(oldest) = oldest.map(|(target, _)| target.clone()) else { return };
+            self.further_tokens.remove(&oldest);
+        }
     }
 
     fn violation(&self, answer: &TokenAnswer) -> Option<Violation> {
         if answer.access_token.is_none() {
             return Some(Violation::NoAccessToken);
+        }
+        if answer.lacks_scope {
+            return Some(Violation::Scope);
         }
         let claims = match &answer.id_token {
             None => return None,

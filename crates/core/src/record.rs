@@ -1,5 +1,6 @@
 //! [`Record`]: a session as bytes. The one place where sessions are encoded.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -9,8 +10,8 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::{
-    AccessToken, EndReason, IdToken, ProviderId, RefreshToken, Scopes, Session, SessionData, SessionState, SignInId,
-    Timestamp, TokenSet, TokenType, Tombstone,
+    AccessToken, DpopBinding, DpopKey, EndReason, IdToken, ProviderId, RefreshToken, Scopes, Session, SessionData,
+    SessionState, SignInId, Target, Timestamp, TokenSet, TokenType, Tombstone,
 };
 
 /// What a store keeps: bytes that only this module reads.
@@ -35,11 +36,12 @@ impl Record {
 
     /// Encodes a state in the newest format.
     pub fn encode(state: &SessionState) -> Result<Self, RecordError> {
-        let data = match state {
-            SessionState::Active(session) => &session.data,
-            SessionState::Ended(tombstone) => &tombstone.data,
+        let (data, provider_data) = match state {
+            SessionState::Active(session) => (&session.data, Some(&session.provider_data)),
+            SessionState::Ended(tombstone) => (&tombstone.data, None),
         };
-        if !data.values().all(|value| nests_at_most(Self::MAX_DEPTH, value)) {
+        let mut values = data.values().chain(provider_data.into_iter().flat_map(SessionData::values));
+        if !values.all(|value| nests_at_most(Self::MAX_DEPTH, value)) {
             return Err(RecordError::TooLarge);
         }
         let mut bytes = Zeroizing::new(vec![Self::MAGIC[0], Self::MAGIC[1], Self::FORMAT, Self::PLAIN]);
@@ -112,7 +114,7 @@ fn nests_at_most(levels: usize, value: &Value) -> bool {
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 enum WireRef<'a> {
-    Session(WireSessionRef<'a>),
+    Session(Box<WireSessionRef<'a>>),
     Tombstone(WireTombstoneRef<'a>),
 }
 
@@ -146,6 +148,52 @@ struct WireSessionRef<'a> {
     received_at_unix_ms: Timestamp,
     unsettled_attempts: u32,
     data: &'a SessionData,
+    #[serde(flatten)]
+    tokens: WireTokenExtrasRef,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ends_at_unix_ms: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requested_scope: Option<&'a Scopes>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    further_tokens: Vec<WireFurtherRef<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dpop: Option<WireDpopRef<'a>>,
+    #[serde(skip_serializing_if = "SessionData::is_empty")]
+    provider_data: &'a SessionData,
+}
+
+/// The access token of a further target.
+#[derive(Serialize)]
+struct WireFurtherRef<'a> {
+    target: &'a Target,
+    access_token: Option<&'a str>,
+    token_type: &'a str,
+    scope: Option<&'a Scopes>,
+    expires_in_ms: Option<u64>,
+    expires_at_hint_unix_ms: Option<Timestamp>,
+    requested_at_unix_ms: Timestamp,
+    received_at_unix_ms: Timestamp,
+    #[serde(flatten)]
+    extras: WireTokenExtrasRef,
+}
+
+/// What token sets have learned to hold since the first release.
+#[derive(Serialize)]
+struct WireTokenExtrasRef {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_in_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extended_expires_in_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token_expires_at_unix_ms: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+struct WireDpopRef<'a> {
+    key: &'a str,
+    thumbprint: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nonce: Option<&'a str>,
 }
 
 #[derive(Deserialize)]
@@ -172,6 +220,38 @@ struct WireSession {
     unsettled_attempts: u32,
     #[serde(default)]
     data: SessionData,
+    refresh_in_ms: Option<u64>,
+    extended_expires_in_ms: Option<u64>,
+    refresh_token_expires_at_unix_ms: Option<Timestamp>,
+    ends_at_unix_ms: Option<Timestamp>,
+    requested_scope: Option<Scopes>,
+    #[serde(default)]
+    further_tokens: Vec<WireFurther>,
+    dpop: Option<WireDpop>,
+    #[serde(default)]
+    provider_data: SessionData,
+}
+
+#[derive(Deserialize)]
+struct WireFurther {
+    target: Target,
+    access_token: Option<String>,
+    token_type: TokenType,
+    scope: Option<Scopes>,
+    expires_in_ms: Option<u64>,
+    expires_at_hint_unix_ms: Option<Timestamp>,
+    requested_at_unix_ms: Timestamp,
+    received_at_unix_ms: Timestamp,
+    refresh_in_ms: Option<u64>,
+    extended_expires_in_ms: Option<u64>,
+    refresh_token_expires_at_unix_ms: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+struct WireDpop {
+    key: String,
+    thumbprint: String,
+    nonce: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -204,7 +284,7 @@ struct WireTombstone {
 impl<'a> From<&'a SessionState> for WireRef<'a> {
     fn from(state: &'a SessionState) -> Self {
         match state {
-            SessionState::Active(session) => Self::Session(WireSessionRef {
+            SessionState::Active(session) => Self::Session(Box::new(WireSessionRef {
                 provider_id: &session.provider_id,
                 issuer: &session.issuer,
                 client_id: &session.client_id,
@@ -219,16 +299,23 @@ impl<'a> From<&'a SessionState> for WireRef<'a> {
                 refresh_token: session.tokens.refresh_token.as_ref().map(RefreshToken::expose),
                 id_token: session.tokens.id_token.as_ref().map(IdToken::expose),
                 scope: session.tokens.scope.as_ref(),
-                expires_in_ms: session
-                    .tokens
-                    .expires_in
-                    .map(|lifetime| u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX)),
+                expires_in_ms: session.tokens.expires_in.map(millis),
                 expires_at_hint_unix_ms: session.tokens.expires_at_hint,
                 requested_at_unix_ms: session.tokens.requested_at,
                 received_at_unix_ms: session.tokens.received_at,
                 unsettled_attempts: session.unsettled_attempts,
                 data: &session.data,
-            }),
+                tokens: WireTokenExtrasRef::of(&session.tokens),
+                ends_at_unix_ms: session.ends_at,
+                requested_scope: session.requested_scope.as_ref(),
+                further_tokens: session.further_tokens.iter().map(WireFurtherRef::of).collect(),
+                dpop: session.dpop.as_ref().map(|dpop| WireDpopRef {
+                    key: dpop.key.expose(),
+                    thumbprint: &dpop.thumbprint,
+                    nonce: dpop.nonce.as_deref(),
+                }),
+                provider_data: &session.provider_data,
+            })),
             SessionState::Ended(tombstone) => Self::Tombstone(WireTombstoneRef {
                 reason: tombstone.reason,
                 error: tombstone.error.as_deref(),
@@ -241,6 +328,51 @@ impl<'a> From<&'a SessionState> for WireRef<'a> {
                 data: &tombstone.data,
             }),
         }
+    }
+}
+
+impl<'a> WireFurtherRef<'a> {
+    fn of((target, tokens): (&'a Target, &'a TokenSet)) -> Self {
+        Self {
+            target,
+            access_token: tokens.access_token.as_ref().map(AccessToken::expose),
+            token_type: tokens.token_type.as_str(),
+            scope: tokens.scope.as_ref(),
+            expires_in_ms: tokens.expires_in.map(millis),
+            expires_at_hint_unix_ms: tokens.expires_at_hint,
+            requested_at_unix_ms: tokens.requested_at,
+            received_at_unix_ms: tokens.received_at,
+            extras: WireTokenExtrasRef::of(tokens),
+        }
+    }
+}
+
+impl WireTokenExtrasRef {
+    fn of(tokens: &TokenSet) -> Self {
+        Self {
+            refresh_in_ms: tokens.refresh_in.map(millis),
+            extended_expires_in_ms: tokens.extended_expires_in.map(millis),
+            refresh_token_expires_at_unix_ms: tokens.refresh_token_expires_at,
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl From<WireFurther> for (Target, TokenSet) {
+    fn from(wire: WireFurther) -> Self {
+        let mut tokens = TokenSet::new(wire.requested_at_unix_ms, wire.received_at_unix_ms);
+        tokens.access_token = wire.access_token.map(AccessToken::new);
+        tokens.token_type = wire.token_type;
+        tokens.scope = wire.scope;
+        tokens.expires_in = wire.expires_in_ms.map(Duration::from_millis);
+        tokens.expires_at_hint = wire.expires_at_hint_unix_ms;
+        tokens.refresh_in = wire.refresh_in_ms.map(Duration::from_millis);
+        tokens.extended_expires_in = wire.extended_expires_in_ms.map(Duration::from_millis);
+        tokens.refresh_token_expires_at = wire.refresh_token_expires_at_unix_ms;
+        (wire.target, tokens)
     }
 }
 
@@ -257,6 +389,8 @@ impl From<Wire> for SessionState {
                 nonce: wire.nonce,
                 sign_in_id: wire.sign_in_id,
                 signed_in_at: wire.signed_in_at_unix_ms,
+                ends_at: wire.ends_at_unix_ms,
+                requested_scope: wire.requested_scope,
                 tokens: TokenSet {
                     access_token: wire.access_token.map(AccessToken::new),
                     token_type: wire.token_type,
@@ -265,10 +399,20 @@ impl From<Wire> for SessionState {
                     scope: wire.scope,
                     expires_in: wire.expires_in_ms.map(Duration::from_millis),
                     expires_at_hint: wire.expires_at_hint_unix_ms,
+                    refresh_in: wire.refresh_in_ms.map(Duration::from_millis),
+                    extended_expires_in: wire.extended_expires_in_ms.map(Duration::from_millis),
+                    refresh_token_expires_at: wire.refresh_token_expires_at_unix_ms,
                     requested_at: wire.requested_at_unix_ms,
                     received_at: wire.received_at_unix_ms,
                 },
+                further_tokens: wire.further_tokens.into_iter().map(Into::into).collect::<BTreeMap<_, _>>(),
+                dpop: wire.dpop.map(|dpop| DpopBinding {
+                    key: DpopKey::new(dpop.key),
+                    thumbprint: dpop.thumbprint,
+                    nonce: dpop.nonce,
+                }),
                 unsettled_attempts: wire.unsettled_attempts,
+                provider_data: wire.provider_data,
                 data: wire.data,
             }
             .into(),

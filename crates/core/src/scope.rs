@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 /// assert!(scopes.contains("offline_access"));
 /// assert_eq!(scopes.to_string(), "offline_access openid");
 /// ```
-#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct Scopes(BTreeSet<String>);
 
@@ -34,9 +34,21 @@ impl Scopes {
         self.0.is_empty()
     }
 
+    /// Whether each of `others` is among them.
+    pub fn contains_all(&self, others: &Self) -> bool {
+        self.0.is_superset(&others.0)
+    }
+
     /// Each scope once, in alphabetical order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
+    }
+}
+
+impl<'a> FromIterator<&'a str> for Scopes {
+    /// Each item is a list of its own: an item with a space in it is two scopes.
+    fn from_iter<I: IntoIterator<Item = &'a str>>(scopes: I) -> Self {
+        Self(scopes.into_iter().flat_map(str::split_ascii_whitespace).map(str::to_owned).collect())
     }
 }
 

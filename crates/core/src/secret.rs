@@ -75,6 +75,14 @@ secret! {
     /// A PKCE code verifier (RFC 7636 §4.1).
     CodeVerifier
 }
+secret! {
+    /// A device code (RFC 8628 §3.2).
+    DeviceCode
+}
+secret! {
+    /// The private key that proves possession of a session's tokens (RFC 9449): PKCS#8, base64url without padding.
+    DpopKey
+}
 
 /// A digest of a secret: 128 bits of its SHA-256.
 ///

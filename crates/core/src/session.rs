@@ -1,11 +1,12 @@
 //! [`Session`]: one subject signed in at one client, and [`Tombstone`]: what remains when that has ended.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{ProviderId, SignInId, Timestamp, TokenSet};
+use crate::{DpopBinding, ProviderId, Scopes, SignInId, Target, Timestamp, TokenSet};
 
 /// Application data kept with a session: a small JSON map, stored and sealed with it.
 pub type SessionData = Map<String, Value>;
@@ -32,15 +33,28 @@ pub struct Session {
     pub sign_in_id: SignInId,
     /// When the sign-in finished.
     pub signed_in_at: Timestamp,
+    /// When the session ends whatever the server still grants: a limit fixed at the sign-in, that no refresh moves.
+    pub ends_at: Option<Timestamp>,
+    /// The scope that the sign-in asked for. The granted one is in the tokens.
+    pub requested_scope: Option<Scopes>,
     /// The tokens in force.
     pub tokens: TokenSet,
+    /// Access tokens for further targets, all over the one refresh token in [`tokens`](Self::tokens).
+    pub further_tokens: BTreeMap<Target, TokenSet>,
+    /// The key that the tokens are bound to, if they are bound (RFC 9449).
+    pub dpop: Option<DpopBinding>,
     /// Refresh attempts that presented the refresh token in force and whose outcome nobody learned.
     pub unsettled_attempts: u32,
+    /// What the provider adapter keeps with the session.
+    pub provider_data: SessionData,
     /// Application data.
     pub data: SessionData,
 }
 
 impl Session {
+    /// How many further targets are kept. Of more, the one that was refreshed longest ago is forgotten.
+    pub const MOST_FURTHER_TARGETS: usize = 16;
+
     /// A new session with `tokens`; set the fields that are known beyond them.
     pub fn new(
         provider_id: ProviderId,
@@ -58,16 +72,29 @@ impl Session {
             nonce: None,
             sign_in_id: SignInId::random(),
             signed_in_at: tokens.received_at,
+            ends_at: None,
+            requested_scope: None,
             tokens,
+            further_tokens: BTreeMap::new(),
+            dpop: None,
             unsettled_attempts: 0,
+            provider_data: SessionData::new(),
             data: SessionData::new(),
         }
     }
 
-    /// The same session with its access token expired at `now`; the refresh token stays. A test aid.
+    /// The tokens of a target: for the default one [`tokens`](Self::tokens), for others what was granted so far.
+    pub fn tokens_for(&self, target: &Target) -> Option<&TokenSet> {
+        if target.is_default() { Some(&self.tokens) } else { self.further_tokens.get(target) }
+    }
+
+    /// The same session with its access tokens expired at `now`; the refresh token stays. A test aid.
     #[must_use = "the expired session is returned, not stored"]
     pub fn into_expired(mut self, now: Timestamp) -> Self {
         self.tokens = self.tokens.into_expired(now);
+        for tokens in self.further_tokens.values_mut() {
+            *tokens = tokens.clone().into_expired(now);
+        }
         self
     }
 }
@@ -100,6 +127,8 @@ pub enum EndReason {
     NoRefreshToken,
     /// A needed refresh failed without a verdict, and the program chose `DiscardAlways`.
     RefreshFailed,
+    /// The session reached the limit that was fixed at its sign-in.
+    LimitReached,
 }
 
 impl EndReason {
@@ -111,6 +140,7 @@ impl EndReason {
             Self::RejectedAfterUnknownOutcome => "rejected_after_unknown_outcome",
             Self::NoRefreshToken => "no_refresh_token",
             Self::RefreshFailed => "refresh_failed",
+            Self::LimitReached => "limit_reached",
         }
     }
 }
@@ -125,6 +155,7 @@ impl fmt::Display for EndReason {
             }
             Self::NoRefreshToken => "the access token expired and there is no refresh token",
             Self::RefreshFailed => "a needed refresh failed",
+            Self::LimitReached => "it reached the time limit that was fixed when the user signed in",
         })
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 use url::Url;
 
-use crate::{CodeVerifier, ProviderError, Scopes, Session, Timestamp};
+use crate::{CodeVerifier, DpopKey, ProviderError, Scopes, Session, Timestamp};
 
 /// Signs a subject in with the authorization code flow and PKCE (RFC 6749 §4.1, RFC 7636, OIDC Core §3.1).
 #[async_trait]
@@ -63,6 +63,8 @@ pub struct PendingSignIn {
     pub scopes: Scopes,
     /// When the authorization URL was made.
     pub started_at: Timestamp,
+    /// The key to bind the tokens to, if they are to be bound (RFC 9449).
+    pub dpop_key: Option<DpopKey>,
 }
 
 impl PendingSignIn {
@@ -83,6 +85,7 @@ impl PendingSignIn {
             code_verifier,
             scopes: request.scopes.clone(),
             started_at,
+            dpop_key: None,
         }
     }
 }

@@ -74,6 +74,12 @@ pub struct TokenSet {
     pub expires_in: Option<Duration>,
     /// The access token's own `exp`, where the provider allows reading it. Only a hint, used without `expires_in`.
     pub expires_at_hint: Option<Timestamp>,
+    /// After how long the server would like the access token refreshed although it is still valid (`refresh_in`).
+    pub refresh_in: Option<Duration>,
+    /// For how long the access token may be used while the server cannot be reached (`ext_expires_in`).
+    pub extended_expires_in: Option<Duration>,
+    /// When the refresh token expires, if the server said so.
+    pub refresh_token_expires_at: Option<Timestamp>,
     /// When the request for the access token was started: its lifetime counts from here.
     pub requested_at: Timestamp,
     /// When the answer had arrived.
@@ -91,6 +97,9 @@ impl TokenSet {
             scope: None,
             expires_in: None,
             expires_at_hint: None,
+            refresh_in: None,
+            extended_expires_in: None,
+            refresh_token_expires_at: None,
             requested_at,
             received_at,
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use oidc_session_core::{
     AccessToken, AnsweredIdToken, IdClaims, IdToken, ProviderId, Record, RefreshToken, Scopes, Session, SignInId,
-    Timestamp, TokenAnswer, TokenSet, TokenType, Violation,
+    Target, Timestamp, TokenAnswer, TokenSet, TokenType, Violation,
 };
 
 const SIGNED_IN_AT: Timestamp = Timestamp::from_unix_seconds(1_000_000);
@@ -66,7 +66,7 @@ fn verified(claims: IdClaims) -> AnsweredIdToken {
 fn merged(change: impl FnOnce(&mut TokenAnswer)) -> Session {
     let mut answer = answer();
     change(&mut answer);
-    let merged = session().merge_refresh(answer);
+    let merged = session().merge_refresh(answer, &Target::default());
     assert_eq!(merged.violation, None);
     merged.session
 }
@@ -77,7 +77,7 @@ fn violation(of: &Session, change: impl FnOnce(&mut IdClaims)) -> Option<Violati
     change(&mut claims);
     let mut answer = answer();
     answer.id_token = Some(verified(claims));
-    of.merge_refresh(answer).violation
+    of.merge_refresh(answer, &Target::default()).violation
 }
 
 #[test]
@@ -151,9 +151,9 @@ fn an_absent_token_type_is_bearer_and_not_the_old_one() {
 #[test]
 fn an_answer_settles_the_attempts_before_it() {
     let mut answer = TokenAnswer::new(REQUESTED_AT, RECEIVED_AT);
-    assert_eq!(session().merge_refresh(answer.clone()).session.unsettled_attempts, 0);
+    assert_eq!(session().merge_refresh(answer.clone(), &Target::default()).session.unsettled_attempts, 0);
     answer.access_token = Some(AccessToken::new("at-new"));
-    assert_eq!(session().merge_refresh(answer).session.unsettled_attempts, 0);
+    assert_eq!(session().merge_refresh(answer, &Target::default()).session.unsettled_attempts, 0);
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn a_claim_the_session_never_had_is_no_contradiction() {
 fn a_session_imported_without_a_subject_learns_it() {
     let mut imported = session();
     (imported.subject, imported.sid) = (None, None);
-    let merged = imported.merge_refresh(answer());
+    let merged = imported.merge_refresh(answer(), &Target::default());
     assert_eq!(merged.violation, None);
     assert_eq!(merged.session.subject.as_deref(), Some("alice"));
     assert_eq!(merged.session.sid.as_deref(), Some("sid-new"));
@@ -223,11 +223,11 @@ fn a_violation_records_the_rotation_and_nothing_else() {
         let unrotated = rotated.clone();
         rotated.tokens.refresh_token = Some(RefreshToken::new("rt-new"));
 
-        let merged = session().merge_refresh(answer.clone());
+        let merged = session().merge_refresh(answer.clone(), &Target::default());
         assert_eq!((merged.violation, merged.session), (Some(violation), rotated));
 
         answer.refresh_token = None;
-        let merged = session().merge_refresh(answer);
+        let merged = session().merge_refresh(answer, &Target::default());
         assert_eq!((merged.violation, merged.session), (Some(violation), unrotated), "without a rotation");
     }
 }
@@ -238,7 +238,7 @@ fn a_violation_teaches_an_imported_session_nothing() {
     (imported.subject, imported.sid) = (None, None);
     let mut answer = answer();
     answer.id_token = Some(verified(IdClaims { audiences: vec![], ..matching() }));
-    let merged = imported.merge_refresh(answer);
+    let merged = imported.merge_refresh(answer, &Target::default());
     assert_eq!((merged.session.subject, merged.session.sid), (None, None));
 }
 
@@ -246,7 +246,7 @@ fn a_violation_teaches_an_imported_session_nothing() {
 fn tokens_that_no_store_would_take_are_a_violation_that_keeps_the_rotation() {
     let mut answer = answer();
     answer.access_token = Some(AccessToken::new("x".repeat(Record::MAX_LENGTH)));
-    let merged = session().merge_refresh(answer);
+    let merged = session().merge_refresh(answer, &Target::default());
     assert_eq!(merged.violation, Some(Violation::TooLarge));
     assert_eq!(merged.session.tokens.access_token, Some(AccessToken::new("at-old")));
     assert_eq!(merged.session.tokens.refresh_token, Some(RefreshToken::new("rt-new")));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use http::HeaderValue;
-use oidc_session_core::{Clock, Fingerprint, SessionId, SessionState, StoreKey, Timestamp, Version};
+use oidc_session_core::{Clock, Fingerprint, SessionId, SessionState, StoreKey, Target, Timestamp, Version};
 use oidc_session_policy::protocol::{RecordView, StateView, Trigger};
 use oidc_session_policy::{Jitter, Phase, RefreshPolicy, Schedule};
 use tokio::sync::broadcast;
@@ -178,7 +178,7 @@ impl Known {
         jitter: Jitter,
         clock: &dyn Clock,
     ) -> Self {
-        let view = RecordView::of(version, &state, policy, jitter);
+        let view = RecordView::of(version, &state, &Target::default(), policy, jitter);
         let schedule = match view.state {
             StateView::Active(session) => session.schedule,
             StateView::Ended(_) => Schedule::NoAccessToken,

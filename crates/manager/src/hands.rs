@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use oidc_session_core::{
     Commit, EndReason, Expected, HolderId, Lease, Merged, ProviderError, ProviderErrorKind, Record, Renewal, Session,
-    SessionState, StoreError, StoreErrorKind, Stored, Timestamp, TokenAnswer, Tombstone, Version,
+    SessionState, StoreError, StoreErrorKind, Stored, Target, Timestamp, TokenAnswer, Tombstone, Version,
 };
 use oidc_session_policy::protocol::{
     Action, Answer, CommitView, Event, Fault, Flight, LeaseView, Now, Outcome, RecordView, Trigger,
@@ -155,10 +155,10 @@ impl Hands {
         if !self.shared.now().is_before(before) {
             return Answer::TooLate;
         }
-        let answered = tokio::time::timeout(budget, self.shared.provider.refresh(session)).await;
+        let answered = tokio::time::timeout(budget, self.shared.provider.refresh(session, &Target::default())).await;
         match answered {
             Ok(Ok(answer)) => {
-                let Merged { session, violation } = session.merge_refresh(answer.clone());
+                let Merged { session, violation } = session.merge_refresh(answer.clone(), &Target::default());
                 let granted = Answer::Granted {
                     access: session.tokens.access_token.as_ref().map(|token| token.fingerprint()),
                     refresh: session.tokens.refresh_token.as_ref().map(|token| token.fingerprint()),
@@ -253,7 +253,7 @@ impl Hands {
             let damaged = StoreError::new(StoreErrorKind::Corrupt, "read a session").because(error);
             self.store_failed(damaged)
         })?;
-        let view = RecordView::of(stored.version, &state, &*self.shared.policy, self.entry.jitter);
+        let view = RecordView::of(stored.version, &state, &Target::default(), &*self.shared.policy, self.entry.jitter);
         self.read = Some((stored.version, state));
         Ok(view)
     }
@@ -266,7 +266,7 @@ impl Hands {
     }
 
     fn merged(&self) -> Option<Session> {
-        Some(self.session()?.merge_refresh(self.answer.clone()?).session)
+        Some(self.session()?.merge_refresh(self.answer.clone()?, &Target::default()).session)
     }
 
     fn store_failed(&mut self, error: StoreError) -> StoreErrorKind {

@@ -39,12 +39,13 @@
 //! [`Provider`] who refreshes them. Each provider and each store is a feature of its own.
 
 pub use oidc_session_core::{
-    AccessToken, AnsweredIdToken, ClientSecret, Clock, CodeVerifier, Commit, EndReason, Expected, Fingerprint,
-    HolderId, IdClaims, IdToken, InvalidSessionId, Lease, List, Merged, PendingSignIn, Provider, ProviderError,
-    ProviderErrorKind, ProviderId, ProviderProfile, Record, RecordError, RefreshToken, Release, Removal, Renewal,
-    Revocation, Scopes, Session, SessionData, SessionId, SessionState, SessionStore, SignIn, SignInId, SignInRequest,
-    StoreError, StoreErrorKind, StoreKey, Stored, Sweep, SystemClock, Timestamp, TokenAnswer, TokenSet, TokenType,
-    Tombstone, Version, Violation,
+    AccessToken, AnsweredIdToken, ClientSecret, Clock, CodeVerifier, Commit, DeviceCode, DevicePoll, DeviceRequest,
+    DeviceSignIn, DpopBinding, DpopKey, EndReason, Expected, Fingerprint, HolderId, IdClaims, IdToken,
+    InvalidSessionId, Lease, List, LogoutShape, Merged, PendingDevice, PendingSignIn, Provider, ProviderError,
+    ProviderErrorKind, ProviderId, ProviderProfile, Record, RecordError, RefreshExtends, RefreshToken, Release,
+    Removal, Renewal, ReuseReaction, Revocation, RevocationShape, Rotation, Scopes, Session, SessionData, SessionId,
+    SessionState, SessionStore, SignIn, SignInId, SignInRequest, StoreError, StoreErrorKind, StoreKey, Stored, Sweep,
+    SystemClock, Target, Timestamp, TokenAnswer, TokenSet, TokenType, Tombstone, Version, Violation,
 };
 pub use oidc_session_manager::{
     LeaseTooShort, LogoutReport, Outcome, ServedToken, SessionError, SessionErrorKind, SessionEvent, SessionEventKind,
@@ -53,7 +54,8 @@ pub use oidc_session_manager::{
 pub use oidc_session_policy::{ExpiredOnly, Jitter, OnRefreshFailure, Phase, Preemptive, RefreshPolicy, Schedule};
 #[cfg(feature = "provider-oidc")]
 pub use oidc_session_provider_oidc::{
-    ClientAuth, Dialect, ErrorAnswer, Meaning, Oidc, OidcBuilder, PlainOidc, RESERVED_PARAMETERS,
+    AssertionAudience, ClientAuth, DeviceStatus, Diagnosis, Dialect, EncodedRequest, ErrorAnswer, Fields, Meaning,
+    Oidc, OidcBuilder, PlainOidc, RESERVED_PARAMETERS, RevocableToken,
 };
 #[cfg(feature = "store-memory")]
 pub use oidc_session_store_memory::MemoryStore;

@@ -60,6 +60,8 @@ impl Schedule {
     ///   `exp` where that may be read, else the policy's assumption, else it is unknown.
     /// - `refresh_at` is the policy's skew before that, at most a quarter of the lifetime, and earlier by the session's
     ///   jitter: at most half the skew and a twentieth of the lifetime.
+    /// - A server that names a time to refresh early (`refresh_in`) is heeded by a policy that refreshes early at all, if
+    ///   its time is earlier, but not within the first quarter of the lifetime.
     pub fn plan(policy: &dyn RefreshPolicy, tokens: &TokenSet, jitter: Jitter) -> Self {
         if tokens.access_token.is_none() {
             return Self::NoAccessToken;
@@ -71,12 +73,37 @@ impl Schedule {
         let lifetime = expires_at.saturating_since(tokens.requested_at);
         let skew = policy.skew(tokens).min(lifetime / Self::SKEW_DIVISOR);
         let spread = jitter.part_of((skew / 2).min(lifetime / Self::JITTER_DIVISOR));
+        let hinted = tokens
+            .refresh_in
+            .filter(|_| !skew.is_zero())
+            .map(|hint| tokens.requested_at + hint.max(lifetime / Self::SKEW_DIVISOR));
+        let due_at = hinted.map_or(expires_at - skew, |hinted| hinted.min(expires_at - skew));
         let rest = if lifetime.is_zero() { Self::LONGEST_REST } else { (lifetime / 2).min(Self::LONGEST_REST) };
         Self::Known {
             requested_at: tokens.requested_at,
-            refresh_at: expires_at - skew - spread,
+            refresh_at: due_at - spread,
             expires_at,
             not_before: tokens.received_at.min(expires_at) + rest,
+        }
+    }
+
+    /// The same schedule for a session that ends at `end`, whatever its tokens say.
+    #[must_use]
+    pub fn ending_at(self, end: Option<Timestamp>) -> Self {
+        match (self, end) {
+            (Self::Known { requested_at, refresh_at, expires_at, not_before }, Some(end)) => Self::Known {
+                requested_at,
+                refresh_at: refresh_at.min(end),
+                expires_at: expires_at.min(end),
+                not_before,
+            },
+            (Self::Unknown, Some(end)) => Self::Known {
+                requested_at: Timestamp::UNIX_EPOCH,
+                refresh_at: end,
+                expires_at: end,
+                not_before: Timestamp::UNIX_EPOCH,
+            },
+            (Self::NoAccessToken, _) | (_, None) => self,
         }
     }
 

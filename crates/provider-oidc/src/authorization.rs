@@ -38,7 +38,7 @@ pub(crate) fn authorization_request(
     let state = CsrfToken::new_random().into_secret();
     let nonce = Nonce::new_random().secret().clone();
     let mut request = request;
-    request.scopes = Scopes::parse(&format!("openid {}", request.scopes));
+    request.scopes = dialect.scopes_to_request(&Scopes::parse(&format!("openid {}", request.scopes)));
 
     let mut url = endpoint.clone();
     url.query_pairs_mut()

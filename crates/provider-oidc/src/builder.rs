@@ -54,6 +54,12 @@ impl OidcBuilder {
         self
     }
 
+    /// The same for a dialect that is shared.
+    pub fn shared_dialect(mut self, dialect: Arc<dyn Dialect>) -> Self {
+        self.dialect = dialect;
+        self
+    }
+
     /// Where the time comes from. Default: the operating system.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -114,6 +120,7 @@ impl OidcBuilder {
             discovery_url: channel.endpoint("discovery URL", &discovery_url)?,
             transport: Transport::new(channel, &self.root_certificates, profile.request_budget)?,
             issuer: self.issuer,
+            dialect: Arc::clone(&self.dialect),
             channel,
             clock: self.clock,
             keys: Keys::default(),

@@ -18,6 +18,17 @@ pub enum ClientAuth {
     Post(ClientSecret),
 }
 
+/// Whom a client names as the audience of an assertion that it signs (RFC 7523 §3).
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum AssertionAudience {
+    /// The issuer: what servers agree on by now, because nobody else can use such an assertion.
+    #[default]
+    Issuer,
+    /// The token endpoint (OIDC Core §9).
+    TokenEndpoint,
+}
+
 /// Our registration.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {

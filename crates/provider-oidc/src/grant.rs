@@ -7,6 +7,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oidc_session_core::{AccessToken, IdToken, RefreshToken, Scopes, Timestamp, TokenType};
 use serde_json::{Map, Value};
 
+use crate::dialect::Fields;
+
 /// Beyond this a lifetime is a mistake of units; clamped, it still means "for ever".
 const LONGEST_SECONDS: f64 = 100.0 * 365.0 * 24.0 * 60.0 * 60.0;
 
@@ -19,6 +21,14 @@ pub(crate) struct Grant {
     pub(crate) refresh_token: Option<RefreshToken>,
     pub(crate) scope: Option<Scopes>,
     pub(crate) id_token: Option<IdToken>,
+    /// `refresh_in`: when the server would like an early refresh.
+    pub(crate) refresh_in: Option<Duration>,
+    /// `ext_expires_in`: for how long the access token may be used while the server cannot be reached.
+    pub(crate) extended_expires_in: Option<Duration>,
+    /// `refresh_token_expires_in`, or `refresh_expires_in`. Zero is how a server says "never".
+    pub(crate) refresh_token_expires_in: Option<Duration>,
+    /// Whatever else the answer held, for the dialect. No token is among it.
+    pub(crate) others: Fields,
 }
 
 impl Grant {
@@ -31,6 +41,13 @@ impl Grant {
             refresh_token: take_text(&mut fields, "refresh_token").map(RefreshToken::new),
             scope: fields.get("scope").map(scopes).filter(|scopes| !scopes.is_empty()),
             id_token: take_text(&mut fields, "id_token").map(IdToken::new),
+            refresh_in: fields.get("refresh_in").and_then(lifetime),
+            extended_expires_in: fields.get("ext_expires_in").and_then(lifetime),
+            refresh_token_expires_in: ["refresh_token_expires_in", "refresh_expires_in"]
+                .iter()
+                .find_map(|name| lifetime(fields.get(*name)?))
+                .filter(|lifetime| !lifetime.is_zero()),
+            others: fields,
         }
     }
 
@@ -119,7 +136,7 @@ mod tests {
         let grant = read(json!({
             "access_token": "", "refresh_token": "", "id_token": "", "token_type": "", "scope": "", "unknown": { "a": 1 }
         }));
-        assert_eq!(grant, Grant::default());
+        assert_eq!(Grant { others: Fields::new(), ..grant.clone() }, Grant::default());
         assert!(!grant.has_tokens());
     }
 
@@ -141,7 +158,24 @@ mod tests {
     #[test]
     fn wrong_types_count_as_absent() {
         let grant = read(json!({ "access_token": 7, "token_type": ["Bearer"], "scope": 7, "refresh_token": null }));
-        assert_eq!(grant, Grant::default());
+        assert_eq!(Grant { others: Fields::new(), ..grant }, Grant::default());
+    }
+
+    #[test]
+    fn what_vendors_add_is_read() {
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        for (answer, expected) in [
+            (json!({ "refresh_in": 2399, "ext_expires_in": "7200" }), (seconds(2399), seconds(7200), None)),
+            (json!({ "refresh_token_expires_in": "76887" }), (None, None, seconds(76_887))),
+            (json!({ "refresh_expires_in": 1800 }), (None, None, seconds(1800))),
+            (json!({ "refresh_expires_in": 0, "refresh_in": "soon" }), (None, None, None)),
+        ] {
+            let grant = read(answer.clone());
+            let found = (grant.refresh_in, grant.extended_expires_in, grant.refresh_token_expires_in);
+            assert_eq!(found, expected, "{answer}");
+        }
+        let others = read(json!({ "access_token": "at", "refresh_token": "rt", "id_token": "it", "foci": "1" })).others;
+        assert_eq!(others.keys().collect::<Vec<_>>(), ["foci"]);
     }
 
     #[test]

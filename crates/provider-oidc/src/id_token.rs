@@ -4,6 +4,8 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use oidc_session_core::{AccessToken, AnsweredIdToken, ClientSecret, IdClaims, IdToken, Timestamp};
 use openidconnect::core::{
@@ -16,18 +18,41 @@ use openidconnect::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::Dialect;
+use crate::dialect::Fields;
+
 /// How far the server's clock may be behind ours before its ID tokens count as expired.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
 
 /// Everything an ID token is checked against.
 #[derive(Debug)]
 pub(crate) struct Verifier<'a> {
-    pub(crate) issuer: &'a str,
+    /// The issuer that the metadata names.
+    pub(crate) published: &'a str,
+    pub(crate) dialect: &'a dyn Dialect,
     pub(crate) client_id: &'a str,
     /// The key of symmetric signatures.
     pub(crate) client_secret: Option<&'a ClientSecret>,
     pub(crate) keys: Arc<CoreJsonWebKeySet>,
     pub(crate) now: Timestamp,
+}
+
+/// An ID token that holds.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Verified {
+    pub(crate) claims: IdClaims,
+    /// All of its claims, for the dialect.
+    pub(crate) fields: Fields,
+}
+
+/// The ID token of a refresh, judged without waiting for anything.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    pub(crate) id_token: AnsweredIdToken,
+    /// All of its claims, for the dialect; none if it was refused.
+    pub(crate) fields: Option<Fields>,
+    /// Whether it is signed with a key that we do not have.
+    pub(crate) unknown_key: bool,
 }
 
 /// Why an ID token does not count.
@@ -52,16 +77,23 @@ struct SessionClaims {
 impl AdditionalClaims for SessionClaims {}
 
 impl Verifier<'_> {
-    /// The claims of the ID token of a sign-in, if everything in OIDC Core §3.1.3.7 holds.
+    /// The ID token of a sign-in, if everything in OIDC Core §3.1.3.7 holds.
     pub(crate) fn sign_in(
         &self,
         id_token: &IdToken,
-        nonce: &str,
+        nonce: Option<&str>,
         access_token: &AccessToken,
-    ) -> Result<IdClaims, Unverified> {
+    ) -> Result<Verified, Unverified> {
         let token = parse(id_token)?;
-        let verifier = self.verifier()?.set_other_audience_verifier_fn(|_| true);
-        let claims = token.claims(&verifier, &Nonce::new(nonce.to_owned())).map_err(|error| unverified(&error))?;
+        let fields = fields(id_token)?;
+        let issuer =
+            self.dialect.issuer_of(self.published, &fields).ok_or(Unverified::Refused("it names another issuer"))?;
+        let verifier = self.verifier(written_issuer(&fields))?.set_other_audience_verifier_fn(|_| true);
+        let claims = match nonce {
+            Some(nonce) => token.claims(&verifier, &Nonce::new(nonce.to_owned())),
+            None => token.claims(&verifier, AnyNonce),
+        };
+        let claims = claims.map_err(|error| unverified(&error))?;
         check_authorized_party(claims, self.client_id)?;
         if claims.subject().is_empty() {
             return Err(Unverified::Refused("it names no subject"));
@@ -73,36 +105,41 @@ impl Verifier<'_> {
                 return Err(Unverified::Refused("it belongs to another access token"));
             }
         }
-        Ok(session_claims(claims))
+        Ok(Verified { claims: IdClaims { issuer, ..session_claims(claims) }, fields })
     }
 
-    /// The ID token of a refresh, as far as it can be judged without waiting for anything; and whether its key was
-    /// unknown.
+    /// The ID token of a refresh, as far as it can be judged without waiting for anything.
     ///
     /// Whose it is, is not judged here: that is the merge rule of the core.
-    pub(crate) fn refresh(&self, id_token: IdToken) -> (AnsweredIdToken, bool) {
-        let claims = parse(&id_token).and_then(|token| {
-            let verifier = self.verifier()?.require_issuer_match(false).require_audience_match(false);
-            match self.claims(&token, &verifier) {
-                // The answer came straight from the token endpoint, so its connection vouches for the issuer (OIDC Core
-                // §3.1.3.7 item 6). To fetch keys now would keep a rotated refresh token from the store.
-                Err(Unverified::UnknownKey) => {
-                    let claims = self.claims(&token, &verifier.insecure_disable_signature_check())?;
-                    Ok((claims, true))
-                }
-                claims => Ok((claims?, false)),
-            }
-        });
-        match claims {
-            Ok((claims, unknown_key)) => {
+    pub(crate) fn refresh(&self, id_token: IdToken) -> Judged {
+        match self.judge(&id_token) {
+            Ok((Verified { claims, fields }, unknown_key)) => {
                 let claims = Box::new(claims);
-                (AnsweredIdToken::Verified { token: id_token, claims }, unknown_key)
+                let id_token = AnsweredIdToken::Verified { token: id_token, claims };
+                Judged { id_token, fields: Some(fields), unknown_key }
             }
             Err(reason) => {
                 tracing::debug!(?reason, "the ID token of a refresh was refused");
-                (AnsweredIdToken::Refused, false)
+                Judged { id_token: AnsweredIdToken::Refused, fields: None, unknown_key: false }
             }
         }
+    }
+
+    fn judge(&self, id_token: &IdToken) -> Result<(Verified, bool), Unverified> {
+        let token = parse(id_token)?;
+        let fields = fields(id_token)?;
+        let verifier =
+            self.verifier(written_issuer(&fields))?.require_issuer_match(false).require_audience_match(false);
+        let (mut claims, unknown_key) = match self.claims(&token, &verifier) {
+            // The answer came straight from the token endpoint, so its connection vouches for the issuer (OIDC Core
+            // §3.1.3.7 item 6). To fetch keys now would keep a rotated refresh token from the store.
+            Err(Unverified::UnknownKey) => (self.claims(&token, &verifier.insecure_disable_signature_check())?, true),
+            claims => (claims?, false),
+        };
+        if let Some(issuer) = self.dialect.issuer_of(self.published, &fields) {
+            claims.issuer = issuer;
+        }
+        Ok((Verified { claims, fields }, unknown_key))
     }
 
     fn claims(
@@ -114,9 +151,8 @@ impl Verifier<'_> {
         Ok(session_claims(claims))
     }
 
-    fn verifier(&self) -> Result<IdTokenVerifier<'static, CoreJsonWebKey>, Unverified> {
-        let issuer =
-            IssuerUrl::new(self.issuer.to_owned()).map_err(|_| Unverified::Refused("the issuer is not a URL"))?;
+    fn verifier(&self, issuer: &str) -> Result<IdTokenVerifier<'static, CoreJsonWebKey>, Unverified> {
+        let issuer = IssuerUrl::new(issuer.to_owned()).map_err(|_| Unverified::Refused("the issuer is not a URL"))?;
         let client_id = ClientId::new(self.client_id.to_owned());
         let keys = (*self.keys).clone();
         let mut algorithms = vec![
@@ -159,6 +195,17 @@ impl NonceVerifier for AnyNonce {
 
 fn parse(id_token: &IdToken) -> Result<SignedIdToken, Unverified> {
     SignedIdToken::from_str(id_token.expose()).map_err(|_| Unverified::Refused("it is not a signed JWT"))
+}
+
+fn fields(id_token: &IdToken) -> Result<Fields, Unverified> {
+    let payload = id_token.expose().split('.').nth(1).and_then(|payload| URL_SAFE_NO_PAD.decode(payload).ok());
+    payload
+        .and_then(|payload| serde_json::from_slice(&payload).ok())
+        .ok_or(Unverified::Refused("it is not a signed JWT"))
+}
+
+fn written_issuer(fields: &Fields) -> &str {
+    fields.get("iss").and_then(Value::as_str).unwrap_or_default()
 }
 
 /// Further audiences are fine as long as the token says that it was issued to us (OIDC Core §3.1.3.7 items 3 to 5).
@@ -269,7 +316,8 @@ mod tests {
 
     fn verifier() -> Verifier<'static> {
         Verifier {
-            issuer: "https://login.example",
+            published: "https://login.example",
+            dialect: &crate::PlainOidc,
             client_id: "my-app",
             client_secret: None,
             keys: Arc::new(CoreJsonWebKeySet::new(vec![key("k1", 1).as_verification_key()])),
@@ -289,7 +337,7 @@ mod tests {
     }
 
     fn sign_in(id_token: &IdToken) -> Result<IdClaims, Unverified> {
-        verifier().sign_in(id_token, "nonce-1", &AccessToken::new("at-1"))
+        verifier().sign_in(id_token, Some("nonce-1"), &AccessToken::new("at-1")).map(|verified| verified.claims)
     }
 
     #[test]
@@ -358,7 +406,7 @@ mod tests {
                 .unwrap();
         let id_token = signed("k1", 1, &claims(json!({ "at_hash": hash })));
         assert!(sign_in(&id_token).is_ok());
-        let other = verifier().sign_in(&id_token, "nonce-1", &AccessToken::new("at-2"));
+        let other = verifier().sign_in(&id_token, Some("nonce-1"), &AccessToken::new("at-2"));
         assert_eq!(other, Err(Unverified::Refused("it belongs to another access token")));
     }
 
@@ -390,8 +438,8 @@ mod tests {
         )
         .unwrap();
         let claims = claims(json!({ "at_hash": hash }));
-        assert!(verifier.sign_in(&symmetric("secret-1", &claims), "nonce-1", &access_token).is_ok());
-        assert!(verifier.sign_in(&symmetric("secret-2", &claims), "nonce-1", &access_token).is_err());
+        assert!(verifier.sign_in(&symmetric("secret-1", &claims), Some("nonce-1"), &access_token).is_ok());
+        assert!(verifier.sign_in(&symmetric("secret-2", &claims), Some("nonce-1"), &access_token).is_err());
     }
 
     #[test]
@@ -405,14 +453,14 @@ mod tests {
             json!({ "nonce": null, "auth_time": null }),
             json!({ "auth_time": 1 }),
         ] {
-            let (judged, unknown_key) = verifier().refresh(signed("k1", 1, &claims(changes.clone())));
-            let AnsweredIdToken::Verified { claims, .. } = judged else {
+            let judged = verifier().refresh(signed("k1", 1, &claims(changes.clone())));
+            let AnsweredIdToken::Verified { claims, .. } = judged.id_token else {
                 panic!("{changes}");
             };
             if let Some(subject) = changes.get("sub") {
                 assert_eq!(*subject, claims.subject);
             }
-            assert!(!unknown_key);
+            assert!(!judged.unknown_key);
         }
     }
 
@@ -426,16 +474,16 @@ mod tests {
             symmetric("", &claims(json!({}))),
             IdToken::new("opaque"),
         ] {
-            let (judged, unknown_key) = verifier().refresh(refused);
-            assert!(matches!(judged, AnsweredIdToken::Refused));
-            assert!(!unknown_key);
+            let judged = verifier().refresh(refused);
+            assert!(matches!(judged.id_token, AnsweredIdToken::Refused));
+            assert!(!judged.unknown_key);
         }
     }
 
     #[test]
     fn a_refresh_takes_an_unknown_key_on_the_word_of_the_connection() {
-        let (judged, unknown_key) = verifier().refresh(signed("k2", 2, &claims(json!({}))));
-        assert!(matches!(judged, AnsweredIdToken::Verified { .. }));
-        assert!(unknown_key);
+        let judged = verifier().refresh(signed("k2", 2, &claims(json!({}))));
+        assert!(matches!(judged.id_token, AnsweredIdToken::Verified { .. }));
+        assert!(judged.unknown_key);
     }
 }

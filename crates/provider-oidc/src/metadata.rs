@@ -4,6 +4,7 @@ use oidc_session_core::{ProviderError, ProviderErrorKind};
 use serde::Deserialize;
 use url::Url;
 
+use crate::Dialect;
 use crate::channel::Channel;
 
 /// The part of the metadata that we use (OIDC Discovery §3, RFC 8414 §2), checked.
@@ -12,11 +13,17 @@ use crate::channel::Channel;
 /// error in one we never look at must not keep anybody from signing in.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Metadata {
+    /// Who the document says it is about. The dialect took it for the configured issuer.
+    pub(crate) issuer: String,
     pub(crate) authorization_endpoint: Option<Url>,
     pub(crate) token_endpoint: Url,
     pub(crate) jwks_uri: Url,
     pub(crate) revocation_endpoint: Option<Url>,
     pub(crate) end_session_endpoint: Option<Url>,
+    pub(crate) device_authorization_endpoint: Option<Url>,
+    pub(crate) pushed_authorization_request_endpoint: Option<Url>,
+    pub(crate) require_pushed_authorization_requests: bool,
+    pub(crate) userinfo_endpoint: Option<Url>,
     /// Whether every authorization response names its issuer (RFC 9207).
     pub(crate) names_issuer: bool,
 }
@@ -25,32 +32,59 @@ pub(crate) struct Metadata {
 struct Document {
     issuer: String,
     authorization_endpoint: Option<String>,
-    token_endpoint: String,
+    token_endpoint: Option<String>,
     jwks_uri: String,
     revocation_endpoint: Option<String>,
     end_session_endpoint: Option<String>,
+    device_authorization_endpoint: Option<String>,
+    pushed_authorization_request_endpoint: Option<String>,
+    require_pushed_authorization_requests: Option<bool>,
+    userinfo_endpoint: Option<String>,
     #[serde(default)]
     authorization_response_iss_parameter_supported: Option<bool>,
 }
 
 impl Metadata {
-    /// Reads a metadata document. Its issuer must be `issuer` byte for byte, or it speaks for somebody else.
-    pub(crate) fn read(document: &[u8], issuer: &str, channel: Channel) -> Result<Self, ProviderError> {
-        let document: Document = serde_json::from_slice(document)
-            .map_err(|_| refused("the discovery document is not one, or lacks an address"))?;
-        if document.issuer != issuer {
-            return Err(refused("the discovery document names another issuer; does only a trailing slash differ?"));
+    /// Reads a metadata document. If its issuer is not `issuer` to the dialect, it speaks for somebody else.
+    pub(crate) fn read(
+        document: &[u8],
+        issuer: &str,
+        dialect: &dyn Dialect,
+        channel: Channel,
+    ) -> Result<Self, ProviderError> {
+        let document: Document = serde_json::from_slice(document).map_err(|_| {
+            refused("the discovery document is not one, or lacks an address").with_advice(dialect.check_address())
+        })?;
+        if !dialect.speaks_for(issuer, &document.issuer) {
+            let detail = "the discovery document names another issuer; does only a trailing slash differ?";
+            return Err(refused(detail).with_advice(dialect.check_address()));
         }
         let optional = |name, address: Option<String>| {
             let address = address.filter(|address| !address.is_empty());
             address.map(|address| channel.endpoint(name, &address)).transpose()
         };
         Ok(Self {
+            issuer: document.issuer,
             authorization_endpoint: optional("authorization_endpoint", document.authorization_endpoint)?,
-            token_endpoint: channel.endpoint("token_endpoint", &document.token_endpoint)?,
+            token_endpoint: match optional("token_endpoint", document.token_endpoint)?
+                .or_else(|| dialect.token_endpoint())
+            {
+                Some(endpoint) => endpoint,
+                None => return Err(refused("the discovery document names no token_endpoint")),
+            },
             jwks_uri: channel.endpoint("jwks_uri", &document.jwks_uri)?,
             revocation_endpoint: optional("revocation_endpoint", document.revocation_endpoint)?,
             end_session_endpoint: optional("end_session_endpoint", document.end_session_endpoint)?,
+            device_authorization_endpoint: optional(
+                "device_authorization_endpoint",
+                document.device_authorization_endpoint,
+            )?,
+            pushed_authorization_request_endpoint: optional(
+                "pushed_authorization_request_endpoint",
+                document.pushed_authorization_request_endpoint,
+            )?,
+            require_pushed_authorization_requests: document.require_pushed_authorization_requests.unwrap_or(false),
+            userinfo_endpoint: optional("userinfo_endpoint", document.userinfo_endpoint)?,
             names_issuer: document.authorization_response_iss_parameter_supported.unwrap_or(false),
         })
     }
@@ -78,7 +112,7 @@ mod tests {
     }
 
     fn read(document: &Value) -> Result<Metadata, ProviderError> {
-        Metadata::read(document.to_string().as_bytes(), ISSUER, Channel::Tls)
+        Metadata::read(document.to_string().as_bytes(), ISSUER, &crate::PlainOidc, Channel::Tls)
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use oidc_session_core::{
-    Provider, ProviderError, ProviderErrorKind, ProviderProfile, Revocation, Session, Timestamp, TokenAnswer,
+    AccessToken, Provider, ProviderError, ProviderErrorKind, ProviderProfile, RefreshToken, Revocation, Session,
+    Target, Timestamp, TokenAnswer,
 };
 use tokio::time::{Instant, sleep, timeout_at};
 use url::Url;
@@ -13,9 +14,10 @@ use url::Url;
 use crate::client::Client;
 use crate::grant::{Grant, expires_at_hint};
 use crate::id_token::Verifier;
+use crate::metadata::Metadata;
 use crate::server::Server;
 use crate::token_request::TokenRequest;
-use crate::{Dialect, OidcBuilder, outcome};
+use crate::{Dialect, OidcBuilder, RevocableToken, outcome};
 
 /// A client registered at an OpenID Connect authorization server.
 ///
@@ -63,9 +65,10 @@ impl Oidc {
     }
 
     /// What an ID token is checked against, with the keys as last seen.
-    pub(crate) fn verifier(&self) -> Verifier<'_> {
+    pub(crate) fn verifier<'a>(&'a self, metadata: &'a Metadata) -> Verifier<'a> {
         Verifier {
-            issuer: &self.server.issuer,
+            published: &metadata.issuer,
+            dialect: &*self.dialect,
             client_id: &self.client.id,
             client_secret: self.client.secret(),
             keys: self.server.keys.current(),
@@ -75,13 +78,12 @@ impl Oidc {
 
     /// The access token's own `exp`, where it is ours to read and there is nothing better.
     pub(crate) fn expires_at_hint(&self, grant: &Grant) -> Option<Timestamp> {
-        let readable = self.dialect.access_token_readable();
-        grant.access_token.as_ref().filter(|_| readable).and_then(expires_at_hint)
+        grant.access_token.as_ref().filter(|_| self.profile.access_token_readable).and_then(expires_at_hint)
     }
 
     /// A token of another server or client must not be sent here: it would leak, and its rejection would prove nothing.
-    pub(crate) fn check_own(&self, session: &Session) -> Result<(), ProviderError> {
-        if session.issuer == self.server.issuer && session.client_id == self.client.id {
+    pub(crate) fn check_own(&self, metadata: &Metadata, session: &Session) -> Result<(), ProviderError> {
+        if session.client_id == self.client.id && self.dialect.owns(&metadata.issuer, session) {
             Ok(())
         } else {
             Err(ProviderError::new(ProviderErrorKind::Misconfigured, "the session belongs to another issuer or client"))
@@ -96,12 +98,11 @@ impl Provider for Oidc {
     }
 
     async fn prepare(&self, session: &Session) -> Result<(), ProviderError> {
-        self.check_own(session)?;
+        self.check_own(self.server.metadata().await?, session)?;
         self.server.ensure_keys().await
     }
 
-    async fn refresh(&self, session: &Session) -> Result<TokenAnswer, ProviderError> {
-        self.check_own(session)?;
+    async fn refresh(&self, session: &Session, target: &Target) -> Result<TokenAnswer, ProviderError> {
         let Some(refresh_token) = &session.tokens.refresh_token else {
             return Err(ProviderError::new(ProviderErrorKind::Misconfigured, "the session has no refresh token"));
         };
@@ -109,7 +110,8 @@ impl Provider for Oidc {
         let metadata = timeout_at(deadline, self.server.metadata()).await.map_err(|_| {
             ProviderError::new(ProviderErrorKind::NotSent, "the discovery document could not be fetched in time")
         })??;
-        let request = TokenRequest::refresh(&self.client, &*self.dialect, session, refresh_token);
+        self.check_own(metadata, session)?;
+        let request = TokenRequest::refresh(&self.client, &*self.dialect, session, refresh_token, target);
         let granted = self.grant(&metadata.token_endpoint, &request, deadline).await?;
 
         // From here on nothing waits and nothing fails: the server may have spent the old refresh token.
@@ -119,27 +121,39 @@ impl Provider for Oidc {
         answer.access_token = grant.access_token;
         answer.token_type = grant.token_type;
         answer.expires_in = grant.expires_in;
+        answer.refresh_in = grant.refresh_in;
+        answer.extended_expires_in = grant.extended_expires_in;
         answer.refresh_token = grant.refresh_token;
+        answer.refresh_token_expires_in = grant.refresh_token_expires_in;
+        answer.lacks_scope = grant.scope.as_ref().is_some_and(|granted| !self.dialect.grants(target.scope(), granted));
         answer.scope = grant.scope;
+        let mut fields = None;
         if let Some(id_token) = grant.id_token {
-            let (judged, unknown_key) = self.verifier().refresh(id_token);
-            answer.id_token = Some(judged);
-            if unknown_key {
+            let judged = self.verifier(metadata).refresh(id_token);
+            if judged.unknown_key {
                 self.server.keys.mark_outdated();
             }
+            answer.id_token = Some(judged.id_token);
+            fields = judged.fields;
         }
+        answer.provider_data = self.dialect.keep(&grant.others, fields.as_ref());
         Ok(answer)
     }
 
     async fn revoke(&self, session: &Session) -> Result<Revocation, ProviderError> {
-        self.check_own(session)?;
+        let metadata = self.server.metadata().await?;
+        self.check_own(metadata, session)?;
         let tokens = &session.tokens;
-        let (token, hint) = match (&tokens.refresh_token, &tokens.access_token) {
-            (Some(token), _) => (token.expose(), "refresh_token"),
-            (None, Some(token)) => (token.expose(), "access_token"),
-            (None, None) => return Ok(Revocation::Unsupported),
+        let (token, hint) = match self.dialect.revocable(session) {
+            Some(RevocableToken::RefreshToken) => {
+                (tokens.refresh_token.as_ref().map(RefreshToken::expose), "refresh_token")
+            }
+            Some(RevocableToken::AccessToken) => {
+                (tokens.access_token.as_ref().map(AccessToken::expose), "access_token")
+            }
+            None => (None, ""),
         };
-        let Some(endpoint) = &self.server.metadata().await?.revocation_endpoint else {
+        let (Some(token), Some(endpoint)) = (token, &metadata.revocation_endpoint) else {
             return Ok(Revocation::Unsupported);
         };
         let request = TokenRequest::revocation(&self.client, token, hint);
@@ -149,11 +163,7 @@ impl Provider for Oidc {
         if answer.status.is_success() {
             return Ok(Revocation::Done);
         }
-        let error = outcome::refusal(answer, &*self.dialect);
-        match error.error_code() {
-            Some("unsupported_token_type") => Ok(Revocation::Unsupported),
-            _ => Err(error),
-        }
+        outcome::revocation(answer, &*self.dialect)
     }
 }
 

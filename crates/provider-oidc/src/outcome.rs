@@ -1,12 +1,13 @@
 //! What an answer of the token endpoint means. The one place that decides who may be signed out.
 
-use oidc_session_core::{ProviderError, ProviderErrorKind};
+use oidc_session_core::{ProviderError, ProviderErrorKind, Revocation};
 use reqwest::StatusCode;
 use serde_json::{Map, Value};
 
+use crate::diagnosis::standard_advice;
 use crate::grant::Grant;
 use crate::transport::{BrokenBody, HttpAnswer};
-use crate::{Dialect, ErrorAnswer, Meaning};
+use crate::{Diagnosis, Dialect, ErrorAnswer, Meaning};
 
 /// The grant in an answer, or what its absence means.
 ///
@@ -22,10 +23,11 @@ pub(crate) fn grant(answer: HttpAnswer, dialect: &dyn Dialect) -> Result<Grant, 
     if !answer.status.is_success() {
         return Err(refusal(answer, dialect));
     }
-    let fields = object(answer.body.map_err(broken)?);
+    let fields = object(&answer.body.map_err(broken)?);
     let Some(fields) = fields else {
         return Err(unknown("the answer is not a JSON object"));
     };
+    let fields = dialect.decode_answer(fields);
     let error = fields.contains_key("error").then(|| fields.clone());
     let grant = Grant::read(fields);
     match error {
@@ -49,7 +51,7 @@ pub(crate) fn refusal(answer: HttpAnswer, dialect: &dyn Dialect) -> ProviderErro
                 .with_retry_after(answer.retry_after)
         }
         _ if status.is_redirection() => misconfigured(status, "redirects to another address"),
-        _ if status.is_client_error() => match answer.body.map(object) {
+        _ if status.is_client_error() => match answer.body.map(|body| object(&body)) {
             Ok(Some(fields)) => {
                 let refused = ErrorAnswer::from_fields(status.as_u16(), fields).with_retry_after(answer.retry_after);
                 classified(&refused, dialect)
@@ -61,8 +63,22 @@ pub(crate) fn refusal(answer: HttpAnswer, dialect: &dyn Dialect) -> ProviderErro
     }
 }
 
+/// What an answer of the revocation endpoint without success comes to.
+pub(crate) fn revocation(answer: HttpAnswer, dialect: &dyn Dialect) -> Result<Revocation, ProviderError> {
+    let status = answer.status.as_u16();
+    let fields = match &answer.body {
+        Ok(body) if answer.status.is_client_error() => object(body),
+        Ok(_) | Err(_) => None,
+    };
+    match fields.and_then(|fields| dialect.revoked(&ErrorAnswer::from_fields(status, fields))) {
+        Some(revocation) => Ok(revocation),
+        None => Err(refusal(answer, dialect)),
+    }
+}
+
 fn classified(answer: &ErrorAnswer, dialect: &dyn Dialect) -> ProviderError {
-    let error = match dialect.classify(answer) {
+    let Diagnosis { meaning, code, advice, sign_in_parameters } = dialect.classify(answer);
+    let mut error = match meaning {
         Meaning::Verdict => ProviderError::new(ProviderErrorKind::Rejected, "the server rejected the grant"),
         Meaning::InteractionRequired => {
             ProviderError::new(ProviderErrorKind::InteractionRequired, "the server wants the subject to sign in again")
@@ -76,12 +92,19 @@ fn classified(answer: &ErrorAnswer, dialect: &dyn Dialect) -> ProviderError {
         }
         Meaning::OutcomeUnknown => unknown("the server failed"),
     };
-    error.with_error_code(answer.error())
+    if let Some(code) = code {
+        error = error.with_vendor_code(&code);
+    }
+    let standard = || standard_advice(answer.error()).filter(|_| meaning == Meaning::Misconfigured);
+    if let Some(advice) = advice.or_else(standard) {
+        error = error.with_advice(advice);
+    }
+    error.with_error_code(answer.error()).with_sign_in_parameters(sign_in_parameters)
 }
 
 /// The parser's own error is dropped: it quotes what it did not expect.
-fn object(body: Vec<u8>) -> Option<Map<String, Value>> {
-    serde_json::from_slice(&body).ok()
+fn object(body: &[u8]) -> Option<Map<String, Value>> {
+    serde_json::from_slice(body).ok()
 }
 
 fn broken(body: BrokenBody) -> ProviderError {

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use oidc_session_core::{Clock, ProviderError};
+use oidc_session_core::{Clock, ProviderError, ProviderErrorKind};
 use tokio::sync::OnceCell;
 use url::Url;
 
+use crate::Dialect;
 use crate::channel::Channel;
 use crate::keys::Keys;
 use crate::metadata::Metadata;
@@ -14,7 +15,9 @@ use crate::transport::Transport;
 /// What is known about one authorization server. Shared by everything that talks to it.
 #[derive(Debug)]
 pub(crate) struct Server {
+    /// The issuer as it was configured. The metadata says how it names itself.
     pub(crate) issuer: String,
+    pub(crate) dialect: Arc<dyn Dialect>,
     pub(crate) discovery_url: Url,
     pub(crate) channel: Channel,
     pub(crate) transport: Transport,
@@ -29,10 +32,24 @@ impl Server {
         self.metadata
             .get_or_try_init(|| async {
                 let now = self.clock.now();
-                let document = self.transport.fetch(&self.discovery_url, "discovery document", now).await?;
-                Metadata::read(&document, &self.issuer, self.channel)
+                let document = self
+                    .transport
+                    .fetch(&self.discovery_url, "discovery document", now)
+                    .await
+                    .map_err(|error| self.unreachable(error))?;
+                Metadata::read(&document, &self.issuer, &*self.dialect, self.channel)
             })
             .await
+    }
+
+    /// An address that answers nothing, or nothing but an error, may be a slip in the settings.
+    fn unreachable(&self, error: ProviderError) -> ProviderError {
+        match error.kind() {
+            ProviderErrorKind::NotSent | ProviderErrorKind::Misconfigured => {
+                error.with_advice(self.dialect.check_address())
+            }
+            _ => error,
+        }
     }
 
     /// Sees to it that there are signing keys, and that they are not known to be outdated.

@@ -2,13 +2,14 @@
 
 use async_trait::async_trait;
 use oidc_session_core::{
-    IdClaims, PendingSignIn, ProviderError, ProviderErrorKind, Session, SignIn, SignInRequest, TokenSet,
+    PendingSignIn, ProviderError, ProviderErrorKind, Scopes, Session, SignIn, SignInRequest, TokenSet,
 };
 use url::Url;
 
 use crate::authorization::authorization_request;
 use crate::grant::Grant;
-use crate::id_token::Unverified;
+use crate::id_token::{Unverified, Verified};
+use crate::metadata::Metadata;
 use crate::oidc::Granted;
 use crate::token_request::TokenRequest;
 use crate::{Oidc, callback};
@@ -26,14 +27,16 @@ impl SignIn for Oidc {
 
     async fn exchange(&self, pending: PendingSignIn, callback: &Url) -> Result<Session, ProviderError> {
         let metadata = self.server.metadata().await?;
-        let code = callback::code(&pending, callback, &self.server.issuer, metadata.names_issuer)?;
+        let code = callback::code(&pending, callback, &metadata.issuer, metadata.names_issuer)?;
         // Before the code is spent: without keys its answer would be worth nothing.
         self.server.ensure_keys().await?;
 
-        let request = TokenRequest::code(&self.client, &code, &pending.redirect_uri, &pending.code_verifier);
+        let request = TokenRequest::code(&self.client, &*self.dialect, &pending, &code);
         let granted = self.grant(&metadata.token_endpoint, &request, self.deadline()).await?;
-        let claims = self.verify(&granted.grant, &pending.nonce).await?;
-        Ok(self.session(granted, claims, pending.nonce))
+        let verified = self.verify(metadata, &granted.grant, Some(&pending.nonce)).await?;
+        let mut session = self.session(granted, verified, pending.scopes);
+        session.nonce = Some(pending.nonce);
+        Ok(session)
     }
 
     async fn end_session_url(
@@ -41,22 +44,25 @@ impl SignIn for Oidc {
         session: &Session,
         post_logout_redirect_uri: Option<&Url>,
     ) -> Result<Option<Url>, ProviderError> {
-        self.check_own(session)?;
-        let endpoint = self.server.metadata().await?.end_session_endpoint.as_ref();
+        let metadata = self.server.metadata().await?;
+        self.check_own(metadata, session)?;
+        let endpoint = metadata.end_session_endpoint.as_ref();
         Ok(self.dialect.end_session_url(endpoint, session, post_logout_redirect_uri))
     }
 }
 
 impl Oidc {
     /// Verifies the ID token of a sign-in, with fresh keys if the first try finds its key unknown.
-    async fn verify(&self, grant: &Grant, nonce: &str) -> Result<IdClaims, ProviderError> {
+    async fn verify(&self, metadata: &Metadata, grant: &Grant, nonce: Option<&str>) -> Result<Verified, ProviderError> {
         let id_token = grant.id_token.as_ref().ok_or_else(|| invalid("the answer carries no ID token"))?;
-        let access_token = grant.access_token.as_ref().ok_or_else(|| invalid("the answer carries no access token"))?;
-        let mut verified = self.verifier().sign_in(id_token, nonce, access_token);
+        let access_token = grant.access_token.as_ref().ok_or_else(|| {
+            invalid("the answer carries no access token").with_advice(self.dialect.ask_for_access_token())
+        })?;
+        let mut verified = self.verifier(metadata).sign_in(id_token, nonce, access_token);
         if verified == Err(Unverified::UnknownKey) {
             self.server.keys.mark_outdated();
             self.server.ensure_keys().await?;
-            verified = self.verifier().sign_in(id_token, nonce, access_token);
+            verified = self.verifier(metadata).sign_in(id_token, nonce, access_token);
         }
         verified.map_err(|unverified| match unverified {
             Unverified::UnknownKey => invalid("the ID token is not usable: no published key fits its signature"),
@@ -64,7 +70,8 @@ impl Oidc {
         })
     }
 
-    fn session(&self, granted: Granted, claims: IdClaims, nonce: String) -> Session {
+    /// The session that a grant begins.
+    fn session(&self, granted: Granted, verified: Verified, requested: Scopes) -> Session {
         let Granted { grant, requested_at, received_at } = granted;
         let mut tokens = TokenSet::new(requested_at, received_at);
         tokens.expires_at_hint = self.expires_at_hint(&grant);
@@ -74,14 +81,29 @@ impl Oidc {
         tokens.id_token = grant.id_token;
         tokens.scope = grant.scope;
         tokens.expires_in = grant.expires_in;
+        tokens.refresh_in = grant.refresh_in;
+        tokens.extended_expires_in = grant.extended_expires_in;
+        tokens.refresh_token_expires_at = grant.refresh_token_expires_in.map(|lifetime| requested_at + lifetime);
+        if tokens.refresh_token.is_none() {
+            let advice = self.dialect.ask_for_refresh_token(&requested);
+            tracing::warn!(advice, "the sign-in brought no refresh token, so the session ends with its access token");
+        }
 
-        let id = self.profile.id.clone();
-        let mut session = Session::new(id, &self.server.issuer, &self.client.id, tokens);
+        let Verified { claims, fields } = verified;
+        let mut session = Session::new(self.profile.id.clone(), claims.issuer, &self.client.id, tokens);
         session.subject = Some(claims.subject);
         session.sid = claims.sid;
         session.auth_time = claims.auth_time;
-        session.nonce = Some(nonce);
+        session.requested_scope = Some(requested);
+        session.ends_at = self.dialect.ends_at(&fields);
+        session.provider_data = self.dialect.keep(&grant.others, Some(&fields));
         session
+    }
+
+    /// What to do about a session that has no refresh token: one clause. `None` if it has one.
+    pub fn refresh_token_advice(&self, session: &Session) -> Option<&'static str> {
+        let requested = session.requested_scope.clone().unwrap_or_default();
+        session.tokens.refresh_token.is_none().then(|| self.dialect.ask_for_refresh_token(&requested))
     }
 }
 

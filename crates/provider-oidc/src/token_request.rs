@@ -2,35 +2,43 @@
 
 use std::fmt;
 
-use oidc_session_core::{CodeVerifier, RefreshToken, Session};
-use url::Url;
+use oidc_session_core::{PendingSignIn, RefreshToken, Session, Target};
 use url::form_urlencoded::Serializer;
 
-use crate::Dialect;
 use crate::client::Client;
+use crate::{Dialect, EncodedRequest};
 
 /// What to send, and nothing about how. Built without I/O, so that tests compare whole requests.
 #[derive(Clone, Eq, PartialEq)]
 pub(crate) struct TokenRequest {
     fields: Vec<(&'static str, String)>,
     authorization: Option<String>,
+    encoded: Option<EncodedRequest>,
 }
 
 impl TokenRequest {
-    /// A refresh (RFC 6749 §6). It names no scope: what was granted stays granted.
-    pub(crate) fn refresh(client: &Client, dialect: &dyn Dialect, session: &Session, token: &RefreshToken) -> Self {
+    /// A refresh (RFC 6749 §6). Unless the dialect says so it names no scope: what was granted stays granted.
+    pub(crate) fn refresh(
+        client: &Client,
+        dialect: &dyn Dialect,
+        session: &Session,
+        token: &RefreshToken,
+        target: &Target,
+    ) -> Self {
         let mut request = Self::grant(client, "refresh_token");
         request.push("refresh_token", token.expose());
-        request.fields.extend(dialect.refresh_fields(session));
+        request.fields.extend(dialect.refresh_fields(session, target));
+        request.encoded = dialect.encode_refresh(session, &request.fields);
         request
     }
 
     /// A code exchange with PKCE (RFC 6749 §4.1.3, RFC 7636 §4.5).
-    pub(crate) fn code(client: &Client, code: &str, redirect_uri: &Url, verifier: &CodeVerifier) -> Self {
+    pub(crate) fn code(client: &Client, dialect: &dyn Dialect, pending: &PendingSignIn, code: &str) -> Self {
         let mut request = Self::grant(client, "authorization_code");
         request.push("code", code);
-        request.push("redirect_uri", redirect_uri.as_str());
-        request.push("code_verifier", verifier.expose());
+        request.push("redirect_uri", pending.redirect_uri.as_str());
+        request.push("code_verifier", pending.code_verifier.expose());
+        request.fields.extend(dialect.code_fields(&pending.scopes));
         request
     }
 
@@ -42,9 +50,22 @@ impl TokenRequest {
         request
     }
 
-    /// The body, as `application/x-www-form-urlencoded`.
+    /// The body: `application/x-www-form-urlencoded`, unless the dialect has a form of its own.
     pub(crate) fn body(&self) -> String {
-        Serializer::new(String::new()).extend_pairs(&self.fields).finish()
+        match &self.encoded {
+            Some(encoded) => encoded.body.clone(),
+            None => Serializer::new(String::new()).extend_pairs(&self.fields).finish(),
+        }
+    }
+
+    /// The media type of the body.
+    pub(crate) fn content_type(&self) -> &'static str {
+        self.encoded.as_ref().map_or("application/x-www-form-urlencoded", |encoded| encoded.content_type)
+    }
+
+    /// Headers beyond the `Authorization` one.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.encoded.iter().flat_map(|encoded| &encoded.headers).map(|(name, value)| (*name, value.as_str()))
     }
 
     /// The value of the `Authorization` header.
@@ -59,7 +80,7 @@ impl TokenRequest {
     }
 
     fn authenticated(client: &Client) -> Self {
-        Self { fields: client.fields(), authorization: client.authorization() }
+        Self { fields: client.fields(), authorization: client.authorization(), encoded: None }
     }
 
     fn push(&mut self, name: &'static str, value: &str) {
@@ -75,7 +96,8 @@ impl fmt::Debug for TokenRequest {
 
 #[cfg(test)]
 mod tests {
-    use oidc_session_core::{ClientSecret, ProviderId, Timestamp, TokenSet};
+    use oidc_session_core::{ClientSecret, CodeVerifier, ProviderId, Scopes, SignInRequest, Timestamp, TokenSet};
+    use url::Url;
 
     use super::*;
     use crate::{ClientAuth, PlainOidc};
@@ -105,7 +127,7 @@ mod tests {
                 None,
             ),
         ] {
-            let request = TokenRequest::refresh(&client(auth), &PlainOidc, &session(), &token);
+            let request = TokenRequest::refresh(&client(auth), &PlainOidc, &session(), &token, &Target::default());
             assert_eq!(request.body(), body);
             assert_eq!(request.authorization(), authorization);
         }
@@ -116,12 +138,12 @@ mod tests {
         #[derive(Debug)]
         struct Scoped;
         impl Dialect for Scoped {
-            fn refresh_fields(&self, _session: &Session) -> Vec<(&'static str, String)> {
+            fn refresh_fields(&self, _session: &Session, _target: &Target) -> Vec<(&'static str, String)> {
                 vec![("scope", "openid".into())]
             }
         }
         let token = RefreshToken::new("rt-1");
-        let request = TokenRequest::refresh(&client(ClientAuth::None), &Scoped, &session(), &token);
+        let request = TokenRequest::refresh(&client(ClientAuth::None), &Scoped, &session(), &token, &Target::default());
         assert_eq!(request.body(), "grant_type=refresh_token&client_id=my-app&refresh_token=rt-1&scope=openid");
     }
 
@@ -129,7 +151,9 @@ mod tests {
     fn a_code_exchange_repeats_the_redirect_uri_and_proves_the_code_is_ours() {
         let redirect_uri = Url::parse("http://127.0.0.1:9/cb").unwrap();
         let verifier = CodeVerifier::new("verifier-1");
-        let request = TokenRequest::code(&client(ClientAuth::None), "code-1", &redirect_uri, &verifier);
+        let asked = SignInRequest::new(redirect_uri.clone(), Scopes::default());
+        let pending = PendingSignIn::new(redirect_uri, &asked, "", "", verifier, Timestamp::from_unix_seconds(0));
+        let request = TokenRequest::code(&client(ClientAuth::None), &PlainOidc, &pending, "code-1");
         assert_eq!(
             request.body(),
             "grant_type=authorization_code&client_id=my-app&code=code-1\

@@ -80,9 +80,12 @@ impl Transport {
         let mut post = self
             .client
             .post(url.clone())
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(CONTENT_TYPE, request.content_type())
             .header(ACCEPT, "application/json")
             .body(request.body());
+        for (name, value) in request.headers() {
+            post = post.header(name, value);
+        }
         if let Some(authorization) = request.authorization() {
             post = post.header(AUTHORIZATION, sensitive(authorization)?);
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use oidc_session_core::ProviderErrorKind::{Misconfigured, OutcomeUnknown, Refused, Rejected, TryLater};
 use oidc_session_core::{
     ClientSecret, Merged, Provider as _, ProviderError, Revocation, Scopes, Session, SignIn as _, SignInRequest,
-    Violation,
+    Target, Violation,
 };
 use oidc_session_provider_oidc::{ClientAuth, Oidc};
 use oidc_session_testkit::{AuthorizationServer, Client, Decision, Fault, Field, RetryAfter, StatusBody};
@@ -36,7 +36,7 @@ async fn sign_in(server: &AuthorizationServer, provider: &Oidc) -> Result<Sessio
 
 async fn refresh(provider: &Oidc, session: &Session) -> Result<Merged, ProviderError> {
     provider.prepare(session).await?;
-    Ok(session.merge_refresh(provider.refresh(session).await?))
+    Ok(session.merge_refresh(provider.refresh(session, &Target::default()).await?, &Target::default()))
 }
 
 #[tokio::test]

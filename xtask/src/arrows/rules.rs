@@ -17,7 +17,10 @@ enum Layer {
     Policy,
     Manager,
     Store,
-    Provider,
+    /// `provider-oidc`, which the vendors build on.
+    Oidc,
+    /// A vendor: what differs from plain OIDC.
+    Vendor,
     Testkit,
     Cli,
     Facade,
@@ -53,7 +56,8 @@ fn layer(folder: &str) -> Option<Layer> {
         "cli" => Some(Layer::Cli),
         "oidc-session" => Some(Layer::Facade),
         _ if name.starts_with("store-") => Some(Layer::Store),
-        _ if name.starts_with("provider-") => Some(Layer::Provider),
+        "provider-oidc" => Some(Layer::Oidc),
+        _ if name.starts_with("provider-") => Some(Layer::Vendor),
         _ => None,
     }
 }
@@ -82,11 +86,12 @@ fn forbidden(graph: &Graph, member: &Member, from: Layer, arrow: &Arrow) -> Opti
 fn in_code(from: Layer, to: Layer, optional: bool) -> bool {
     match from {
         Layer::Core => false,
-        Layer::Policy | Layer::Store | Layer::Provider | Layer::Testkit => to == Layer::Core,
+        Layer::Policy | Layer::Store | Layer::Oidc | Layer::Testkit => to == Layer::Core,
+        Layer::Vendor => matches!(to, Layer::Core | Layer::Oidc),
         Layer::Manager => matches!(to, Layer::Core | Layer::Policy),
         Layer::Facade => match to {
             Layer::Core | Layer::Policy | Layer::Manager => true,
-            Layer::Store | Layer::Provider => optional,
+            Layer::Store | Layer::Oidc | Layer::Vendor => optional,
             Layer::Testkit | Layer::Cli | Layer::Facade | Layer::Outside => false,
         },
         Layer::Cli | Layer::Outside => to != Layer::Outside,
@@ -95,10 +100,10 @@ fn in_code(from: Layer, to: Layer, optional: bool) -> bool {
 
 /// What the tests of a crate may name besides.
 fn in_tests(from: Layer, to: Layer, target: &str) -> bool {
-    let concrete = matches!(to, Layer::Store | Layer::Provider);
+    let concrete = matches!(to, Layer::Store | Layer::Oidc | Layer::Vendor);
     match from {
         Layer::Core => false,
-        Layer::Policy | Layer::Store | Layer::Provider => {
+        Layer::Policy | Layer::Store | Layer::Oidc | Layer::Vendor => {
             in_code(from, to, false) || to == Layer::Testkit || target == "crates/store-memory"
         }
         Layer::Manager | Layer::Testkit => in_code(from, to, false) || to == Layer::Testkit || concrete,
@@ -120,9 +125,8 @@ impl Display for Reason {
             Layer::Core => "core is the innermost crate and names no other",
             Layer::Policy => "policy knows core only",
             Layer::Manager => "the manager knows core and policy, and meets stores and providers through their seams",
-            Layer::Store | Layer::Provider => {
-                "stores and providers know core only, and in tests testkit and store-memory"
-            }
+            Layer::Store | Layer::Oidc => "it knows core only, and in tests testkit and store-memory",
+            Layer::Vendor => "vendors know core and provider-oidc, and in tests testkit and store-memory",
             Layer::Testkit => "testkit knows core only",
             Layer::Facade => "the facade names stores and providers behind features only, and never testkit or cli",
             Layer::Cli | Layer::Outside => "nothing names benches or xtask",
@@ -161,6 +165,7 @@ mod tests {
                 member("store-memory", &["core"]),
                 member("store-sqlite", &["core"]),
                 member("provider-oidc", &["core"]),
+                member("provider-auth0", &["core", "provider-oidc"]),
                 member("testkit", &["core"]),
                 member("cli", &["core", "manager", "store-sqlite", "provider-oidc", "testkit"]),
                 facade,
@@ -195,6 +200,9 @@ mod tests {
             ("store-sqlite", "store-memory"),
             ("store-sqlite", "policy"),
             ("provider-oidc", "manager"),
+            ("provider-oidc", "provider-auth0"),
+            ("provider-auth0", "manager"),
+            ("provider-auth0", "store-memory"),
             ("testkit", "store-memory"),
             ("oidc-session", "testkit"),
             ("oidc-session", "store-sqlite"), // Without a feature.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use mockall::mock;
 use oidc_session_core::{
     EndReason, Provider, ProviderError, ProviderErrorKind, ProviderId, ProviderProfile, Revocation, Session,
-    SessionState, SessionStore, TokenAnswer,
+    SessionState, SessionStore, Target, TokenAnswer,
 };
 use oidc_session_manager::{OnRefreshFailure, Outcome, Preemptive, SessionErrorKind, SessionManager};
 
@@ -20,7 +20,7 @@ mock! {
     impl Provider for Provider {
         fn profile(&self) -> &ProviderProfile;
         async fn prepare(&self, session: &Session) -> Result<(), ProviderError>;
-        async fn refresh(&self, session: &Session) -> Result<TokenAnswer, ProviderError>;
+        async fn refresh(&self, session: &Session, target: &Target) -> Result<TokenAnswer, ProviderError>;
         async fn revoke(&self, session: &Session) -> Result<Revocation, ProviderError>;
     }
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use oidc_session_core::{
     AccessToken, Clock as _, Commit, Expected, HolderId, Lease, Provider, ProviderError, ProviderErrorKind, ProviderId,
     ProviderProfile, Record, RefreshToken, Release, Removal, Renewal, Revocation, Session, SessionId, SessionState,
-    SessionStore, StoreError, StoreErrorKind, StoreKey, Stored, Timestamp, TokenAnswer, TokenSet, Version,
+    SessionStore, StoreError, StoreErrorKind, StoreKey, Stored, Target, Timestamp, TokenAnswer, TokenSet, Version,
 };
 use oidc_session_manager::{SessionHandle, SessionManager, SessionManagerBuilder};
 use oidc_session_store_memory::MemoryStore;
@@ -143,7 +143,7 @@ impl Provider for Server {
         if state.unreachable { Err(ProviderError::new(ProviderErrorKind::NotSent, "as scripted")) } else { Ok(()) }
     }
 
-    async fn refresh(&self, session: &Session) -> Result<TokenAnswer, ProviderError> {
+    async fn refresh(&self, session: &Session, _target: &Target) -> Result<TokenAnswer, ProviderError> {
         let requested_at = self.1.now();
         let turn = {
             let mut state = self.state();

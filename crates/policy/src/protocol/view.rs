@@ -1,6 +1,6 @@
 //! What the protocol sees of a record: everything it decides by, and no secret.
 
-use oidc_session_core::{EndReason, Fingerprint, SessionState, SignInId, Version};
+use oidc_session_core::{EndReason, Fingerprint, SessionState, SignInId, Target, Timestamp, Version};
 
 use crate::{Jitter, RefreshPolicy, Schedule};
 
@@ -22,33 +22,46 @@ pub enum StateView {
     Ended(EndReason),
 }
 
-/// A living session as the protocol sees it.
+/// A living session as the protocol sees it, looked at for the sake of one target.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct SessionView {
-    /// The instants of its token set.
+    /// The instants of the target's token set.
     pub schedule: Schedule,
-    /// Its access token.
+    /// The target's access token.
     pub access: Option<Fingerprint>,
     /// Its refresh token.
     pub refresh: Option<Fingerprint>,
     /// Its sign-in.
     pub sign_in: SignInId,
+    /// When it ends whatever its tokens say.
+    pub ends_at: Option<Timestamp>,
     /// Attempts on its refresh token whose outcome nobody learned, as the record itself counts them.
     pub unsettled: u32,
 }
 
 impl RecordView {
-    /// The view of a state stored under `version`.
-    pub fn of(version: Version, state: &SessionState, policy: &dyn RefreshPolicy, jitter: Jitter) -> Self {
+    /// The view of a state stored under `version`, for the sake of `target`.
+    pub fn of(
+        version: Version,
+        state: &SessionState,
+        target: &Target,
+        policy: &dyn RefreshPolicy,
+        jitter: Jitter,
+    ) -> Self {
         let state = match state {
             SessionState::Ended(tombstone) => StateView::Ended(tombstone.reason),
-            SessionState::Active(session) => StateView::Active(SessionView {
-                schedule: Schedule::plan(policy, &session.tokens, jitter),
-                access: session.tokens.access_token.as_ref().map(|token| token.fingerprint()),
-                refresh: session.tokens.refresh_token.as_ref().map(|token| token.fingerprint()),
-                sign_in: session.sign_in_id,
-                unsettled: session.unsettled_attempts,
-            }),
+            SessionState::Active(session) => {
+                let tokens = session.tokens_for(target);
+                let schedule = tokens.map_or(Schedule::NoAccessToken, |tokens| Schedule::plan(policy, tokens, jitter));
+                StateView::Active(SessionView {
+                    schedule: schedule.ending_at(session.ends_at),
+                    access: tokens.and_then(|tokens| tokens.access_token.as_ref()).map(|token| token.fingerprint()),
+                    refresh: session.tokens.refresh_token.as_ref().map(|token| token.fingerprint()),
+                    sign_in: session.sign_in_id,
+                    ends_at: session.ends_at,
+                    unsettled: session.unsettled_attempts,
+                })
+            }
         };
         Self { version, state }
     }

@@ -106,6 +106,7 @@ pub(crate) fn view(version: Version, record: Record, schedule: impl Fn(Token) ->
             access: Some(fingerprint(b'a', tokens)),
             refresh: Some(fingerprint(b'r', tokens)),
             sign_in: SignInId::from_u64(sign_in.into()),
+            ends_at: None,
             unsettled: 0,
         }),
     };

@@ -2,7 +2,7 @@
 
 use crate::authority::{Authority, CLIENT_ID, assert_shows_no_secret};
 use oidc_session_core::ProviderErrorKind::{Misconfigured, NotSent, TryLater};
-use oidc_session_core::{Provider as _, ProviderError};
+use oidc_session_core::{Provider as _, ProviderError, Target};
 use oidc_session_provider_oidc::Oidc;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -96,7 +96,7 @@ async fn nobody_listening_is_no_reason_to_change_anything() {
     let mut session = Authority::silent().await.session();
     session.issuer = issuer;
     assert_eq!(provider.prepare(&session).await.unwrap_err().kind(), NotSent);
-    assert_eq!(provider.refresh(&session).await.unwrap_err().kind(), NotSent);
+    assert_eq!(provider.refresh(&session, &Target::default()).await.unwrap_err().kind(), NotSent);
 }
 
 #[tokio::test]

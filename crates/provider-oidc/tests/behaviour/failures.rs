@@ -8,7 +8,7 @@ use crate::authority::{Authority, assert_shows_no_secret};
 use oidc_session_core::ProviderErrorKind::{
     self, InteractionRequired, Misconfigured, NotSent, OutcomeUnknown, Rejected, TryLater,
 };
-use oidc_session_core::{Provider as _, ProviderError};
+use oidc_session_core::{Provider as _, ProviderError, Target};
 use oidc_session_provider_oidc::Oidc;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -21,7 +21,7 @@ async fn failure(answer: ResponseTemplate) -> ProviderError {
     authority.on("POST", "/token", answer).await;
     let provider = authority.provider();
     provider.prepare(&authority.session()).await.unwrap();
-    let error = provider.refresh(&authority.session()).await.unwrap_err();
+    let error = provider.refresh(&authority.session(), &Target::default()).await.unwrap_err();
     assert_eq!(authority.count("/token").await, 1, "sent once");
     assert_shows_no_secret(&error);
     error
@@ -86,7 +86,7 @@ async fn a_redirect_is_not_followed() {
         let authority = Authority::start().await;
         let answer = ResponseTemplate::new(status).insert_header("location", format!("{}/next", authority.issuer()));
         authority.on("POST", "/token", answer).await;
-        let error = authority.provider().refresh(&authority.session()).await.unwrap_err();
+        let error = authority.provider().refresh(&authority.session(), &Target::default()).await.unwrap_err();
         assert_eq!(error.kind(), Misconfigured, "{status}");
         assert_eq!(authority.count("/next").await, 0);
     }
@@ -100,7 +100,7 @@ async fn an_endless_body_is_not_read_to_its_end() {
     let authority = Authority::start().await;
     let body = json!({ "access_token": "at-2", "padding": "x".repeat(1000 * 1024) }).to_string();
     authority.on("POST", "/token", text(200, &body)).await;
-    assert!(authority.provider().refresh(&authority.session()).await.is_ok());
+    assert!(authority.provider().refresh(&authority.session(), &Target::default()).await.is_ok());
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn an_answer_beyond_the_budget_is_unknown() {
     authority.on("POST", "/token", late).await;
     let provider = authority.builder().request_budget(Duration::from_millis(100)).build().unwrap();
     prepare_in_haste(&provider, &authority).await;
-    let error = provider.refresh(&authority.session()).await.unwrap_err();
+    let error = provider.refresh(&authority.session(), &Target::default()).await.unwrap_err();
     assert_eq!(error.kind(), OutcomeUnknown);
     assert_shows_no_secret(&error);
 }
@@ -121,7 +121,7 @@ async fn an_address_where_nobody_listens_was_not_sent_to() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let authority = Authority::silent().await;
     authority.publish(json!({ "token_endpoint": format!("http://{closed}/token?key=secret") })).await;
-    let error = authority.provider().refresh(&authority.session()).await.unwrap_err();
+    let error = authority.provider().refresh(&authority.session(), &Target::default()).await.unwrap_err();
     assert_eq!(error.kind(), NotSent);
     assert_shows_no_secret(&error);
 }
@@ -134,7 +134,7 @@ async fn a_failed_handshake_was_not_sent() {
     let (address, _) = plain.await;
     let authority = Authority::silent().await;
     authority.publish(json!({ "token_endpoint": format!("https://{address}/token") })).await;
-    let error = authority.provider().refresh(&authority.session()).await.unwrap_err();
+    let error = authority.provider().refresh(&authority.session(), &Target::default()).await.unwrap_err();
     assert_eq!(error.kind(), NotSent);
     assert_shows_no_secret(&error);
 }
@@ -151,7 +151,7 @@ async fn a_handshake_that_stalls_was_not_sent() {
     authority.publish_keys(&[("k1", 1)]).await;
     let provider = authority.builder().request_budget(Duration::from_millis(100)).build().unwrap();
     prepare_in_haste(&provider, &authority).await;
-    assert_eq!(provider.refresh(&authority.session()).await.unwrap_err().kind(), NotSent);
+    assert_eq!(provider.refresh(&authority.session(), &Target::default()).await.unwrap_err().kind(), NotSent);
 }
 
 #[tokio::test]
@@ -171,7 +171,7 @@ async fn every_refresh_has_a_connection_of_its_own() {
     authority.publish(json!({ "token_endpoint": format!("http://{address}/token") })).await;
     let provider = authority.provider();
     for expected in 1..=3 {
-        assert!(provider.refresh(&authority.session()).await.is_ok());
+        assert!(provider.refresh(&authority.session(), &Target::default()).await.is_ok());
         assert_eq!(connections.load(Ordering::SeqCst), expected);
     }
 }
@@ -221,7 +221,7 @@ where
     let (address, connections) = Broken::start(behaviour).await;
     let authority = Authority::silent().await;
     authority.publish(json!({ "token_endpoint": format!("http://{address}/token") })).await;
-    let error = authority.provider().refresh(&authority.session()).await.unwrap_err();
+    let error = authority.provider().refresh(&authority.session(), &Target::default()).await.unwrap_err();
     assert_shows_no_secret(&error);
     assert_eq!(connections.load(Ordering::SeqCst), 1, "one connection, one request");
     error.kind()

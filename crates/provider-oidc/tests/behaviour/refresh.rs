@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::authority::{Authority, NOW, assert_shows_no_secret, key_set, signed};
 use oidc_session_core::{
-    AccessToken, AnsweredIdToken, ClientSecret, Provider as _, ProviderErrorKind, RefreshToken, Scopes, TokenAnswer,
-    TokenType,
+    AccessToken, AnsweredIdToken, ClientSecret, Provider as _, ProviderErrorKind, ProviderId, ProviderProfile,
+    RefreshToken, Scopes, Target, TokenAnswer, TokenType,
 };
 use oidc_session_provider_oidc::{ClientAuth, Dialect, Oidc};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ async fn refreshed(authority: &Authority, provider: &Oidc, answer: Value) -> Tok
     authority.on("POST", "/token", ResponseTemplate::new(200).set_body_json(answer)).await;
     let session = authority.session();
     provider.prepare(&session).await.unwrap();
-    provider.refresh(&session).await.unwrap()
+    provider.refresh(&session, &Target::default()).await.unwrap()
 }
 
 #[tokio::test]
@@ -90,8 +90,10 @@ async fn an_access_token_is_read_only_where_the_dialect_says_so() {
     #[derive(Debug)]
     struct Readable;
     impl Dialect for Readable {
-        fn access_token_readable(&self) -> bool {
-            true
+        fn profile(&self) -> ProviderProfile {
+            let mut profile = ProviderProfile::new(ProviderId::new("readable"));
+            profile.access_token_readable = true;
+            profile
         }
     }
     let authority = Authority::start().await;
@@ -150,7 +152,7 @@ async fn a_token_of_another_server_or_client_is_not_sent() {
     let mut without = authority.session();
     without.tokens.refresh_token = None;
     for session in [elsewhere, another, without] {
-        let error = provider.refresh(&session).await.unwrap_err();
+        let error = provider.refresh(&session, &Target::default()).await.unwrap_err();
         assert_eq!(error.kind(), ProviderErrorKind::Misconfigured);
         assert_shows_no_secret(&error);
     }
@@ -161,7 +163,7 @@ async fn a_token_of_another_server_or_client_is_not_sent() {
 async fn a_refresh_without_prepare_discovers_for_itself() {
     let authority = Authority::start().await;
     authority.on("POST", "/token", ResponseTemplate::new(200).set_body_json(json!({ "access_token": "at-2" }))).await;
-    assert!(authority.provider().refresh(&authority.session()).await.is_ok());
+    assert!(authority.provider().refresh(&authority.session(), &Target::default()).await.is_ok());
 }
 
 #[tokio::test]

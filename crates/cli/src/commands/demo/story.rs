@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use oidc_session_core::{
-    EndReason, Provider as _, ProviderErrorKind, Revocation, Scopes, Session, SignIn as _, SignInRequest, Timestamp,
+    EndReason, Provider as _, ProviderErrorKind, Revocation, Scopes, Session, SignIn as _, SignInRequest, Target,
+    Timestamp,
 };
 use oidc_session_manager::{Outcome, SessionEventKind, Snapshot};
 use oidc_session_testkit::Outcome as Presented;
@@ -164,7 +165,7 @@ impl<'a> Story<'a> {
         // Presented once more on purpose: nothing may come of it.
         let refresh_token_dead = match &last {
             Some(last) => {
-                matches!(provider.refresh(last).await, Err(error) if error.kind() == ProviderErrorKind::Rejected)
+                matches!(provider.refresh(last, &Target::default()).await, Err(error) if error.kind() == ProviderErrorKind::Rejected)
             }
             None => false,
         };

@@ -26,6 +26,8 @@ use crate::{OnRefreshFailure, Phase};
 pub struct Flight {
     rules: Rules,
     trigger: Trigger,
+    /// Whether the access token wanted is not the session's own but one for a further target.
+    for_further_target: bool,
     /// When the flight began, on the monotonic clock.
     started: Duration,
     /// The version this process knew before the flight.
@@ -56,6 +58,7 @@ impl Flight {
         Self {
             rules,
             trigger,
+            for_further_target: false,
             started: Duration::ZERO,
             known: cached.map(|record| record.version),
             first: None,
@@ -77,6 +80,16 @@ impl Flight {
     #[must_use]
     pub fn quiet_until(mut self, until: Option<Duration>) -> Self {
         self.quiet_until = until;
+        self
+    }
+
+    /// The same flight, but for the access token of a further target.
+    ///
+    /// What it lacks says nothing about the session: only a verdict on the refresh token and the session's own limit end
+    /// it.
+    #[must_use]
+    pub fn for_further_target(mut self) -> Self {
+        self.for_further_target = true;
         self
     }
 
@@ -209,7 +222,7 @@ impl Flight {
     /// Whether a failed refresh ends the session: only one that was needed, and only if the program says so.
     fn discards(&self, now: Now) -> bool {
         let expired = self.latest.is_some_and(|session| session.schedule.phase(now.wall) == Phase::Expired);
-        self.rules.on_failure == OnRefreshFailure::DiscardAlways && expired
+        self.rules.on_failure == OnRefreshFailure::DiscardAlways && expired && !self.for_further_target
     }
 
     fn need(&mut self, record: Option<RecordView>, now: Now) -> Need {
@@ -228,6 +241,9 @@ impl Flight {
         let (first_version, first) = *self.first.get_or_insert((version, session));
         let phase = session.schedule.phase(now.wall);
 
+        if session.ends_at.is_some_and(|end| now.wall >= end) {
+            return Need::End(version, EndReason::LimitReached);
+        }
         let wanted = match self.trigger {
             Trigger::IfDue => phase != Phase::Fresh,
             // What somebody else refreshed may have expired again by now.
@@ -239,7 +255,7 @@ impl Flight {
             return Need::Nothing(if news { Outcome::Adopted } else { Outcome::Fresh });
         }
         if session.refresh.is_none() {
-            return if phase == Phase::Expired {
+            return if phase == Phase::Expired && !self.for_further_target {
                 Need::End(version, EndReason::NoRefreshToken)
             } else {
                 Need::Nothing(self.failed(FailureCause::NoRefreshToken, None, now))
