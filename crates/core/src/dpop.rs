@@ -19,6 +19,9 @@ pub struct DpopBinding {
 }
 
 impl DpopBinding {
+    /// The longest nonce that is remembered, in bytes. A longer one would take the session's place in its record.
+    pub const LONGEST_NONCE: usize = 1024;
+
     /// A binding to `key`, whose thumbprint is `thumbprint`.
     pub fn new(key: DpopKey, thumbprint: impl Into<String>) -> Self {
         Self { key, thumbprint: thumbprint.into(), nonce: None }

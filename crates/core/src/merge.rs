@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::{
-    AccessToken, IdToken, Record, RefreshToken, Scopes, Session, SessionData, SessionState, Target, Timestamp,
-    TokenSet, TokenType,
+    AccessToken, DpopBinding, IdToken, Record, RefreshToken, Scopes, Session, SessionData, SessionState, Target,
+    Timestamp, TokenSet, TokenType,
 };
 
 /// What the token endpoint answered to a refresh, parsed but not yet believed.
@@ -200,7 +200,9 @@ impl Session {
         if let Some(lifetime) = answer.refresh_token_expires_in {
             session.tokens.refresh_token_expires_at = Some(answer.requested_at + lifetime);
         }
-        if let (Some(dpop), Some(nonce)) = (&mut session.dpop, &answer.dpop_nonce) {
+        if let (Some(dpop), Some(nonce)) = (&mut session.dpop, &answer.dpop_nonce)
+            && nonce.len() <= DpopBinding::LONGEST_NONCE
+        {
             dpop.nonce = Some(nonce.clone());
         }
         session

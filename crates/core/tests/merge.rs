@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use oidc_session_core::{
-    AccessToken, AnsweredIdToken, IdClaims, IdToken, ProviderId, Record, RefreshToken, Scopes, Session, SignInId,
-    Target, Timestamp, TokenAnswer, TokenSet, TokenType, Violation,
+    AccessToken, AnsweredIdToken, DpopBinding, DpopKey, IdClaims, IdToken, ProviderId, Record, RefreshToken, Scopes,
+    Session, SignInId, Target, Timestamp, TokenAnswer, TokenSet, TokenType, Violation,
 };
 
 const SIGNED_IN_AT: Timestamp = Timestamp::from_unix_seconds(1_000_000);
@@ -252,4 +252,68 @@ fn tokens_that_no_store_would_take_are_a_violation_that_keeps_the_rotation() {
     assert_eq!(merged.session.tokens.refresh_token, Some(RefreshToken::new("rt-new")));
     assert_eq!((merged.session.tokens.expires_in, merged.session.unsettled_attempts), (session().tokens.expires_in, 0));
     assert!(Record::encode(&merged.session.into()).is_ok());
+}
+
+#[test]
+fn an_answer_for_a_further_target_leaves_the_own_access_token_alone() {
+    let target = Target::resource("https://api.example");
+    let mut answer = answer();
+    answer.refresh_token_expires_in = Some(Duration::from_secs(86_400));
+    let merged = session().merge_refresh(answer, &target);
+    assert_eq!(merged.violation, None);
+    let (old, new) = (session().tokens, merged.session.tokens);
+    assert_eq!((&new.access_token, &new.scope, new.expires_in), (&old.access_token, &old.scope, old.expires_in));
+    assert_eq!(new.refresh_token, Some(RefreshToken::new("rt-new")));
+    assert_eq!(new.refresh_token_expires_at, Some(REQUESTED_AT + Duration::from_secs(86_400)));
+    assert_eq!(new.id_token, Some(IdToken::new("id-new")));
+    let further = &merged.session.further_tokens[&target];
+    assert_eq!(further.access_token, Some(AccessToken::new("at-new")));
+    assert_eq!(further.scope, Some(Scopes::parse("openid")));
+    assert_eq!(further.expires_at(), Some(REQUESTED_AT + Duration::from_secs(600)));
+    assert_eq!((&further.refresh_token, &further.id_token), (&None, &None));
+}
+
+#[test]
+fn the_end_of_a_refresh_token_is_that_of_the_one_in_force() {
+    let mut before = session();
+    before.tokens.refresh_token_expires_at = Some(SIGNED_IN_AT);
+    let end_after = |rotates: bool, lifetime: Option<u64>| {
+        let mut answer = answer();
+        answer.refresh_token = answer.refresh_token.filter(|_| rotates);
+        answer.refresh_token_expires_in = lifetime.map(Duration::from_secs);
+        before.merge_refresh(answer, &Target::default()).session.tokens.refresh_token_expires_at
+    };
+    assert_eq!(end_after(false, None), Some(SIGNED_IN_AT));
+    assert_eq!(end_after(true, None), None);
+    for rotates in [true, false] {
+        assert_eq!(end_after(rotates, Some(60)), Some(REQUESTED_AT + Duration::from_secs(60)));
+    }
+}
+
+#[test]
+fn a_nonce_is_kept_even_if_the_answer_is_not() {
+    let mut bound = session();
+    bound.dpop = Some(DpopBinding::new(DpopKey::new("key"), "thumb"));
+    let nonce_after = |nonce: &str, lacks_scope| {
+        let mut answer = answer();
+        answer.dpop_nonce = Some(nonce.to_owned());
+        answer.lacks_scope = lacks_scope;
+        let merged = bound.merge_refresh(answer, &Target::default());
+        assert_eq!(merged.violation.is_some(), lacks_scope);
+        merged.session.dpop.unwrap().nonce
+    };
+    assert_eq!(nonce_after("n-1", false).as_deref(), Some("n-1"));
+    assert_eq!(nonce_after("n-2", true).as_deref(), Some("n-2"));
+    assert_eq!(nonce_after(&"n".repeat(1025), false), None);
+}
+
+#[test]
+fn what_the_provider_keeps_is_replaced_by_name() {
+    let mut before = session();
+    before.provider_data.insert("policy".into(), "one".into());
+    before.provider_data.insert("uid".into(), "7".into());
+    let mut answer = answer();
+    answer.provider_data.insert("policy".into(), "two".into());
+    let kept = before.merge_refresh(answer, &Target::default()).session.provider_data;
+    assert_eq!((&kept["policy"], &kept["uid"]), (&"two".into(), &"7".into()));
 }

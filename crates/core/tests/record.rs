@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use oidc_session_core::{
-    AccessToken, EndReason, IdToken, ProviderId, Record, RecordError, RefreshToken, Scopes, Session, SessionData,
-    SessionState, SignInId, Timestamp, TokenSet, TokenType, Tombstone,
+    AccessToken, DpopBinding, DpopKey, EndReason, IdToken, ProviderId, Record, RecordError, RefreshToken, Scopes,
+    Session, SessionData, SessionState, SignInId, Target, Timestamp, TokenSet, TokenType, Tombstone,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -97,8 +97,31 @@ fn text(state: impl Into<SessionState>) -> String {
     format!("{}{}", header.escape_ascii(), String::from_utf8_lossy(payload))
 }
 
+/// [`session`] with everything that was added to the format since the first release.
+fn grown_session() -> Session {
+    let mut session = session();
+    session.ends_at = Some(START + Duration::from_secs(28_800));
+    session.requested_scope = Some(Scopes::parse("openid offline_access"));
+    session.tokens.refresh_in = Some(Duration::from_secs(150));
+    session.tokens.extended_expires_in = Some(Duration::from_secs(600));
+    session.tokens.refresh_token_expires_at = Some(START + Duration::from_secs(86_400));
+    let mut further = TokenSet::new(START, START);
+    further.access_token = Some(AccessToken::new("at-further"));
+    further.scope = Some(Scopes::parse("read"));
+    further.expires_in = Some(Duration::from_secs(60));
+    let target = Target::resource("https://api.example").scopes(Scopes::parse("read"));
+    session.further_tokens.insert(target, further.clone());
+    session.further_tokens.insert(Target::default().scopes(Scopes::parse("write")), further);
+    let mut dpop = DpopBinding::new(DpopKey::new("key-secret"), "thumb-1");
+    dpop.nonce = Some("nonce-1".into());
+    session.dpop = Some(dpop);
+    session.provider_data.insert("policy".into(), "b2c_1_signin".into());
+    session
+}
+
 #[test]
 fn format_1_is_written_like_this() {
+    insta::assert_snapshot!("format_1_grown_session", text(grown_session()));
     insta::assert_snapshot!("format_1_session", text(session()));
     insta::assert_snapshot!("format_1_bare_session", text(bare_session()));
     insta::assert_snapshot!("format_1_tombstone", text(tombstone()));
@@ -111,6 +134,12 @@ fn format_1_stays_readable() {
 }
 
 #[test]
+fn what_was_added_since_survives_the_round_trip() {
+    let state = SessionState::from(grown_session());
+    assert_eq!(Record::encode(&state).unwrap().decode().unwrap(), state);
+}
+
+#[test]
 fn every_end_reason_is_stored_under_its_stable_word() {
     for reason in [
         EndReason::LoggedOut,
@@ -118,6 +147,7 @@ fn every_end_reason_is_stored_under_its_stable_word() {
         EndReason::RejectedAfterUnknownOutcome,
         EndReason::NoRefreshToken,
         EndReason::RefreshFailed,
+        EndReason::LimitReached,
     ] {
         let written = text(Tombstone::of(&session(), reason, None, START));
         assert!(written.contains(&format!(r#""reason":"{}""#, reason.as_str())), "{written}");
@@ -379,6 +409,33 @@ fn any_token_set() -> impl Strategy<Value = TokenSet> {
     )
 }
 
+/// What a session has beyond its first release.
+fn any_growth() -> impl Strategy<Value = Session> {
+    let further = vec((option::of(any_text()), any_text(), any_token_set()), 0..3);
+    let dpop = option::of((any_text(), any_text(), option::of(any_text())));
+    let seconds = || option::of((0_u64..1 << 40).prop_map(Duration::from_millis));
+    let lifetimes = (seconds(), seconds(), option::of(any_instant()), option::of(any_instant()));
+    let scope = option::of(any_text().prop_map(|list| Scopes::parse(&list)));
+    (further, dpop, lifetimes, scope, any_data()).prop_map(|(further, dpop, lifetimes, scope, data)| {
+        let mut session = bare_session();
+        for (resource, scope, mut tokens) in further {
+            (tokens.refresh_token, tokens.id_token) = (None, None);
+            let target = resource.map_or_else(Target::default, Target::resource).scopes(Scopes::parse(&scope));
+            session.further_tokens.insert(target, tokens);
+        }
+        session.dpop = dpop.map(|(key, thumbprint, nonce)| {
+            let mut dpop = DpopBinding::new(DpopKey::new(key), thumbprint);
+            dpop.nonce = nonce;
+            dpop
+        });
+        let tokens = &mut session.tokens;
+        (tokens.refresh_in, tokens.extended_expires_in, tokens.refresh_token_expires_at, session.ends_at) = lifetimes;
+        session.requested_scope = scope;
+        session.provider_data = data;
+        session
+    })
+}
+
 fn any_session() -> impl Strategy<Value = Session> {
     let names = (any_text(), any_text(), any_text());
     let claims = (option::of(any_text()), option::of(any_text()), option::of(any::<i64>()), option::of(any_text()));
@@ -403,8 +460,13 @@ fn any_state() -> impl Strategy<Value = SessionState> {
         Just(EndReason::RejectedAfterUnknownOutcome),
         Just(EndReason::NoRefreshToken),
         Just(EndReason::RefreshFailed),
+        Just(EndReason::LimitReached),
     ];
     let tombstone = (any_session(), reason, option::of(any_text()), any_instant())
         .prop_map(|(session, reason, error, ended_at)| Tombstone::of(&session, reason, error, ended_at));
-    prop_oneof![any_session().prop_map(SessionState::from), tombstone.prop_map(SessionState::from)]
+    prop_oneof![
+        any_session().prop_map(SessionState::from),
+        any_growth().prop_map(SessionState::from),
+        tombstone.prop_map(SessionState::from)
+    ]
 }

@@ -1,16 +1,16 @@
 //! [`Entry`]: what this process knows of one session.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use http::HeaderValue;
-use oidc_session_core::{Clock, Fingerprint, SessionId, SessionState, StoreKey, Target, Timestamp, Version};
-use oidc_session_policy::protocol::{RecordView, StateView, Trigger};
+use oidc_session_core::{Clock, SessionId, SessionState, StoreKey, Target, TokenSet, Version};
 use oidc_session_policy::{Jitter, Phase, RefreshPolicy, Schedule};
 use tokio::sync::broadcast;
 
-use crate::flight::FlightSlot;
+use crate::flight::{FlightSlot, Wish};
+use crate::known_token::KnownToken;
 use crate::{SessionEvent, SessionEventKind};
 
 /// What this process knows of one session. Shared by every handle of it.
@@ -31,9 +31,16 @@ pub(crate) struct Turn {
     /// The refresh under way.
     pub(crate) flight: Option<FlightSlot>,
     /// A refresh that somebody wants for another reason, and that must not wait for ever behind those under way.
-    pub(crate) wanted: Option<(Trigger, Weak<()>)>,
+    pub(crate) wanted: Option<(Wish, Weak<()>)>,
     /// The end that was announced last.
     told: Option<Version>,
+    /// What refreshes came to nothing lately, and for how long that is left alone.
+    rests: HashMap<Target, Rest>,
+}
+
+/// Refreshes of one target that came to nothing, and for how long they are left alone.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Rest {
     /// Refreshes that failed in a row.
     pub(crate) failures: u32,
     /// Until then, on the monotonic clock, no refresh is started unless it is asked for outright.
@@ -55,12 +62,30 @@ pub(crate) struct Stale;
 pub(crate) struct Known {
     pub(crate) version: Version,
     pub(crate) state: SessionState,
-    pub(crate) schedule: Schedule,
-    pub(crate) view: RecordView,
-    pub(crate) authorization: Option<HeaderValue>,
-    /// The schedule on the monotonic clock, which cannot be turned back.
-    refresh_by: Option<Duration>,
-    expires_by: Option<Duration>,
+    /// The access token that the sign-in asked for.
+    own: KnownToken,
+    further: BTreeMap<Target, KnownToken>,
+}
+
+impl Turn {
+    /// How many targets are remembered as resting. Of more, all are forgotten: the worst is one more try for each.
+    const MOST_RESTS: usize = 64;
+
+    /// How `target` rests.
+    pub(crate) fn rest(&self, target: &Target) -> Rest {
+        self.rests.get(target).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn set_rest(&mut self, target: &Target, rest: Rest) {
+        if self.rests.len() >= Self::MOST_RESTS && !self.rests.contains_key(target) {
+            self.rests.clear();
+        }
+        self.rests.insert(target.clone(), rest);
+    }
+
+    pub(crate) fn end_rest(&mut self, target: &Target) {
+        self.rests.remove(target);
+    }
 }
 
 impl Entry {
@@ -106,7 +131,7 @@ impl Entry {
         }
         if current.is_some() || known.is_some() {
             turn.generation += 1;
-            turn.not_early_until = None;
+            turn.rests.values_mut().for_each(|rest| rest.not_early_until = None);
         }
         self.tell_end(&mut turn, known.as_ref());
         let known = known.map(Arc::new);
@@ -138,9 +163,7 @@ impl Entry {
         let mut turn = self.turn();
         let undisturbed = turn.generation == ticket.0;
         turn.generation += 1;
-        turn.failures = 0;
-        turn.quiet_until = None;
-        turn.not_early_until = None;
+        turn.rests.clear();
         self.tell_end(&mut turn, known.as_ref());
         self.known.store(known.filter(|_| undisturbed).map(Arc::new));
     }
@@ -178,56 +201,38 @@ impl Known {
         jitter: Jitter,
         clock: &dyn Clock,
     ) -> Self {
-        let view = RecordView::of(version, &state, &Target::default(), policy, jitter);
-        let schedule = match view.state {
-            StateView::Active(session) => session.schedule,
-            StateView::Ended(_) => Schedule::NoAccessToken,
+        let token = |target: &Target| KnownToken::new(&state, target, policy, jitter, clock);
+        let own = token(&Target::default());
+        let further = match &state {
+            SessionState::Active(session) => {
+                session.further_tokens.keys().map(|target| (target.clone(), token(target))).collect()
+            }
+            SessionState::Ended(_) => BTreeMap::new(),
         };
-        let authorization = match &state {
-            SessionState::Active(session) => authorization(&session.tokens),
+        Self { version, state, own, further }
+    }
+
+    /// The access token for `target`, if there is one.
+    pub(crate) fn token(&self, target: &Target) -> Option<&KnownToken> {
+        let token = if target.is_default() { &self.own } else { self.further.get(target)? };
+        token.access.is_some().then_some(token)
+    }
+
+    /// The tokens of the living session.
+    pub(crate) fn tokens(&self, target: &Target) -> Option<&TokenSet> {
+        match &self.state {
+            SessionState::Active(session) => session.tokens_for(target),
             SessionState::Ended(_) => None,
-        };
-        let (now, monotonic) = (clock.now(), clock.monotonic());
-        let on_monotonic = |at: Timestamp| monotonic.saturating_add(at.saturating_since(now));
-        Self {
-            version,
-            state,
-            schedule,
-            view,
-            authorization,
-            refresh_by: schedule.refresh_at().map(on_monotonic),
-            expires_by: schedule.expires_at().map(on_monotonic),
         }
     }
 
-    /// Which access token it holds.
-    pub(crate) fn access(&self) -> Option<Fingerprint> {
-        match self.view.state {
-            StateView::Active(session) => session.access,
-            StateView::Ended(_) => None,
-        }
+    /// The instants of `target`.
+    pub(crate) fn schedule(&self, target: &Target) -> Schedule {
+        self.token(target).map_or(Schedule::NoAccessToken, |token| token.schedule)
     }
 
-    /// The later phase of what the two clocks say: a clock that was turned back, or stood still, makes nothing fresh.
-    pub(crate) fn phase(&self, clock: &dyn Clock) -> Phase {
-        let wall = self.schedule.phase(clock.now());
-        if wall == Phase::Expired {
-            return wall;
-        }
-        let monotonic = clock.monotonic();
-        if self.expires_by.is_some_and(|by| monotonic >= by) {
-            Phase::Expired
-        } else if self.refresh_by.is_some_and(|by| monotonic >= by) {
-            Phase::Due
-        } else {
-            wall
-        }
+    /// Where now falls among them. Without an access token it has expired.
+    pub(crate) fn phase(&self, target: &Target, clock: &dyn Clock) -> Phase {
+        self.token(target).map_or(Phase::Expired, |token| token.phase(clock))
     }
-}
-
-fn authorization(tokens: &oidc_session_core::TokenSet) -> Option<HeaderValue> {
-    let access_token = tokens.access_token.as_ref()?;
-    let mut value = HeaderValue::try_from(format!("{} {}", tokens.token_type, access_token.expose())).ok()?;
-    value.set_sensitive(true);
-    Some(value)
 }

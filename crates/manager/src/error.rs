@@ -27,13 +27,14 @@ pub enum SessionErrorKind {
 /// Why no valid access token can be had.
 ///
 /// Cheap to clone: every caller of a shared refresh gets the same one. `Display` is one clause without the cause.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SessionError {
     kind: SessionErrorKind,
     outcome: &'static str,
     detail: String,
     end_reason: Option<EndReason>,
     retry_in: Option<Duration>,
+    sign_in_parameters: Arc<[(String, String)]>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -58,8 +59,23 @@ impl SessionError {
         self.retry_in
     }
 
+    /// What the next sign-in must ask for to satisfy the authorization server, such as a `claims` challenge: parameters
+    /// for [`SignInRequest::parameters`](oidc_session_core::SignInRequest::parameters).
+    pub fn sign_in_parameters(&self) -> &[(String, String)] {
+        &self.sign_in_parameters
+    }
+
     fn new(kind: SessionErrorKind, outcome: &'static str, detail: impl Into<String>) -> Self {
-        Self { kind, outcome, detail: detail.into(), end_reason: None, retry_in: None, source: None }
+        let detail = detail.into();
+        Self {
+            kind,
+            outcome,
+            detail,
+            end_reason: None,
+            retry_in: None,
+            sign_in_parameters: Arc::default(),
+            source: None,
+        }
     }
 
     fn because(mut self, source: impl Error + Send + Sync + 'static) -> Self {
@@ -113,8 +129,12 @@ impl SessionError {
             }
             FailureCause::Provider(kind) => {
                 let (kind, outcome, detail) = of_provider(kind);
-                let error = Self::new(kind, outcome, detail);
-                provider.map_or(error.clone(), |cause| error.because(cause))
+                let mut error = Self::new(kind, outcome, detail);
+                if let Some(cause) = provider {
+                    error.sign_in_parameters = cause.sign_in_parameters().into();
+                    error = error.because(cause);
+                }
+                error
             }
             FailureCause::Violation(violation) => {
                 Self::new(SessionErrorKind::Unavailable, "answer_refused", refused(violation))
@@ -172,6 +192,19 @@ fn of_provider(kind: ProviderErrorKind) -> (SessionErrorKind, &'static str, &'st
             "unavailable",
             "the authorization server cannot be reached now; the session is kept",
         ),
+    }
+}
+
+impl fmt::Debug for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionError")
+            .field("kind", &self.kind)
+            .field("outcome", &self.outcome)
+            .field("detail", &self.detail)
+            .field("end_reason", &self.end_reason)
+            .field("retry_in", &self.retry_in)
+            .field("source", &self.source)
+            .finish_non_exhaustive()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use oidc_session_core::StoreErrorKind;
+use oidc_session_core::{StoreErrorKind, Target};
 use oidc_session_policy::protocol::{Failure, FailureCause, Outcome as Landed, Trigger};
 use oidc_session_policy::{Phase, back_off};
 use tokio::sync::watch;
@@ -15,73 +15,85 @@ use crate::{Outcome, SessionError, SessionEvent, SessionEventKind};
 
 type Result<T> = std::result::Result<T, SessionError>;
 
+/// What somebody wants of a flight.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Wish {
+    /// Why.
+    pub(crate) trigger: Trigger,
+    /// Which access token.
+    pub(crate) target: Arc<Target>,
+}
+
 /// A flight under way, as those who come later find it.
 #[derive(Clone, Debug)]
 pub(crate) struct FlightSlot {
-    trigger: Trigger,
+    wish: Wish,
     landed: watch::Receiver<Option<Result<Outcome>>>,
 }
 
 /// Starts a flight, or joins the one under way, and waits for it.
 ///
 /// Dropping the returned future cancels only the wait.
-pub(crate) async fn fly(shared: &Arc<Shared>, entry: &Arc<Entry>, trigger: Trigger) -> Result<Outcome> {
+pub(crate) async fn fly(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: &Wish) -> Result<Outcome> {
     let asking = Arc::new(());
     loop {
-        let (slot, joined) = board(shared, entry, trigger, Some(&asking));
+        let (slot, joined) = board(shared, entry, wish, Some(&asking));
         if joined && slot.has_served() {
-            return served_early(shared, entry, trigger);
+            return served_early(shared, entry, wish);
         }
-        let same = slot.trigger == trigger;
         let outcome = slot.wait().await;
         match outcome {
-            Ok(Outcome::Refreshed) if joined => return Ok(Outcome::Joined),
             // It did not do what we want done; ours is next.
-            Ok(_) | Err(_) if !same && !settles(&outcome) => {}
+            Ok(_) | Err(_) if slot.wish != *wish && !slot.wish.settles(&outcome, wish) => {}
+            Ok(Outcome::Refreshed) if joined => return Ok(Outcome::Joined),
             outcome => return outcome,
         }
     }
 }
 
 /// Starts a flight if none is under way, and does not wait.
-pub(crate) fn start(shared: &Arc<Shared>, entry: &Arc<Entry>, trigger: Trigger) {
-    board(shared, entry, trigger, None);
+pub(crate) fn start(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: &Wish) {
+    board(shared, entry, wish, None);
 }
 
-/// Whether a flight for another reason leaves nothing to do for anybody.
-fn settles(outcome: &Result<Outcome>) -> bool {
-    matches!(outcome, Ok(Outcome::Refreshed | Outcome::Adopted | Outcome::NoSession | Outcome::Ended(_)))
+impl Wish {
+    /// Whether a flight for this wish that came to `outcome` leaves nothing to do for another one.
+    fn settles(&self, outcome: &Result<Outcome>, other: &Self) -> bool {
+        match outcome {
+            Ok(Outcome::NoSession | Outcome::Ended(_)) => true,
+            // New tokens are of use to those who wanted the same access token.
+            Ok(Outcome::Refreshed | Outcome::Adopted) => self.target == other.target,
+            Ok(_) | Err(_) => false,
+        }
+    }
 }
 
-fn board(shared: &Arc<Shared>, entry: &Arc<Entry>, trigger: Trigger, asking: Option<&Arc<()>>) -> (FlightSlot, bool) {
+fn board(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: &Wish, asking: Option<&Arc<()>>) -> (FlightSlot, bool) {
     let (slot, tell) = {
         let mut turn = entry.turn();
         if let Some(slot) = turn.flight.clone() {
-            if slot.trigger != trigger && trigger != Trigger::IfDue {
-                turn.wanted = asking.map(|asking| (trigger, Arc::downgrade(asking)));
+            if slot.wish != *wish && wish.trigger != Trigger::IfDue {
+                turn.wanted = asking.map(|asking| (wish.clone(), Arc::downgrade(asking)));
             }
             return (slot, true);
         }
         // Whoever has waited for another flight goes first: those who come later can use what it brings.
-        let trigger =
-            turn.wanted.take().filter(|(_, asking)| asking.strong_count() > 0).map_or(trigger, |(wanted, _)| wanted);
+        let wanted = turn.wanted.take().filter(|(_, asking)| asking.strong_count() > 0);
         let (tell, landed) = watch::channel(None);
-        let slot = FlightSlot { trigger, landed };
+        let slot = FlightSlot { wish: wanted.map_or_else(|| wish.clone(), |(wanted, _)| wanted), landed };
         turn.flight = Some(slot.clone());
         (slot, tell)
     };
     // From here to the commit the task owns the refresh. It clears the slot however it ends; also if there is no
     // runtime to run it, which is why the turn is over by now.
     let clear = ClearSlot(Arc::clone(entry));
-    let trigger = slot.trigger;
+    let wish = slot.wish.clone();
     let shared_by_task = Arc::clone(shared);
     shared.detach(async move {
-        let hands = Hands::new(Arc::clone(&shared_by_task), Arc::clone(&clear.0));
-        let landing = hands.fly(trigger, || _ = tell.send_replace(Some(Ok(Outcome::Refreshed)))).await;
-        let result = conclude(&shared_by_task, &clear.0, landing);
-        if settles(&result) {
-            clear.0.turn().wanted = None;
-        }
+        let hands = Hands::new(Arc::clone(&shared_by_task), Arc::clone(&clear.0), Arc::clone(&wish.target));
+        let landing = hands.fly(wish.trigger, || _ = tell.send_replace(Some(Ok(Outcome::Refreshed)))).await;
+        let result = conclude(&shared_by_task, &clear.0, &wish.target, landing);
+        clear.0.turn().wanted.take_if(|(wanted, _)| wish.settles(&result, wanted));
         // Cleared before anybody hears of the landing: whoever asks again starts anew.
         drop(clear);
         tell.send_replace(Some(result));
@@ -90,13 +102,13 @@ fn board(shared: &Arc<Shared>, entry: &Arc<Entry>, trigger: Trigger, asking: Opt
 }
 
 /// What a flight has for those who come while its commit is being retried: the tokens it serves, and no more.
-fn served_early(shared: &Shared, entry: &Entry, trigger: Trigger) -> Result<Outcome> {
-    let serves = entry.known().as_deref().is_some_and(|known| {
-        known.phase(&*shared.clock) != Phase::Expired
-            && match trigger {
+fn served_early(shared: &Shared, entry: &Entry, wish: &Wish) -> Result<Outcome> {
+    let serves = entry.known().as_deref().and_then(|known| known.token(&wish.target)).is_some_and(|token| {
+        token.phase(&*shared.clock) != Phase::Expired
+            && match wish.trigger {
                 Trigger::IfDue => true,
                 Trigger::Force => false,
-                Trigger::IfCurrentIs(rejected) => known.access() != Some(rejected),
+                Trigger::IfCurrentIs(rejected) => token.access != Some(rejected),
             }
     });
     let failure = Failure { cause: FailureCause::Store(StoreErrorKind::Unavailable), retry_in: None };
@@ -126,9 +138,9 @@ impl Drop for ClearSlot {
 }
 
 /// Names what the flight came to, remembers failures, and tells those who listen.
-fn conclude(shared: &Shared, entry: &Entry, landing: Landing) -> Result<Outcome> {
+fn conclude(shared: &Shared, entry: &Entry, target: &Target, landing: Landing) -> Result<Outcome> {
     let Landing { outcome, provider_error, store_error } = landing;
-    rest(shared, entry, outcome);
+    rest(shared, entry, target, outcome);
     let failed = |failure: Failure| SessionError::from_failure(failure, provider_error, store_error);
     let (result, event) = match outcome {
         Landed::NoSession => (Ok(Outcome::NoSession), None),
@@ -161,33 +173,30 @@ fn conclude(shared: &Shared, entry: &Entry, landing: Landing) -> Result<Outcome>
 }
 
 /// Remembers for how long another refresh could not come to anything.
-fn rest(shared: &Shared, entry: &Entry, outcome: Landed) {
+fn rest(shared: &Shared, entry: &Entry, target: &Target, outcome: Landed) {
     let now = shared.clock.monotonic();
     let mut turn = entry.turn();
-    let failure = match outcome {
-        Landed::Postponed(failure) | Landed::Unavailable(failure) => failure,
-        Landed::ServedWhileRefreshing => {
-            turn.not_early_until = Some(now.saturating_add(WHILE_ANOTHER_REFRESHES));
-            return;
-        }
+    let mut rest = turn.rest(target);
+    match outcome {
         Landed::NoSession | Landed::Fresh | Landed::Refreshed | Landed::Adopted | Landed::Ended(_) => {
-            turn.failures = 0;
-            turn.quiet_until = None;
-            turn.not_early_until = None;
-            return;
+            return turn.end_rest(target);
         }
-    };
-    let asked = failure.retry_in.unwrap_or_default();
-    match failure.cause {
-        FailureCause::Provider(_) | FailureCause::Violation(_) => {
-            turn.failures = turn.failures.saturating_add(1);
-            let pause = back_off(turn.failures, entry.jitter).max(asked);
-            turn.quiet_until = Some(now.saturating_add(pause));
+        Landed::ServedWhileRefreshing => rest.not_early_until = Some(now.saturating_add(WHILE_ANOTHER_REFRESHES)),
+        Landed::Postponed(failure) | Landed::Unavailable(failure) => {
+            let asked = failure.retry_in.unwrap_or_default();
+            match failure.cause {
+                FailureCause::Provider(_) | FailureCause::Violation(_) => {
+                    rest.failures = rest.failures.saturating_add(1);
+                    let pause = back_off(rest.failures, entry.jitter).max(asked);
+                    rest.quiet_until = Some(now.saturating_add(pause));
+                }
+                // A sign-in changes this, and clears it.
+                FailureCause::NoRefreshToken => rest.not_early_until = Some(Duration::MAX),
+                _ => rest.not_early_until = Some(now.saturating_add(asked.max(WHILE_ANOTHER_REFRESHES))),
+            }
         }
-        // A sign-in changes this, and clears it.
-        FailureCause::NoRefreshToken => turn.not_early_until = Some(Duration::MAX),
-        _ => turn.not_early_until = Some(now.saturating_add(asked.max(WHILE_ANOTHER_REFRESHES))),
     }
+    turn.set_rest(target, rest);
 }
 
 /// How long an early refresh is left to whoever is at it.

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use oidc_session_core::{
-    AccessToken, Commit, Expected, Fingerprint, HolderId, Lease, Record, Release, Session, SessionState, Stored,
-    Timestamp, TokenType,
+    AccessToken, Commit, DpopBinding, Expected, Fingerprint, HolderId, Lease, Record, Release, Session, SessionState,
+    Stored, Target, Timestamp, TokenType,
 };
 use oidc_session_policy::Phase;
 use oidc_session_policy::protocol::Trigger;
 use tokio::sync::broadcast;
 
 use crate::entry::{Entry, Known, Ticket};
+use crate::flight::Wish;
 use crate::shared::Shared;
 use crate::{
     LogoutReport, Outcome, SessionError, SessionErrorKind, SessionEvent, SessionEventKind, Snapshot, flight, logout,
@@ -27,6 +28,7 @@ type Result<T> = std::result::Result<T, SessionError>;
 pub struct SessionHandle {
     shared: Arc<Shared>,
     entry: Arc<Entry>,
+    target: Arc<Target>,
 }
 
 /// An access token that is valid now.
@@ -39,13 +41,34 @@ pub struct ServedToken {
     pub token_type: TokenType,
     /// When it expires, if that is known.
     pub expires_at: Option<Timestamp>,
+    /// The key to prove possession of at the resource server, if the token is bound to one (RFC 9449).
+    pub dpop: Option<DpopBinding>,
     /// How it was come by.
     pub outcome: Outcome,
 }
 
 impl SessionHandle {
     pub(crate) fn new(shared: Arc<Shared>, entry: Arc<Entry>) -> Self {
-        Self { shared, entry }
+        Self { shared, entry, target: Arc::default() }
+    }
+
+    /// A handle of the same session whose access token is the one for `target` (RFC 8707).
+    ///
+    /// One refresh token stands for all access tokens of a session: they are granted one after another, under the one
+    /// lease, and equal requests share. What a target is refused says nothing about the session. Events, `snapshot`,
+    /// `sign_in`, `logout` and `expire` are about the whole session on any of its handles.
+    ///
+    /// ```
+    /// # use oidc_session_core::{Scopes, Target};
+    /// # async fn example(session: oidc_session_manager::SessionHandle) -> Result<(), oidc_session_manager::SessionError> {
+    /// let reports = session.for_target(Target::resource("https://reports.example").scopes(Scopes::parse("read")));
+    /// let authorization = reports.authorization().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn for_target(&self, target: Target) -> Self {
+        Self { shared: Arc::clone(&self.shared), entry: Arc::clone(&self.entry), target: Arc::new(target) }
     }
 
     /// The documented flow in one call: refreshes the session if its access token is expired, or due under the policy.
@@ -68,7 +91,7 @@ impl SessionHandle {
         if self.serving().is_some() && self.is_not_early() {
             return Ok(Outcome::Postponed);
         }
-        match flight::fly(&self.shared, &self.entry, self.trigger()).await {
+        match self.fly(self.trigger()).await {
             // The clock was turned back, so the refresh was asked for outright; but the token still serves.
             Err(error) if error.kind() == SessionErrorKind::Unavailable && self.serving().is_some() => {
                 Ok(Outcome::Postponed)
@@ -83,7 +106,7 @@ impl SessionHandle {
     ///
     /// As [`refresh_if_expired`](Self::refresh_if_expired).
     pub async fn refresh(&self) -> Result<Outcome> {
-        flight::fly(&self.shared, &self.entry, Trigger::Force).await
+        self.fly(Trigger::Force).await
     }
 
     /// Refreshes the session if `rejected` is still its access token: for a resource server's 401 (RFC 6750 §3.1).
@@ -94,7 +117,7 @@ impl SessionHandle {
     ///
     /// As [`refresh_if_expired`](Self::refresh_if_expired).
     pub async fn refresh_if_current_is(&self, rejected: &AccessToken) -> Result<Outcome> {
-        flight::fly(&self.shared, &self.entry, Trigger::IfCurrentIs(rejected.fingerprint())).await
+        self.fly(Trigger::IfCurrentIs(rejected.fingerprint())).await
     }
 
     /// A valid access token, refreshed first if it had expired.
@@ -106,7 +129,7 @@ impl SessionHandle {
     /// There is no session or it has ended (sign in), or a needed refresh could not be had (the session is kept).
     pub async fn access_token(&self) -> Result<AccessToken> {
         let known = self.usable().await?;
-        access_token(&known).cloned().ok_or_else(SessionError::no_session)
+        self.access_of(&known).cloned().ok_or_else(SessionError::no_session)
     }
 
     /// A ready `Authorization` header value, marked sensitive. Otherwise as [`access_token`](Self::access_token).
@@ -115,7 +138,9 @@ impl SessionHandle {
     ///
     /// As [`access_token`](Self::access_token); also if the token has characters that no header may carry.
     pub async fn authorization(&self) -> Result<HeaderValue> {
-        self.usable().await?.authorization.clone().ok_or_else(SessionError::not_a_header)
+        let known = self.usable().await?;
+        let authorization = known.token(&self.target).and_then(|token| token.authorization.clone());
+        authorization.ok_or_else(SessionError::not_a_header)
     }
 
     /// A valid access token that stays valid for `min_valid`, with its facts.
@@ -272,8 +297,8 @@ impl SessionHandle {
             self.load().await?;
         }
         if let Some(known) = self.serving() {
-            if known.phase(&*self.shared.clock) == Phase::Due && !self.is_not_early() {
-                flight::start(&self.shared, &self.entry, self.trigger());
+            if known.phase(&self.target, &*self.shared.clock) == Phase::Due && !self.is_not_early() {
+                flight::start(&self.shared, &self.entry, &self.wish(self.trigger()));
             }
             return Ok(known);
         }
@@ -294,22 +319,29 @@ impl SessionHandle {
         let Some(known) = self.load().await? else { return Err(SessionError::no_session()) };
         match &known.state {
             SessionState::Ended(tombstone) => Err(SessionError::ended(tombstone.reason)),
-            SessionState::Active(_) if known.phase(&*self.shared.clock) <= Phase::Due => Ok(known),
+            SessionState::Active(_) if known.phase(&self.target, &*self.shared.clock) <= Phase::Due => Ok(known),
             SessionState::Active(_) => Err(SessionError::expired_on_arrival()),
         }
     }
 
     async fn served(&self, outcome: Outcome) -> Result<ServedToken> {
         let known = self.known_after(outcome).await?;
-        match &known.state {
-            SessionState::Active(session) => Ok(ServedToken {
-                access_token: session.tokens.access_token.clone().ok_or_else(SessionError::no_session)?,
-                token_type: session.tokens.token_type.clone(),
-                expires_at: known.schedule.expires_at(),
-                outcome,
-            }),
-            SessionState::Ended(tombstone) => Err(SessionError::ended(tombstone.reason)),
-        }
+        let session = match &known.state {
+            SessionState::Active(session) => session,
+            SessionState::Ended(tombstone) => return Err(SessionError::ended(tombstone.reason)),
+        };
+        let tokens = session.tokens_for(&self.target).ok_or_else(SessionError::no_session)?;
+        Ok(ServedToken {
+            access_token: tokens.access_token.clone().ok_or_else(SessionError::no_session)?,
+            token_type: tokens.token_type.clone(),
+            expires_at: known.schedule(&self.target).expires_at(),
+            dpop: session.dpop.clone().filter(|_| tokens.token_type == TokenType::DPoP),
+            outcome,
+        })
+    }
+
+    fn access_of<'a>(&self, known: &'a Known) -> Option<&'a AccessToken> {
+        known.tokens(&self.target)?.access_token.as_ref()
     }
 
     fn remaining(&self, served: &ServedToken) -> Duration {
@@ -322,10 +354,12 @@ impl SessionHandle {
     /// A token that does not live longer than what is asked for would be refreshed on every call, in vain.
     fn check_lifetime(&self, min_valid: Duration) -> Result<()> {
         let known = self.entry.known();
-        let Some(Known { state: SessionState::Active(session), schedule, .. }) = known.as_deref() else {
+        let Some((known, tokens)) = known.as_deref().and_then(|known| Some((known, known.tokens(&self.target)?)))
+        else {
             return Ok(());
         };
-        match schedule.expires_at().map(|expires_at| expires_at.saturating_since(session.tokens.received_at)) {
+        let expires_at = known.schedule(&self.target).expires_at();
+        match expires_at.map(|expires_at| expires_at.saturating_since(tokens.received_at)) {
             Some(lifetime) if lifetime <= min_valid => Err(SessionError::lifetime_too_short(lifetime, min_valid)),
             _ => Ok(()),
         }
@@ -357,24 +391,32 @@ impl SessionHandle {
     fn known_until(&self, latest: Phase) -> Option<Arc<Known>> {
         let known = self.entry.known();
         let known = known.as_ref()?;
-        (known.phase(&*self.shared.clock) <= latest).then(|| Arc::clone(known))
+        (known.phase(&self.target, &*self.shared.clock) <= latest).then(|| Arc::clone(known))
     }
 
     /// The wall clock alone decides in the record; if it was turned back, the token is refused by name.
     fn trigger(&self) -> Trigger {
+        let clock = &*self.shared.clock;
         let known = self.entry.known();
-        let turned_back = known.as_ref().and_then(|known| {
-            let wall = known.schedule.phase(self.shared.clock.now());
-            let fingerprint = access_token(known).map(AccessToken::fingerprint);
-            (wall < known.phase(&*self.shared.clock)).then_some(fingerprint).flatten()
+        let turned_back = known.as_ref().and_then(|known| known.token(&self.target)).and_then(|token| {
+            let wall = token.schedule.phase(clock.now());
+            token.access.filter(|_| wall < token.phase(clock))
         });
         turned_back.map_or(Trigger::IfDue, |access: Fingerprint| Trigger::IfCurrentIs(access))
     }
 
+    fn wish(&self, trigger: Trigger) -> Wish {
+        Wish { trigger, target: Arc::clone(&self.target) }
+    }
+
+    async fn fly(&self, trigger: Trigger) -> Result<Outcome> {
+        flight::fly(&self.shared, &self.entry, &self.wish(trigger)).await
+    }
+
     /// Whether an early refresh is known not to come to anything yet.
     fn is_not_early(&self) -> bool {
-        let turn = self.entry.turn();
-        let until = turn.quiet_until.max(turn.not_early_until);
+        let rest = self.entry.turn().rest(&self.target);
+        let until = rest.quiet_until.max(rest.not_early_until);
         until.is_some_and(|until| self.shared.clock.monotonic() < until)
     }
 
@@ -389,10 +431,3 @@ impl SessionHandle {
 
 /// How often a write is tried again because the record changed meanwhile.
 pub(crate) const MOST_CONFLICTS: usize = 32;
-
-fn access_token(known: &Known) -> Option<&AccessToken> {
-    match &known.state {
-        SessionState::Active(session) => session.tokens.access_token.as_ref(),
-        SessionState::Ended(_) => None,
-    }
-}

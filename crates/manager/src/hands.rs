@@ -18,6 +18,8 @@ use crate::shared::Shared;
 pub(crate) struct Hands {
     shared: Arc<Shared>,
     entry: Arc<Entry>,
+    /// Which access token the flight is about.
+    target: Arc<Target>,
     holder: HolderId,
     /// What was read or written last, and where the entry stood before that.
     read: Option<(Version, SessionState)>,
@@ -38,11 +40,12 @@ pub(crate) struct Landing {
 }
 
 impl Hands {
-    pub(crate) fn new(shared: Arc<Shared>, entry: Arc<Entry>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, entry: Arc<Entry>, target: Arc<Target>) -> Self {
         let ticket = entry.ticket();
         Self {
             shared,
             entry,
+            target,
             holder: HolderId::random(),
             read: None,
             ticket,
@@ -56,9 +59,12 @@ impl Hands {
 
     /// Flies to the end. `served` is called if callers can be served before that.
     pub(crate) async fn fly(mut self, trigger: Trigger, mut served: impl FnMut() + Send) -> Landing {
-        let cached = self.entry.known().as_ref().map(|known| known.view);
-        let quiet_until = self.entry.turn().quiet_until;
+        let cached = self.entry.known().as_ref().map(|known| self.look(known.version, &known.state));
+        let quiet_until = self.entry.turn().rest(&self.target).quiet_until;
         let mut flight = Flight::new(self.shared.rules, trigger, cached).quiet_until(quiet_until);
+        if !self.target.is_default() {
+            flight = flight.for_further_target();
+        }
         let mut event = Event::Started;
         loop {
             let action = flight.step(event, self.shared.now());
@@ -155,12 +161,13 @@ impl Hands {
         if !self.shared.now().is_before(before) {
             return Answer::TooLate;
         }
-        let answered = tokio::time::timeout(budget, self.shared.provider.refresh(session, &Target::default())).await;
+        let answered = tokio::time::timeout(budget, self.shared.provider.refresh(session, &self.target)).await;
         match answered {
             Ok(Ok(answer)) => {
-                let Merged { session, violation } = session.merge_refresh(answer.clone(), &Target::default());
+                let Merged { session, violation } = session.merge_refresh(answer.clone(), &self.target);
+                let access = session.tokens_for(&self.target).and_then(|tokens| tokens.access_token.as_ref());
                 let granted = Answer::Granted {
-                    access: session.tokens.access_token.as_ref().map(|token| token.fingerprint()),
+                    access: access.map(|token| token.fingerprint()),
                     refresh: session.tokens.refresh_token.as_ref().map(|token| token.fingerprint()),
                     violation,
                 };
@@ -253,9 +260,14 @@ impl Hands {
             let damaged = StoreError::new(StoreErrorKind::Corrupt, "read a session").because(error);
             self.store_failed(damaged)
         })?;
-        let view = RecordView::of(stored.version, &state, &Target::default(), &*self.shared.policy, self.entry.jitter);
+        let view = self.look(stored.version, &state);
         self.read = Some((stored.version, state));
         Ok(view)
+    }
+
+    /// What the protocol sees of a record.
+    fn look(&self, version: Version, state: &SessionState) -> RecordView {
+        RecordView::of(version, state, &self.target, &*self.shared.policy, self.entry.jitter)
     }
 
     fn session(&self) -> Option<&Session> {
@@ -266,7 +278,7 @@ impl Hands {
     }
 
     fn merged(&self) -> Option<Session> {
-        Some(self.session()?.merge_refresh(self.answer.clone()?, &Target::default()).session)
+        Some(self.session()?.merge_refresh(self.answer.clone()?, &self.target).session)
     }
 
     fn store_failed(&mut self, error: StoreError) -> StoreErrorKind {

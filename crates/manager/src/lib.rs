@@ -9,6 +9,7 @@ mod event;
 mod flight;
 mod handle;
 mod hands;
+mod known_token;
 mod logout;
 mod manager;
 mod outcome;

@@ -1,6 +1,6 @@
 //! [`Snapshot`]: a session and its times at one instant.
 
-use oidc_session_core::{Clock, Session, SessionState, Tombstone, Version};
+use oidc_session_core::{Clock, Session, SessionState, Target, Tombstone, Version};
 use oidc_session_policy::{Phase, Schedule};
 
 use crate::entry::Known;
@@ -38,8 +38,8 @@ impl Snapshot {
                 SessionState::Active(session) => Self::Active {
                     session: session.clone(),
                     version: known.version,
-                    schedule: known.schedule,
-                    phase: known.phase(clock),
+                    schedule: known.schedule(&Target::default()),
+                    phase: known.phase(&Target::default(), clock),
                 },
                 SessionState::Ended(tombstone) => Self::Ended { tombstone: tombstone.clone(), version: known.version },
             },

@@ -248,6 +248,38 @@ mod tests {
     }
 
     #[test]
+    fn a_hint_to_refresh_early_is_heeded_by_whoever_refreshes_early() {
+        let preemptive = Preemptive::skew(seconds(5));
+        // (policy, hint in s, refresh after s), for a lifetime of 400 s
+        let rows: &[(&dyn RefreshPolicy, Option<u64>, u64)] = &[
+            (&preemptive, None, 395),
+            (&preemptive, Some(200), 200),
+            (&preemptive, Some(399), 395),
+            (&preemptive, Some(0), 100),
+            (&ExpiredOnly, Some(200), 400),
+        ];
+        for (policy, hint, expected) in rows {
+            let mut tokens = token_set(Some(seconds(400)));
+            tokens.refresh_in = hint.map(seconds);
+            let schedule = Schedule::plan(*policy, &tokens, Jitter::NONE);
+            assert_eq!(schedule.refresh_at(), Some(START + seconds(*expected)), "{policy:?} {hint:?}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_the_session_cuts_every_schedule() {
+        let end = START + seconds(100);
+        for lifetime in [None, Some(seconds(300))] {
+            let schedule = Schedule::plan(&ExpiredOnly, &token_set(lifetime), Jitter::NONE).ending_at(Some(end));
+            assert_eq!(schedule.phase(end - seconds(1)), Phase::Fresh);
+            assert_eq!(schedule.phase(end), Phase::Expired);
+        }
+        let schedule = Schedule::plan(&ExpiredOnly, &token_set(Some(seconds(50))), Jitter::NONE);
+        assert_eq!(schedule.ending_at(Some(end)), schedule);
+        assert_eq!(Schedule::NoAccessToken.ending_at(Some(end)), Schedule::NoAccessToken);
+    }
+
+    #[test]
     fn a_missing_access_token_is_always_expired() {
         let mut tokens = token_set(Some(seconds(300)));
         tokens.access_token = None;

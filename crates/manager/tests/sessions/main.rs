@@ -7,5 +7,6 @@ mod interleavings;
 mod logout;
 mod sharing;
 mod support;
+mod targets;
 mod time;
 mod trouble;

@@ -48,6 +48,8 @@ pub(crate) enum Turn {
     Waits(Arc<Semaphore>),
     /// It does nothing, for ever.
     Hangs,
+    /// It grants less than the scope that was asked for.
+    GrantsLess,
 }
 
 impl Server {
@@ -109,7 +111,13 @@ impl Server {
         self.0.lock().unwrap()
     }
 
-    fn process(&self, session: &Session, requested_at: Timestamp) -> Result<TokenAnswer, ProviderError> {
+    fn process(
+        &self,
+        session: &Session,
+        target: &Target,
+        requested_at: Timestamp,
+    ) -> Result<TokenAnswer, ProviderError> {
+        let whose = target.resource_indicator().map(|resource| format!("@{resource}")).unwrap_or_default();
         let mut state = self.state();
         let token = session.tokens.refresh_token.as_ref().unwrap();
         if state.dead || token.expose() != format!("rt-{}", state.current) {
@@ -118,13 +126,13 @@ impl Server {
         }
         if state.keeps_refresh_tokens {
             let mut answer = TokenAnswer::new(requested_at, self.1.now());
-            answer.access_token = Some(AccessToken::new("at-next"));
+            answer.access_token = Some(AccessToken::new(format!("at-next{whose}")));
             answer.expires_in = Some(LIFETIME);
             return Ok(answer);
         }
         state.current += 1;
         let mut answer = TokenAnswer::new(requested_at, self.1.now());
-        answer.access_token = Some(AccessToken::new(format!("at-{}", state.current)));
+        answer.access_token = Some(AccessToken::new(format!("at-{}{whose}", state.current)));
         answer.refresh_token = Some(RefreshToken::new(format!("rt-{}", state.current)));
         answer.expires_in = Some(LIFETIME);
         Ok(answer)
@@ -143,7 +151,7 @@ impl Provider for Server {
         if state.unreachable { Err(ProviderError::new(ProviderErrorKind::NotSent, "as scripted")) } else { Ok(()) }
     }
 
-    async fn refresh(&self, session: &Session, _target: &Target) -> Result<TokenAnswer, ProviderError> {
+    async fn refresh(&self, session: &Session, target: &Target) -> Result<TokenAnswer, ProviderError> {
         let requested_at = self.1.now();
         let turn = {
             let mut state = self.state();
@@ -151,15 +159,20 @@ impl Provider for Server {
             state.script.pop_front()
         };
         match turn {
-            None => self.process(session, requested_at),
+            None => self.process(session, target, requested_at),
             Some(Turn::Hangs) => std::future::pending().await,
             Some(Turn::Fails(kind)) => Err(ProviderError::new(kind, "as scripted")),
+            Some(Turn::GrantsLess) => {
+                let mut answer = self.process(session, target, requested_at)?;
+                answer.lacks_scope = true;
+                Ok(answer)
+            }
             Some(Turn::LosesTheAnswer) => {
-                let _ = self.process(session, requested_at);
+                let _ = self.process(session, target, requested_at);
                 Err(ProviderError::new(ProviderErrorKind::OutcomeUnknown, "the connection broke"))
             }
             Some(Turn::Waits(gate)) => {
-                let answer = self.process(session, requested_at);
+                let answer = self.process(session, target, requested_at);
                 gate.acquire().await.unwrap().forget();
                 answer
             }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use oidc_session_core::ProviderProfile;
+use oidc_session_core::{ProviderErrorKind, ProviderProfile, ReuseReaction, Rotation};
 
 use crate::OnRefreshFailure;
 
@@ -14,6 +14,8 @@ pub struct Rules {
     /// From asking for the lease to presenting the refresh token, at most.
     pub(super) slack: Duration,
     pub(super) reuse_window: Option<Duration>,
+    /// Whether the server takes a refresh token that it has replaced as before.
+    pub(super) reuse_is_harmless: bool,
     pub(super) on_failure: OnRefreshFailure,
     pub(super) patience: Duration,
 }
@@ -59,9 +61,26 @@ impl Rules {
             lease_ttl,
             slack: lease_ttl - (shortest - Self::LEAST_SLACK),
             reuse_window: profile.reuse_window,
+            reuse_is_harmless: profile.rotation == Rotation::Never || profile.reuse_reaction == ReuseReaction::Accepts,
             on_failure,
             patience: lease_ttl.saturating_add(profile.request_budget),
         })
+    }
+}
+
+impl Rules {
+    /// Whether a refresh token is presented once more in the same flight, `spent` after it was sent and came to `kind`.
+    ///
+    /// | Came to | Presented once more |
+    /// |---|---|
+    /// | not sent, try later | no: nothing was lost, and a later flight does it |
+    /// | rejected | no: it is a verdict |
+    /// | unknown, and the server takes replaced tokens as before | yes |
+    /// | unknown, and the server has a reuse window | yes, inside of it |
+    /// | unknown, and the server has none | yes: either it was not processed, or the successor exists nowhere |
+    pub(super) fn repeats(&self, kind: ProviderErrorKind, spent: Duration) -> bool {
+        let unknown = matches!(kind, ProviderErrorKind::OutcomeUnknown | ProviderErrorKind::InvalidAnswer);
+        unknown && (self.reuse_is_harmless || self.reuse_window.is_none_or(|window| spent < window))
     }
 }
 

@@ -22,7 +22,8 @@ impl Flight {
             Ok(Some(RecordView { version, state: StateView::Active(session) }))
                 if session.refresh == attempt.session.refresh =>
             {
-                let reason = if attempt.taken_over || attempt.repeated {
+                let lost_an_answer = attempt.taken_over || attempt.repeated;
+                let reason = if lost_an_answer && !self.rules.reuse_is_harmless {
                     EndReason::RejectedAfterUnknownOutcome
                 } else {
                     EndReason::Rejected

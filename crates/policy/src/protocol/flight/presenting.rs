@@ -57,9 +57,8 @@ impl Flight {
 
     pub(super) fn outcome_unknown(&mut self, attempt: Attempt, fault: Fault, now: Now) -> Action {
         let spent = now.monotonic.saturating_sub(attempt.sent);
-        let in_window = self.rules.reuse_window.is_none_or(|window| spent < window);
         // One repeat. If somebody before us lost an answer, ours was the repeat.
-        if in_window && !attempt.taken_over && !attempt.repeated {
+        if self.rules.repeats(fault.kind, spent) && !attempt.taken_over && !attempt.repeated {
             self.state = State::RenewingForRepeat(attempt, fault);
             return self.renew(now);
         }
@@ -77,9 +76,17 @@ impl Flight {
         }
         let pause = pause_after(fault);
         let outcome = self.failed(FailureCause::Provider(fault.kind), Some(pause), now);
-        // Told to the store, the pause holds for every process.
+        // Told to the store, the pause holds for every process. A target that the server refuses pauses nobody else.
+        let concerns_all = !self.for_further_target || !is_about_the_target(fault.kind);
+        let pause = if concerns_all { pause } else { Duration::ZERO };
         self.release(Release { pause, unsettled: attempt.repeated }, outcome)
     }
+}
+
+/// Whether a failure may have to do with what was asked for, and not with the session or the server.
+fn is_about_the_target(kind: ProviderErrorKind) -> bool {
+    use ProviderErrorKind::{InteractionRequired, Misconfigured, Refused};
+    matches!(kind, InteractionRequired | Misconfigured | Refused)
 }
 
 /// How long everybody leaves the authorization server alone: as long as it asked for, within reason.

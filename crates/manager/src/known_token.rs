@@ -1,0 +1,67 @@
+//! [`KnownToken`]: one access token of a session, ready to be served.
+
+use std::time::Duration;
+
+use http::HeaderValue;
+use oidc_session_core::{Clock, Fingerprint, SessionState, Target, Timestamp, TokenSet};
+use oidc_session_policy::{Jitter, Phase, RefreshPolicy, Schedule};
+
+/// One access token of a session, ready to be served.
+#[derive(Debug)]
+pub(crate) struct KnownToken {
+    pub(crate) schedule: Schedule,
+    pub(crate) access: Option<Fingerprint>,
+    pub(crate) authorization: Option<HeaderValue>,
+    /// The schedule on the monotonic clock, which cannot be turned back.
+    refresh_by: Option<Duration>,
+    expires_by: Option<Duration>,
+}
+
+impl KnownToken {
+    pub(crate) fn new(
+        state: &SessionState,
+        target: &Target,
+        policy: &dyn RefreshPolicy,
+        jitter: Jitter,
+        clock: &dyn Clock,
+    ) -> Self {
+        let (tokens, end) = match state {
+            SessionState::Active(session) => (session.tokens_for(target), session.ends_at),
+            SessionState::Ended(_) => (None, None),
+        };
+        let schedule = tokens.map_or(Schedule::NoAccessToken, |tokens| Schedule::plan(policy, tokens, jitter));
+        let schedule = schedule.ending_at(end);
+        let (now, monotonic) = (clock.now(), clock.monotonic());
+        let on_monotonic = |at: Timestamp| monotonic.saturating_add(at.saturating_since(now));
+        Self {
+            schedule,
+            access: tokens.and_then(|tokens| tokens.access_token.as_ref()).map(|token| token.fingerprint()),
+            authorization: tokens.and_then(authorization),
+            refresh_by: schedule.refresh_at().map(on_monotonic),
+            expires_by: schedule.expires_at().map(on_monotonic),
+        }
+    }
+
+    /// The later phase of what the two clocks say: a clock that was turned back, or stood still, makes nothing fresh.
+    pub(crate) fn phase(&self, clock: &dyn Clock) -> Phase {
+        let wall = self.schedule.phase(clock.now());
+        if wall == Phase::Expired {
+            return wall;
+        }
+        let monotonic = clock.monotonic();
+        if self.expires_by.is_some_and(|by| monotonic >= by) {
+            Phase::Expired
+        } else if self.refresh_by.is_some_and(|by| monotonic >= by) {
+            Phase::Due
+        } else {
+            wall
+        }
+    }
+}
+
+fn authorization(tokens: &TokenSet) -> Option<HeaderValue> {
+    let access_token = tokens.access_token.as_ref()?;
+    let mut value = HeaderValue::try_from(format!("{} {}", tokens.token_type, access_token.expose())).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
