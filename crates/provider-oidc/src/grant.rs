@@ -89,7 +89,8 @@ fn lifetime(value: &Value) -> Option<Duration> {
 /// A space-delimited list, or the array that a few servers send instead.
 fn scopes(value: &Value) -> Scopes {
     match value {
-        Value::String(list) => Scopes::parse(list),
+        // A few servers encode the list as if it were a query.
+        Value::String(list) => Scopes::parse(&list.replace("%20", " ")),
         Value::Array(list) => Scopes::parse(&list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")),
         _ => Scopes::default(),
     }
@@ -151,6 +152,8 @@ mod tests {
         assert_eq!(grant.id_token, Some(IdToken::new("a.b.c")));
         assert_eq!(grant.token_type, Some(TokenType::Bearer));
         assert_eq!(grant.scope, Some(Scopes::parse("openid profile")));
+        let encoded = read(json!({ "scope": "openid%20profile" }));
+        assert_eq!(encoded.scope, Some(Scopes::parse("openid profile")));
         let list = read(json!({ "scope": ["openid", "profile"] }));
         assert_eq!(list.scope, Some(Scopes::parse("openid profile")));
     }
