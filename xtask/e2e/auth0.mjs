@@ -3,13 +3,12 @@
 // Its first line on stdout is JSON: `{"issuer": ...}` and what else a client needs. It ends when its stdin ends.
 // It knows no clients: any client id is taken, and no secret is looked at. docs/checked-against.md has the rest.
 
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { certify } from './certificates.mjs';
-import { freePort, stand } from './front.mjs';
+import { folderOfThisRun, freePort, stand } from './front.mjs';
 
 const USER = { id: 'auth0|end-user-1', name: 'End User', email: 'end-user-1@example.com', password: 'end-user-password' };
 const AUDIENCE = 'https://api.example/';
@@ -18,7 +17,7 @@ const CLIENT_ID = 'native-app';
 // It speaks https alone, with a certificate in a folder of the home directory, and announces the scheme and host it was
 // called by. Between it and the front that certificate is of no consequence; what it announces is the front.
 async function simulator(url) {
-  const home = mkdtempSync(join(tmpdir(), 'e2e-auth0-'));
+  const home = folderOfThisRun();
   const folder = join(home, '.simulacrum', 'certs');
   const { certificate, key } = certify('127.0.0.1', { address: '127.0.0.1' });
   mkdirSync(folder, { recursive: true });

@@ -4,11 +4,10 @@
 // It has the authorize and token endpoints of a pool's domain and the JSON API; no revoke, logout or userinfo endpoint.
 // No secret is looked at. docs/checked-against.md has the rest.
 
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { REDIRECT_URI, freePort, stand } from './front.mjs';
+import { REDIRECT_URI, folderOfThisRun, freePort, stand } from './front.mjs';
 
 const USER = { Username: 'end-user-1@example.com', Password: 'End-user-passw0rd' };
 const SILENT = { level: 'silent', child: () => SILENT, isLevelEnabled: () => false };
@@ -28,7 +27,7 @@ async function api(upstream, target, body) {
 
 // A pool with one client and one user, in a folder of its own; tokens are issued by `url`.
 async function pool(url, port) {
-  const folder = mkdtempSync(join(tmpdir(), 'e2e-cognito-'));
+  const folder = folderOfThisRun();
   mkdirSync(join(folder, '.cognito'));
   const config = { TokenConfig: { IssuerDomain: url }, ServerConfig: { port, hostname: '127.0.0.1' } };
   writeFileSync(join(folder, '.cognito', 'config.json'), JSON.stringify(config));

@@ -5,7 +5,9 @@
 //
 // Its ledger answers as the one of provider.mjs does: `/_admin/counters`, `/_admin/secrets`.
 
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { join } from 'node:path';
 
 import { visit } from './browser.mjs';
 
@@ -53,6 +55,13 @@ export async function freePort() {
   const { port } = server.address();
   await new Promise((closed) => server.close(closed));
   return port;
+}
+
+// A folder for what an emulator must have on disk. It lies beside the installed packages and goes when the emulator ends.
+export function folderOfThisRun() {
+  const folder = mkdtempSync(join(process.cwd(), 'run-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
 }
 
 // One emulator behind one front.
@@ -122,8 +131,10 @@ export async function stand({ start, ...settings }) {
   server.on('request', (request, response) => {
     front.answer(request).then(
       ({ status, body, json, headers }) => {
-        response.writeHead(status, json ? { 'content-type': 'application/json' } : headers);
-        response.end(json ? JSON.stringify(json) : body);
+        const bytes = Buffer.from(json ? JSON.stringify(json) : body);
+        const type = json ? { 'content-type': 'application/json' } : headers;
+        response.writeHead(status, { ...type, 'content-length': bytes.length });
+        response.end(bytes);
       },
       (error) => {
         console.error(error);
