@@ -99,6 +99,7 @@ fn foreign_servers(cli: &Cli, checks: &mut Checks, target: &Path, without_node: 
     let provider = Provider::start(&node, target, cli::SECRET)?;
     checks.section("a real OpenID provider (npm oidc-provider: rotation, reuse detection)");
     foreign::check(cli, checks, &provider)?;
+    checks.check("it behaves as is written of it", || provider::check_conversation(&node, target, cli::SECRET))?;
     match (node.runs_emulators(), without_node) {
         (Ok(()), _) => {
             checks.section("emulators of vendors");

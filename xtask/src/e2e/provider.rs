@@ -1,6 +1,8 @@
 //! The third-party OpenID provider: `xtask/e2e/provider.mjs`.
 
 use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -8,12 +10,15 @@ use super::checks::ensure;
 use super::http::{self, Answer};
 use super::launcher::{Launcher, Server};
 use super::node::Node;
+use super::process::Process;
 use crate::Result;
 
 /// Who signs in.
 pub(super) const SUBJECT: &str = "end-user-1";
 
 const LAUNCHER: Launcher = Launcher { name: "provider", arguments: &[] };
+
+const CONVERSATION: Duration = Duration::from_secs(60);
 
 /// A running provider; it ends when this is dropped.
 #[derive(Debug)]
@@ -64,4 +69,15 @@ impl Provider {
         let form = [("grant_type", "refresh_token"), ("refresh_token", refresh_token), ("client_id", client_id)];
         http::post(&format!("{}/token", self.issuer), &form)
     }
+}
+
+/// Lets a client that is not ours talk to a provider of its own, about everything that `provider.mjs` offers.
+pub(super) fn check_conversation(node: &Node, target: &Path, web_app_secret: &str) -> Result {
+    let environment = [("E2E_SUBJECT", SUBJECT), ("E2E_WEB_APP_SECRET", web_app_secret)];
+    let server = LAUNCHER.start(node, target, &environment)?;
+    let mut command = Command::new("node");
+    command.arg("provider-check.mjs").current_dir(target.join(LAUNCHER.name));
+    command.env("E2E_ANNOUNCED", server.announced.to_string()).envs(environment);
+    let ended = Process::start(&mut command, |_| false)?.ended(CONVERSATION)?;
+    ensure(ended.status.success(), || ended.stderr)
 }
