@@ -10,7 +10,12 @@ import { join } from 'node:path';
 import { certify } from './certificates.mjs';
 import { folderOfThisRun, freePort, stand } from './front.mjs';
 
-const USER = { id: 'auth0|end-user-1', name: 'End User', email: 'end-user-1@example.com', password: 'end-user-password' };
+const USER = {
+  id: 'auth0|end-user-1',
+  name: 'End User',
+  email: 'end-user-1@example.com',
+  password: 'end-user-password',
+};
 const AUDIENCE = 'https://api.example/';
 const CLIENT_ID = 'native-app';
 
@@ -60,7 +65,13 @@ await stand({
     await (await simulator(url)).listen(port);
     return {
       upstream: `https://127.0.0.1:${port}`,
-      announce: { issuer: `${url}/`, client_id: CLIENT_ID, audience: AUDIENCE, subject: USER.id, logout: `${url}/v2/logout` },
+      announce: {
+        issuer: `${url}/`,
+        client_id: CLIENT_ID,
+        audience: AUDIENCE,
+        subject: USER.id,
+        logout: `${url}/v2/logout`,
+      },
     };
   },
 });

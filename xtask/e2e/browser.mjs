@@ -17,7 +17,10 @@ function attribute(tag, name) {
 function firstForm(html) {
   const form = /<form\b[^>]*>([\s\S]*?)<\/form>/i.exec(html);
   if (!form) return undefined;
-  const fields = [...form[1].matchAll(/<input\b[^>]*>/gi)].map(([tag]) => [attribute(tag, 'name'), attribute(tag, 'value') ?? '']);
+  const fields = [...form[1].matchAll(/<input\b[^>]*>/gi)].map(([tag]) => [
+    attribute(tag, 'name'),
+    attribute(tag, 'value') ?? '',
+  ]);
   return { action: attribute(form[0], 'action'), fields: Object.fromEntries(fields.filter(([name]) => name)) };
 }
 
@@ -36,7 +39,10 @@ export class Cookies {
 
   header({ origin }) {
     const kept = [...(this.jar.get(origin) ?? [])];
-    return kept.filter(([, value]) => value).map((pair) => pair.join('=')).join('; ');
+    return kept
+      .filter(([, value]) => value)
+      .map((pair) => pair.join('='))
+      .join('; ');
   }
 }
 

@@ -1,12 +1,18 @@
-// X.509 certificates, made when they are needed: node reads them but does not write them. ECDSA P-256 throughout (RFC 5280).
+// X.509 certificates (RFC 5280), made when they are needed: node reads them but does not write them.
+// Their keys are of the curve P-256.
 
-import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 
 const DAY_MS = 86_400_000;
 
 function der(tag, ...parts) {
   const body = Buffer.concat(parts);
-  const length = body.length < 0x80 ? [body.length] : body.length < 0x100 ? [0x81, body.length] : [0x82, body.length >> 8, body.length & 0xff];
+  const length =
+    body.length < 0x80
+      ? [body.length]
+      : body.length < 0x100
+        ? [0x81, body.length]
+        : [0x82, body.length >> 8, body.length & 0xff];
   return Buffer.concat([Buffer.from([tag, ...length]), body]);
 }
 
@@ -34,11 +40,12 @@ function pem(label, bytes) {
 function extensions({ authority, address }) {
   const list = [];
   if (authority) list.push(sequence(BASIC_CONSTRAINTS, TRUE, octets(sequence(TRUE))));
-  if (address) list.push(sequence(SUBJECT_ALT_NAME, octets(sequence(der(0x87, Buffer.from(address.split('.').map(Number)))))));
+  if (address)
+    list.push(sequence(SUBJECT_ALT_NAME, octets(sequence(der(0x87, Buffer.from(address.split('.').map(Number)))))));
   return list.length > 0 ? [der(0xa3, sequence(...list))] : [];
 }
 
-// A certificate for `common`, by `issuer` or self-signed: `{ common, certificate, key }` in PEM, and its SHA-256 thumbprint.
+// A certificate for `common`, by `issuer` or self-signed: `{ common, certificate, key }` in PEM, and its key as a JWK.
 export function certify(common, { issuer, ...purpose } = {}) {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const now = Date.now();
@@ -53,12 +60,15 @@ export function certify(common, { issuer, ...purpose } = {}) {
     publicKey.export({ type: 'spki', format: 'der' }),
     ...extensions(purpose),
   );
-  const certificate = sequence(toBeSigned, ECDSA_WITH_SHA256, bits(sign('sha256', toBeSigned, issuer?.key ?? privateKey)));
+  const certificate = sequence(
+    toBeSigned,
+    ECDSA_WITH_SHA256,
+    bits(sign('sha256', toBeSigned, issuer?.key ?? privateKey)),
+  );
   return {
     common,
     certificate: pem('CERTIFICATE', certificate),
     key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
     jwk: { ...publicKey.export({ format: 'jwk' }), x5c: [certificate.toString('base64')] },
-    thumbprint: createHash('sha256').update(certificate).digest('base64url'),
   };
 }

@@ -18,7 +18,10 @@ const SILENT = { level: 'silent', child: () => SILENT, isLevelEnabled: () => fal
 async function api(upstream, target, body) {
   const response = await fetch(upstream, {
     method: 'POST',
-    headers: { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': `AWSCognitoIdentityProviderService.${target}` },
+    headers: {
+      'content-type': 'application/x-amz-json-1.1',
+      'x-amz-target': `AWSCognitoIdentityProviderService.${target}`,
+    },
     body: JSON.stringify(body),
   });
   if (!response.ok) throw new Error(`${target}: ${response.status} ${await response.text()}`);
@@ -46,7 +49,12 @@ async function pool(url, port) {
     AccessTokenValidity: 5,
     TokenValidityUnits: { AccessToken: 'minutes' },
   });
-  await api(upstream, 'AdminCreateUser', { UserPoolId, Username: USER.Username, MessageAction: 'SUPPRESS', UserAttributes: [{ Name: 'email', Value: USER.Username }] });
+  await api(upstream, 'AdminCreateUser', {
+    UserPoolId,
+    Username: USER.Username,
+    MessageAction: 'SUPPRESS',
+    UserAttributes: [{ Name: 'email', Value: USER.Username }],
+  });
   await api(upstream, 'AdminSetUserPassword', { UserPoolId, ...USER, Permanent: true });
   return { upstream, pool: UserPoolId, clientId: UserPoolClient.ClientId };
 }
@@ -56,7 +64,10 @@ let issuer;
 await stand({
   authorize: /^\/oauth2\/authorize$/,
   token: /^\/oauth2\/token$/,
-  complete: ({ action, fields }) => ({ action, fields: { ...fields, username: USER.Username, password: USER.Password } }),
+  complete: ({ action, fields }) => ({
+    action,
+    fields: { ...fields, username: USER.Username, password: USER.Password },
+  }),
   // The emulator's document names a fixed port and no endpoints. This one says what Cognito's says of what is there.
   discovery: () => ({
     issuer,

@@ -29,7 +29,10 @@ function asOurUser({ action, fields }) {
 
 const SERVICES = {
   microsoft: {
-    seed: { users: [{ ...user, tenant_id: TENANT }], oauth_clients: [web, native].map((client) => ({ ...client, tenant_id: TENANT })) },
+    seed: {
+      users: [{ ...user, tenant_id: TENANT }],
+      oauth_clients: [web, native].map((client) => ({ ...client, tenant_id: TENANT })),
+    },
     announce: (url) => ({ issuer: `${url}/${TENANT}/v2.0`, authority: url, tenant: TENANT }),
     complete: asOurUser,
   },

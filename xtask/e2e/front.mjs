@@ -14,7 +14,15 @@ import { visit } from './browser.mjs';
 // The redirect URI to register at every emulator.
 export const REDIRECT_URI = 'http://127.0.0.1/callback';
 
-const HOP_BY_HOP = ['connection', 'keep-alive', 'transfer-encoding', 'content-length', 'content-encoding', 'host', 'expect'];
+const HOP_BY_HOP = [
+  'connection',
+  'keep-alive',
+  'transfer-encoding',
+  'content-length',
+  'content-encoding',
+  'host',
+  'expect',
+];
 
 class Ledger {
   counts = { refresh_grants: 0, refresh_refused: 0, code_grants: 0, revocations: 0 };
@@ -33,7 +41,9 @@ class Ledger {
     } catch {
       return; // Not every refusal is JSON.
     }
-    [form.get('code'), tokens.access_token, tokens.refresh_token, tokens.id_token].filter(Boolean).forEach((secret) => this.secrets.add(secret));
+    [form.get('code'), tokens.access_token, tokens.refresh_token, tokens.id_token]
+      .filter(Boolean)
+      .forEach((secret) => this.secrets.add(secret));
     if (tokens.refresh_token) this.refreshTokens.add(tokens.refresh_token);
   }
 }
@@ -76,7 +86,8 @@ class Front {
     const url = new URL(request.url, this.url);
     const body = await read(request);
     if (url.pathname.startsWith('/_admin/')) return this.administrate(url);
-    if (this.discovery && url.pathname.endsWith('/.well-known/openid-configuration')) return { status: 200, json: this.discovery() };
+    if (this.discovery && url.pathname.endsWith('/.well-known/openid-configuration'))
+      return { status: 200, json: this.discovery() };
     if (request.method === 'GET' && this.authorize.test(url.pathname)) return this.signIn(url);
     if (request.method === 'POST' && this.token.test(url.pathname)) return this.exchange(request, url, body);
     this.ledger.counts.revocations += Number(request.method === 'POST' && url.pathname.endsWith('/revoke'));
@@ -94,11 +105,16 @@ class Front {
     const upstream = new URL(url.pathname + url.search, this.upstream);
     upstream.searchParams.set('redirect_uri', REDIRECT_URI);
     const page = await visit(upstream, { leaves: (to) => to.startsWith(REDIRECT_URI), complete: this.complete });
-    if (!page.url.startsWith(REDIRECT_URI)) return { status: page.status, body: page.body, headers: { 'content-type': 'text/html' } };
+    if (!page.url.startsWith(REDIRECT_URI))
+      return { status: page.status, body: page.body, headers: { 'content-type': 'text/html' } };
     const back = new URL(page.url);
     const code = back.searchParams.get('code');
     if (code) this.ledger.secrets.add(code);
-    return { status: 302, body: '', headers: { location: `${wanted}${wanted.includes('?') ? `&${back.search.slice(1)}` : back.search}` } };
+    return {
+      status: 302,
+      body: '',
+      headers: { location: `${wanted}${wanted.includes('?') ? `&${back.search.slice(1)}` : back.search}` },
+    };
   }
 
   async exchange(request, url, body) {
@@ -116,7 +132,11 @@ class Front {
       body: body.length > 0 ? body : undefined,
       redirect: 'manual',
     });
-    return { status: response.status, body: await response.text(), headers: passedOn(Object.fromEntries(response.headers)) };
+    return {
+      status: response.status,
+      body: await response.text(),
+      headers: passedOn(Object.fromEntries(response.headers)),
+    };
   }
 }
 

@@ -26,7 +26,10 @@ const received = [];
 const loopback = createServer(async (request, response) => {
   const chunks = [];
   for await (const chunk of request) chunks.push(chunk);
-  received.push({ url: new URL(request.url, 'http://127.0.0.1'), form: new URLSearchParams(Buffer.concat(chunks).toString()) });
+  received.push({
+    url: new URL(request.url, 'http://127.0.0.1'),
+    form: new URLSearchParams(Buffer.concat(chunks).toString()),
+  });
   response.end();
 });
 await new Promise((listening) => loopback.listen(0, '127.0.0.1', listening));
@@ -45,7 +48,9 @@ function parameters(clientId, more = {}) {
     code_challenge_method: 'S256',
     ...more,
   };
-  return new URLSearchParams(Object.entries(fields).flatMap(([name, value]) => [value].flat().map((one) => [name, one])));
+  return new URLSearchParams(
+    Object.entries(fields).flatMap(([name, value]) => [value].flat().map((one) => [name, one])),
+  );
 }
 
 async function authorize(query) {
@@ -69,7 +74,13 @@ async function post(form, headers = {}, url = metadata.token_endpoint) {
 function tlsPost({ certificate, key }, form) {
   const { token_endpoint: url } = metadata.mtls_endpoint_aliases;
   return new Promise((answered, failed) => {
-    const options = { method: 'POST', ca: announced.tls_authority, cert: certificate, key, headers: { 'content-type': 'application/x-www-form-urlencoded' } };
+    const options = {
+      method: 'POST',
+      ca: announced.tls_authority,
+      cert: certificate,
+      key,
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    };
     const request = tlsRequest(url, options, async (response) => {
       const chunks = [];
       for await (const chunk of response) chunks.push(chunk);
@@ -104,7 +115,9 @@ const checks = {
     const next = granted(await post({ ...refresh(tokens), ...once }));
     refused(await post({ ...refresh(next), ...once }), 401, 'invalid_client');
     const hs256 = (input) => createHmac('sha256', announced.secret_jwt).update(input).digest();
-    granted(await post({ ...(await grant('secret-jwt-app')), ...assertion('secret-jwt-app', { alg: 'HS256' }, hs256) }));
+    granted(
+      await post({ ...(await grant('secret-jwt-app')), ...assertion('secret-jwt-app', { alg: 'HS256' }, hs256) }),
+    );
   },
 
   async 'mutual TLS: by an authority, by a registered certificate, and not without'() {
@@ -125,7 +138,13 @@ const checks = {
     const proof = (htm, htu, nonce, accessToken) => {
       const ath = accessToken && createHash('sha256').update(accessToken).digest('base64url');
       const claims = { jti: randomUUID(), htm, htu, iat: Math.floor(Date.now() / 1000), nonce, ath };
-      return { dpop: jwt({ typ: 'dpop+jwt', alg: 'ES256', jwk: publicKey.export({ format: 'jwk' }) }, claims, es256(privateKey)) };
+      return {
+        dpop: jwt(
+          { typ: 'dpop+jwt', alg: 'ES256', jwk: publicKey.export({ format: 'jwk' }) },
+          claims,
+          es256(privateKey),
+        ),
+      };
     };
     let tokens;
     for (const form of [await grant('dpop-app'), () => refresh(tokens)]) {
@@ -136,7 +155,10 @@ const checks = {
       assert.equal(tokens.token_type, 'DPoP');
     }
     const me = (nonce) => {
-      const headers = { authorization: `DPoP ${tokens.access_token}`, ...proof('GET', metadata.userinfo_endpoint, nonce, tokens.access_token) };
+      const headers = {
+        authorization: `DPoP ${tokens.access_token}`,
+        ...proof('GET', metadata.userinfo_endpoint, nonce, tokens.access_token),
+      };
       return fetch(metadata.userinfo_endpoint, { headers });
     };
     const asked = await me();
@@ -156,7 +178,13 @@ const checks = {
 
   async 'device flow: pending, then granted or denied, then used up'() {
     for (const refuses of [false, true]) {
-      const device = granted(await post({ client_id: 'device-app', scope: 'openid offline_access', prompt: 'consent' }, {}, metadata.device_authorization_endpoint));
+      const device = granted(
+        await post(
+          { client_id: 'device-app', scope: 'openid offline_access', prompt: 'consent' },
+          {},
+          metadata.device_authorization_endpoint,
+        ),
+      );
       assert.equal(device.interval, undefined);
       const poll = () => post({ grant_type: DEVICE_CODE, device_code: device.device_code, client_id: 'device-app' });
       refused(await poll(), 400, 'authorization_pending');
@@ -170,7 +198,10 @@ const checks = {
 
   async 'resources: an access token for each, one refresh token, which a refused resource uses up'() {
     const who = { client_id: 'resources-app' };
-    const first = { ...(await grant('resources-app', { resource: [ONE, TWO], scope: 'openid offline_access read' })), ...who };
+    const first = {
+      ...(await grant('resources-app', { resource: [ONE, TWO], scope: 'openid offline_access read' })),
+      ...who,
+    };
     const one = granted(await post({ ...first, resource: ONE }));
     const two = granted(await post({ ...refresh(one), ...who, resource: TWO }));
     assert.deepEqual([payload(one.access_token).aud, payload(two.access_token).aud], [ONE, TWO]);
@@ -187,8 +218,15 @@ const checks = {
       const tokens = granted(await post(await grant('logout-app'), who));
       if (ending === 'administrator') assert.deepEqual((await administer('end-sessions')).told, ['logout-app']);
       else {
-        const query = new URLSearchParams({ id_token_hint: tokens.id_token, post_logout_redirect_uri: 'http://127.0.0.1/signed-out', state: 'a-state' });
-        assert.equal((await visit(`${metadata.end_session_endpoint}?${query}`)).url, 'http://127.0.0.1/signed-out?state=a-state');
+        const query = new URLSearchParams({
+          id_token_hint: tokens.id_token,
+          post_logout_redirect_uri: 'http://127.0.0.1/signed-out',
+          state: 'a-state',
+        });
+        assert.equal(
+          (await visit(`${metadata.end_session_endpoint}?${query}`)).url,
+          'http://127.0.0.1/signed-out?state=a-state',
+        );
       }
       const told = payload(received.pop().form.get('logout_token'));
       assert.ok(told.sid);
@@ -198,7 +236,10 @@ const checks = {
   },
 
   async 'revocation: also of what nobody issued'() {
-    assert.equal((await post({ token: 'never-issued', client_id: 'native-app' }, {}, metadata.revocation_endpoint)).status, 200);
+    assert.equal(
+      (await post({ token: 'never-issued', client_id: 'native-app' }, {}, metadata.revocation_endpoint)).status,
+      200,
+    );
   },
 };
 

@@ -4,22 +4,7 @@
 // ends, so it cannot outlive `cargo xtask e2e`.
 // Rotation and reuse detection are the library's own: a second use of a refresh token revokes its whole grant.
 //
-// | client           | authentication              | what is special                                                 |
-// |------------------|-----------------------------|-----------------------------------------------------------------|
-// | native-app       | none (PKCE)                 |                                                                 |
-// | brief-app        | none (PKCE)                 | access tokens live 12 seconds, all others' 5 minutes            |
-// | web-app          | client_secret_basic         |                                                                 |
-// | private-key-app  | private_key_jwt (ES256)     |                                                                 |
-// | secret-jwt-app   | client_secret_jwt (HS256)   |                                                                 |
-// | tls-app          | tls_client_auth             | at the endpoints of `mtls_endpoint_aliases`                     |
-// | self-signed-app  | self_signed_tls_client_auth | the same; its access tokens are bound to the certificate        |
-// | dpop-app         | none (PKCE)                 | DPoP, and a nonce is required of every proof                    |
-// | par-app          | none (PKCE)                 | must push its authorization requests                            |
-// | device-app       | none                        | the device flow only                                            |
-// | resources-app    | none (PKCE)                 | `resource` may be https://one.example/ and https://two.example/ |
-// | logout-app       | client_secret_basic         | is told of logouts, at the URI given to `/_admin/logout-uri`    |
-//
-// An authorization request with `login_hint=refuse` meets an end user who says no.
+// The clients are those of clients.mjs. An authorization request with `login_hint=refuse` meets an end user who says no.
 
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -27,68 +12,13 @@ import { createServer as createTlsServer } from 'node:https';
 import Provider, { errors } from 'oidc-provider';
 
 import { Cookies, visit } from './browser.mjs';
-import { certify } from './certificates.mjs';
+import { clients, credentials } from './clients.mjs';
 
 const SUBJECT = process.env.E2E_SUBJECT ?? 'end-user-1';
-const WEB_APP_SECRET = process.env.E2E_WEB_APP_SECRET ?? randomBytes(32).toString('hex');
 const BRIEF_SECONDS = 12;
 const ORDINARY_SECONDS = 300;
 const RESOURCES = ['https://one.example/', 'https://two.example/'];
 const BROWSER = new Cookies();
-const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
-
-// Whatever a client must hold to prove who it is.
-function credentials() {
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const authority = certify('e2e authority', { authority: true });
-  return {
-    private_key: { pem: privateKey.export({ type: 'pkcs8', format: 'pem' }), jwk: { ...publicKey.export({ format: 'jwk' }), kid: 'private-key-app', alg: 'ES256' } },
-    secret: randomBytes(32).toString('hex'),
-    authority,
-    server: certify('127.0.0.1', { issuer: authority, address: '127.0.0.1' }),
-    tls: certify('tls-app', { issuer: authority }),
-    self_signed: certify('self-signed-app'),
-  };
-}
-
-function client(id, rest) {
-  return {
-    client_id: id,
-    application_type: 'native', // A loopback redirect on any port (RFC 8252 section 7.3).
-    redirect_uris: ['http://127.0.0.1/callback'],
-    grant_types: ['authorization_code', 'refresh_token'],
-    response_types: ['code'],
-    token_endpoint_auth_method: 'none',
-    ...rest,
-  };
-}
-
-function clients({ private_key: key, secret, tls, self_signed: selfSigned }) {
-  const basic = { client_secret: WEB_APP_SECRET, token_endpoint_auth_method: 'client_secret_basic' };
-  return [
-    client('native-app'),
-    client('brief-app'),
-    client('web-app', basic),
-    client('private-key-app', { token_endpoint_auth_method: 'private_key_jwt', token_endpoint_auth_signing_alg: 'ES256', jwks: { keys: [key.jwk] } }),
-    client('secret-jwt-app', { token_endpoint_auth_method: 'client_secret_jwt', client_secret: secret }),
-    client('tls-app', { token_endpoint_auth_method: 'tls_client_auth', tls_client_auth_subject_dn: `CN=${tls.common}` }),
-    client('self-signed-app', {
-      token_endpoint_auth_method: 'self_signed_tls_client_auth',
-      tls_client_certificate_bound_access_tokens: true,
-      jwks: { keys: [selfSigned.jwk] },
-    }),
-    client('dpop-app', { dpop_bound_access_tokens: true }),
-    client('par-app', { require_pushed_authorization_requests: true }),
-    client('device-app', { grant_types: [DEVICE_CODE, 'refresh_token'], response_types: [], redirect_uris: [] }),
-    client('resources-app'),
-    client('logout-app', {
-      ...basic,
-      backchannel_logout_uri: 'http://127.0.0.1/not-yet-known',
-      backchannel_logout_session_required: true,
-      post_logout_redirect_uris: ['http://127.0.0.1/signed-out'],
-    }),
-  ];
-}
 
 const mutualTls = {
   enabled: true,
@@ -138,9 +68,12 @@ function configuration(held, tlsOrigin) {
     },
     discovery: {
       mtls_endpoint_aliases: Object.fromEntries(
-        Object.entries({ token: '/token', revocation: '/token/revocation', userinfo: '/me', pushed_authorization_request: '/request' }).map(
-          ([name, path]) => [`${name}_endpoint`, tlsOrigin + path],
-        ),
+        Object.entries({
+          token: '/token',
+          revocation: '/token/revocation',
+          userinfo: '/me',
+          pushed_authorization_request: '/request',
+        }).map(([name, path]) => [`${name}_endpoint`, tlsOrigin + path]),
       ),
     },
     pkce: { required: () => true, methods: ['S256'] },
@@ -262,7 +195,11 @@ async function administrate(provider, ledger, ctx) {
     // The end user opens a page in the browser that keeps its session: a sign-in, a device's page, a logout.
     case '/_admin/visit': {
       const { url, refuse } = ctx.query;
-      const ended = await visit(url, { cookies: BROWSER, complete: decide(refuse !== undefined), leaves: nobodyListens });
+      const ended = await visit(url, {
+        cookies: BROWSER,
+        complete: decide(refuse !== undefined),
+        leaves: nobodyListens,
+      });
       ctx.body = { url: ended.url, status: ended.status };
       break;
     }

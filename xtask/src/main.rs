@@ -33,7 +33,7 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
-    /// Run the built command against a real OpenID provider, fifty processes at once, and kill -9.
+    /// Run the built command against a real OpenID provider, fifty processes at once, and kill -9; check the emulators.
     E2e,
 }
 
