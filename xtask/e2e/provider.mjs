@@ -1,52 +1,80 @@
 // A real OpenID provider on a free loopback port, with an end user who needs no browser.
 //
-// Its first line on stdout is JSON: `{"issuer": ...}`. It ends when its stdin ends, so it cannot outlive `cargo xtask e2e`.
+// Its first line on stdout is JSON: `{"issuer": ...}` and the keys of the clients that have keys. It ends when its stdin
+// ends, so it cannot outlive `cargo xtask e2e`.
 // Rotation and reuse detection are the library's own: a second use of a refresh token revokes its whole grant.
 //
-// | client       | authentication      | access tokens live |
-// |--------------|---------------------|--------------------|
-// | native-app   | none (PKCE)         | 5 minutes          |
-// | brief-app    | none (PKCE)         | 12 seconds         |
-// | web-app      | client_secret_basic | 5 minutes          |
-//
-// An authorization request with `login_hint=refuse` meets an end user who says no.
+// The clients are those of clients.mjs. An authorization request with `login_hint=refuse` meets an end user who says no.
 
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
-import Provider from 'oidc-provider';
+import { createServer as createTlsServer } from 'node:https';
+import Provider, { errors } from 'oidc-provider';
+
+import { Cookies, visit } from './browser.mjs';
+import { clients, credentials } from './clients.mjs';
 
 const SUBJECT = process.env.E2E_SUBJECT ?? 'end-user-1';
-const WEB_APP_SECRET = process.env.E2E_WEB_APP_SECRET ?? randomBytes(32).toString('hex');
 const BRIEF_SECONDS = 12;
 const ORDINARY_SECONDS = 300;
+const RESOURCES = ['https://one.example/', 'https://two.example/'];
+const BROWSER = new Cookies();
 
-function client(id, rest) {
-  return {
-    client_id: id,
-    application_type: 'native', // A loopback redirect on any port (RFC 8252 section 7.3).
-    redirect_uris: ['http://127.0.0.1/callback'],
-    grant_types: ['authorization_code', 'refresh_token'],
-    response_types: ['code'],
-    token_endpoint_auth_method: 'none',
-    ...rest,
-  };
-}
+const mutualTls = {
+  enabled: true,
+  certificateBoundAccessTokens: true,
+  tlsClientAuth: true,
+  selfSignedTlsClientAuth: true,
+  getCertificate: ({ socket }) => socket.getPeerX509Certificate?.(),
+  certificateAuthorized: ({ socket }) => socket.authorized,
+  certificateSubjectMatches: ({ socket }, property, expected) =>
+    property === 'tls_client_auth_subject_dn' && socket.getPeerX509Certificate().subject === expected,
+};
 
-function configuration() {
+const resourceIndicators = {
+  enabled: true,
+  getResourceServerInfo: (_ctx, resource) => {
+    if (!RESOURCES.includes(resource)) throw new errors.InvalidTarget();
+    return { scope: 'read write', audience: resource, accessTokenTTL: ORDINARY_SECONDS, accessTokenFormat: 'jwt' };
+  },
+};
+
+function configuration(held, tlsOrigin) {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const key = { ...privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'RS256', kid: 'e2e' };
   return {
-    clients: [
-      client('native-app'),
-      client('brief-app'),
-      client('web-app', { client_secret: WEB_APP_SECRET, token_endpoint_auth_method: 'client_secret_basic' }),
+    clients: clients(held),
+    clientAuthMethods: [
+      'none',
+      'client_secret_basic',
+      'client_secret_post',
+      'client_secret_jwt',
+      'private_key_jwt',
+      'tls_client_auth',
+      'self_signed_tls_client_auth',
     ],
     jwks: { keys: [key] },
     cookies: { keys: [randomBytes(32).toString('hex')] },
     features: {
+      backchannelLogout: { enabled: true },
       devInteractions: { enabled: false },
+      deviceFlow: { enabled: true },
+      dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => true },
+      mTLS: mutualTls,
+      pushedAuthorizationRequests: { enabled: true },
+      resourceIndicators,
       revocation: { enabled: true },
       rpInitiatedLogout: { enabled: true },
+    },
+    discovery: {
+      mtls_endpoint_aliases: Object.fromEntries(
+        Object.entries({
+          token: '/token',
+          revocation: '/token/revocation',
+          userinfo: '/me',
+          pushed_authorization_request: '/request',
+        }).map(([name, path]) => [`${name}_endpoint`, tlsOrigin + path]),
+      ),
     },
     pkce: { required: () => true, methods: ['S256'] },
     rotateRefreshToken: true,
@@ -71,6 +99,8 @@ class Ledger {
 
   grants = new Set();
 
+  sessions = new Map();
+
   refreshTokens = new Set();
 
   constructor(provider) {
@@ -82,6 +112,7 @@ class Ledger {
     provider.on('grant.error', (ctx) => {
       this.counts.refresh_refused += Number(ctx.oidc.params?.grant_type === 'refresh_token');
     });
+    provider.on('session.saved', (session) => this.sessions.set(session.uid, session));
     provider.on('grant.revoked', () => {
       this.counts.grants_revoked += 1;
     });
@@ -105,8 +136,41 @@ async function interact(provider, ctx) {
   }
   const grant = new provider.Grant({ accountId: session.accountId, clientId: params.client_id });
   grant.addOIDCScope(params.scope);
+  [params.resource ?? []].flat().forEach((resource) => grant.addResourceScope(resource, params.scope));
   const consent = { grantId: await grant.save() };
   return provider.interactionFinished(ctx.req, ctx.res, { consent }, { mergeWithLastSubmission: true });
+}
+
+// What the end user does on pages that ask: confirms the device or the logout, or refuses once.
+function decide(refuses) {
+  let refused = false;
+  return ({ action, fields }) => {
+    if (refused) return undefined;
+    refused = refuses;
+    return { action, fields: { ...fields, ...(refuses ? { abort: 'yes' } : { confirm: 'yes', logout: 'yes' }) } };
+  };
+}
+
+// Where a logout sends the end user to: registered without a port, so that there is no server.
+function nobodyListens(url) {
+  return new URL(url).port === '';
+}
+
+// Ends every session, and tells every client that wants to know (OIDC Back-Channel Logout 1.0).
+async function endSessions(provider, ledger) {
+  const told = [];
+  for (const session of ledger.sessions.values()) {
+    for (const [clientId, { sid }] of Object.entries(session.authorizations ?? {})) {
+      const client = await provider.Client.find(clientId);
+      if (client.backchannelLogoutUri) {
+        await client.backchannelLogout(session.accountId, sid);
+        told.push(clientId);
+      }
+    }
+    await session.destroy();
+  }
+  ledger.sessions.clear();
+  return told;
 }
 
 // What an administrator could do, and what only a test may: `/_admin/...`.
@@ -128,27 +192,68 @@ async function administrate(provider, ledger, ctx) {
       }
       ctx.body = { revoked: ledger.grants.size };
       break;
+    // The end user opens a page in the browser that keeps its session: a sign-in, a device's page, a logout.
+    case '/_admin/visit': {
+      const { url, refuse } = ctx.query;
+      const ended = await visit(url, {
+        cookies: BROWSER,
+        complete: decide(refuse !== undefined),
+        leaves: nobodyListens,
+      });
+      ctx.body = { url: ended.url, status: ended.status };
+      break;
+    }
+    case '/_admin/logout-uri':
+      (await provider.Client.find('logout-app')).backchannelLogoutUri = ctx.query.uri;
+      ctx.body = {};
+      break;
+    case '/_admin/end-sessions':
+      ctx.body = { told: await endSessions(provider, ledger) };
+      break;
     default:
       ctx.status = 404;
   }
 }
 
-const server = createServer();
-server.listen(0, '127.0.0.1', () => {
-  const issuer = `http://127.0.0.1:${server.address().port}`;
-  const provider = new Provider(issuer, configuration());
-  const ledger = new Ledger(provider);
+// Listens on a free loopback port and answers its origin.
+async function listen(server, scheme) {
+  await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
+  return `${scheme}://127.0.0.1:${server.address().port}`;
+}
 
-  provider.use(async (ctx, next) => {
-    if (ctx.path.startsWith('/interaction/')) return interact(provider, ctx);
-    if (ctx.path.startsWith('/_admin/')) return administrate(provider, ledger, ctx);
-    // The same document under another URL: an issuer that is not what its document says.
-    if (ctx.path === '/elsewhere/.well-known/openid-configuration') ctx.path = '/.well-known/openid-configuration';
-    return next();
-  });
-  server.on('request', provider.callback());
-  console.log(JSON.stringify({ issuer }));
+const held = credentials();
+const plain = createServer();
+const tls = createTlsServer({
+  cert: held.server.certificate,
+  key: held.server.key,
+  ca: held.authority.certificate,
+  requestCert: true,
+  rejectUnauthorized: false, // Not before the provider knows whose certificate it should be.
 });
+const [issuer, tlsOrigin] = [await listen(plain, 'http'), await listen(tls, 'https')];
+
+const provider = new Provider(issuer, configuration(held, tlsOrigin));
+const ledger = new Ledger(provider);
+provider.use(async (ctx, next) => {
+  if (ctx.path.startsWith('/interaction/')) return interact(provider, ctx);
+  if (ctx.path.startsWith('/_admin/')) return administrate(provider, ledger, ctx);
+  // The same document under another URL: an issuer that is not what its document says.
+  if (ctx.path === '/elsewhere/.well-known/openid-configuration') ctx.path = '/.well-known/openid-configuration';
+  return next();
+});
+[plain, tls].forEach((server) => server.on('request', provider.callback()));
+
+const certified = ({ certificate, key }) => ({ certificate, key });
+console.log(
+  JSON.stringify({
+    issuer,
+    private_key: { kid: held.private_key.jwk.kid, pem: held.private_key.pem },
+    secret_jwt: held.secret,
+    tls_authority: held.authority.certificate,
+    tls: certified(held.tls),
+    self_signed: certified(held.self_signed),
+  }),
+);
 
 process.stdin.resume();
 process.stdin.on('end', () => process.exit(0));

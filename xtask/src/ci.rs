@@ -7,7 +7,7 @@ use cargo_metadata::Metadata;
 use crate::command_line::CommandLine;
 use crate::plan::Plan;
 use crate::tally::Tally;
-use crate::{Result, test, workspace};
+use crate::{Result, dependencies, test, workspace};
 
 const FACADE: &str = "oidc-session";
 const BENCHES: &str = "oidc-session-benches";
@@ -27,6 +27,7 @@ pub(crate) fn task() -> Result {
             CommandLine::cargo(["doc", "--workspace", "--no-deps", "--all-features"])
                 .env("RUSTDOCFLAGS", "-D warnings"),
         )
+        .step("dependencies", "cargo xtask dependencies --check", || dependencies::task(true))
         .step("each feature alone", "cargo xtask ci", || each_feature_alone(&metadata))
         .step("tests", "cargo xtask test", || {
             tally.replace(test::run()?);

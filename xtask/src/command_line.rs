@@ -53,6 +53,15 @@ impl CommandLine {
         }
     }
 
+    /// Runs to the end and returns what it wrote to its standard output; errors go to our terminal.
+    pub(crate) fn output(&self) -> Result<String> {
+        let output = self.command()?.stderr(Stdio::inherit()).output().map_err(|error| self.did_not_start(&error))?;
+        if !output.status.success() {
+            return Err(format!("`{self}` failed ({})", output.status).into());
+        }
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
     /// Whether the program starts and succeeds; what it writes is thrown away.
     pub(crate) fn succeeds(&self) -> bool {
         self.command().is_ok_and(|mut command| {

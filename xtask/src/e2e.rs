@@ -8,8 +8,10 @@ mod checks;
 mod cli;
 mod crash;
 mod dev_server;
+mod emulators;
 mod foreign;
 mod http;
+mod launcher;
 mod node;
 mod process;
 mod provider;
@@ -58,7 +60,7 @@ pub(crate) fn run(without_node: WithoutNode) -> Result {
 
     let cli = Cli::new(program, folder.clone());
     let mut checks = Checks::new();
-    let outcome = check_everything(&cli, &mut checks, &target.join("e2e/provider"), without_node);
+    let outcome = check_everything(&cli, &mut checks, &target.join("e2e"), without_node);
     if outcome.is_ok() {
         fs::remove_dir_all(&folder)?;
     } else {
@@ -71,8 +73,8 @@ pub(crate) fn run(without_node: WithoutNode) -> Result {
     Ok(())
 }
 
-fn check_everything(cli: &Cli, checks: &mut Checks, provider: &Path, without_node: WithoutNode) -> Result {
-    let issued = foreign_provider(cli, checks, provider, without_node)?;
+fn check_everything(cli: &Cli, checks: &mut Checks, servers: &Path, without_node: WithoutNode) -> Result {
+    let issued = foreign_servers(cli, checks, servers, without_node)?;
 
     checks.section("fifty processes, one SQLite file (dev-server: rotation, reuse detection, 100 ms latency)");
     storm::check(cli, checks)?;
@@ -84,19 +86,27 @@ fn check_everything(cli: &Cli, checks: &mut Checks, provider: &Path, without_nod
     secrecy::check(cli, checks, &issued)
 }
 
-/// Installs the provider in `folder` and checks against it; returns every secret it issued.
-fn foreign_provider(cli: &Cli, checks: &mut Checks, folder: &Path, without_node: WithoutNode) -> Result<Vec<String>> {
-    match (node::find_or_install(), without_node) {
-        (Ok(node), _) => {
-            let provider = Provider::start(&node, folder, cli::SECRET)?;
-            checks.section("a real OpenID provider (npm oidc-provider: rotation, reuse detection)");
-            foreign::check(cli, checks, &provider)?;
-            provider.issued()
-        }
-        (Err(missing), WithoutNode::Fail) => Err(missing),
+/// Checks against servers of others, installed in folders of `target`; returns every secret the provider issued.
+fn foreign_servers(cli: &Cli, checks: &mut Checks, target: &Path, without_node: WithoutNode) -> Result<Vec<String>> {
+    let node = match (node::find_or_install(), without_node) {
+        (Ok(node), _) => node,
+        (Err(missing), WithoutNode::Fail) => return Err(missing),
         (Err(missing), WithoutNode::Skip) => {
-            println!("\nSKIPPED: the checks against a real OpenID provider. {missing}");
-            Ok(Vec::new())
+            println!("\nSKIPPED: the checks against a real OpenID provider and against emulators. {missing}");
+            return Ok(Vec::new());
         }
+    };
+    let provider = Provider::start(&node, target, cli::SECRET)?;
+    checks.section("a real OpenID provider (npm oidc-provider: rotation, reuse detection)");
+    foreign::check(cli, checks, &provider)?;
+    checks.check("it behaves as is written of it", || provider::check_conversation(&node, target, cli::SECRET))?;
+    match (node.runs_emulators(), without_node) {
+        (Ok(()), _) => {
+            checks.section("emulators of vendors");
+            emulators::check(&node, target, checks)?;
+        }
+        (Err(old), WithoutNode::Fail) => return Err(old),
+        (Err(old), WithoutNode::Skip) => println!("\nSKIPPED: the checks against emulators. {old}"),
     }
+    provider.issued()
 }

@@ -3,6 +3,7 @@
 mod arrows;
 mod ci;
 mod command_line;
+mod dependencies;
 mod e2e;
 mod plan;
 mod tally;
@@ -26,7 +27,13 @@ enum Task {
     Ci,
     /// Check that crate dependencies only point inward, and show them.
     Arrows,
-    /// Run the built command against a real OpenID provider, fifty processes at once, and kill -9.
+    /// Count what each provider and each store pulls in, and write it to docs/dependencies.md.
+    Dependencies {
+        /// Write nothing; fail if the page says otherwise.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Run the built command against a real OpenID provider, fifty processes at once, and kill -9; check the emulators.
     E2e,
 }
 
@@ -35,6 +42,7 @@ fn main() -> ExitCode {
         Task::Test => test::task(),
         Task::Ci => ci::task(),
         Task::Arrows => arrows::task(),
+        Task::Dependencies { check } => dependencies::task(check),
         Task::E2e => e2e::task(),
     };
     match outcome {

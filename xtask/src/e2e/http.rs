@@ -39,8 +39,12 @@ pub(super) fn fetch(url: &str, headers: &[(&str, &str)]) -> Result<Answer> {
 
 /// Posts a form.
 pub(super) fn post(url: &str, form: &[(&str, &str)]) -> Result<Answer> {
-    let fields: Vec<String> = form.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
-    send("POST", url, &[("content-type", "application/x-www-form-urlencoded")], &fields.join("&"))
+    send("POST", url, &[("content-type", "application/x-www-form-urlencoded")], &self::form(form))
+}
+
+/// Fields as a form or a query has them.
+pub(super) fn form(fields: &[(&str, &str)]) -> String {
+    fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect::<Vec<_>>().join("&")
 }
 
 /// Fetches JSON.

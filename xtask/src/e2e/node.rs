@@ -9,6 +9,21 @@ use crate::command_line::CommandLine;
 #[derive(Debug)]
 pub(super) struct Node(());
 
+/// The oldest node that the emulators run on; the provider is content with 18.
+const EMULATORS_NEED: u32 = 20;
+
+impl Node {
+    /// Whether it is recent enough for the emulators; the error says what they need.
+    pub(super) fn runs_emulators(&self) -> Result {
+        let version = CommandLine::new("node", ["--version"]).output()?;
+        let major = version.trim().trim_start_matches('v').split('.').next().and_then(|major| major.parse().ok());
+        if major.is_some_and(|major: u32| major >= EMULATORS_NEED) {
+            return Ok(());
+        }
+        Err(format!("They need node {EMULATORS_NEED} or later; this is {}", version.trim()).into())
+    }
+}
+
 /// Finds node, or installs it with apt-get if we are root on Debian; the error says what a person can do.
 pub(super) fn find_or_install() -> Result<Node> {
     if is_there() {
