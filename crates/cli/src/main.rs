@@ -15,6 +15,7 @@ mod interrupt;
 mod loopback;
 mod output;
 mod policy_flags;
+mod provider_choice;
 mod provider_setup;
 mod saved_session;
 mod standby;

@@ -10,17 +10,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::failure::Failure;
+use crate::provider_choice::ProviderChoice;
 use crate::standby::Standby;
 
 /// The key of [`SessionData`] under which this program keeps what it needs.
 const DATA_KEY: &str = "cli";
-
-/// The kind of authorization server.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub(crate) enum ProviderName {
-    /// Plain OpenID Connect
-    Oidc,
-}
 
 /// How a client with a secret authenticates.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ValueEnum)]
@@ -48,8 +42,10 @@ pub(crate) struct SecretFlags {
 /// Our client at an authorization server. The secret itself is not in here: it stays in its environment variable.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Registration {
+    /// Which adapter the session names.
     pub(crate) provider_id: ProviderId,
-    pub(crate) issuer: String,
+    /// Which server this program makes of it; none if it does not know the session's.
+    pub(crate) provider: Option<ProviderChoice>,
     pub(crate) client_id: String,
     pub(crate) settings: Settings,
 }
@@ -59,6 +55,9 @@ pub(crate) struct Registration {
 pub(crate) struct Settings {
     /// The session's name; the store knows only a digest of it.
     pub(crate) name: String,
+    /// The authorization server. None in sessions of plain OpenID Connect from before there were others.
+    #[serde(flatten)]
+    pub(crate) provider: Option<ProviderChoice>,
     /// The scope that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) scope: Option<String>,
@@ -86,37 +85,35 @@ impl Settings {
 impl Registration {
     /// The registration behind a stored session, alive or ended.
     pub(crate) fn of(state: &SessionState) -> Self {
-        match state {
-            SessionState::Active(session) => Self {
-                provider_id: session.provider_id.clone(),
-                issuer: session.issuer.clone(),
-                client_id: session.client_id.clone(),
-                settings: Settings::of(&session.data).unwrap_or_default(),
-            },
-            SessionState::Ended(tombstone) => Self {
-                provider_id: tombstone.provider_id.clone(),
-                issuer: tombstone.issuer.clone(),
-                client_id: tombstone.client_id.clone(),
-                settings: Settings::of(&tombstone.data).unwrap_or_default(),
-            },
+        let (provider_id, issuer, client_id, data) = match state {
+            SessionState::Active(session) => (&session.provider_id, &session.issuer, &session.client_id, &session.data),
+            SessionState::Ended(tombstone) => {
+                (&tombstone.provider_id, &tombstone.issuer, &tombstone.client_id, &tombstone.data)
+            }
+        };
+        let settings = Settings::of(data).unwrap_or_default();
+        let plain = || (provider_id.as_str() == "oidc").then(|| ProviderChoice::oidc(issuer));
+        Self {
+            provider_id: provider_id.clone(),
+            provider: settings.provider.clone().or_else(plain),
+            client_id: client_id.clone(),
+            settings,
         }
     }
 
     /// The provider, authenticating with the secret from its environment variable.
     pub(crate) fn provider(&self) -> Result<Oidc, Failure> {
-        self.check_provider()?;
         self.build(self.client_auth()?)
     }
 
     /// The provider for commands that send nothing, so that they work without the secret.
     pub(crate) fn silent_provider(&self) -> Result<Oidc, Failure> {
-        self.check_provider()?;
         self.build(ClientAuth::None)
     }
 
     /// The provider for commands that may come to an end without it. What it lacks is told when it is needed.
     pub(crate) fn standby(&self) -> Result<Standby, Failure> {
-        self.check_provider()?;
+        self.known_provider()?;
         let (auth, missing) = match self.client_auth() {
             Ok(auth) => (auth, None),
             Err(missing) => (ClientAuth::None, Some(missing)),
@@ -129,14 +126,12 @@ impl Registration {
     }
 
     /// The tokens of a provider that this program does not know are not its to send, or to lose.
-    fn check_provider(&self) -> Result<(), Failure> {
-        match self.provider_id.as_str() {
-            "oidc" => Ok(()),
-            other => {
-                let message = format!("the session is one of provider {other:?}, which this build does not have");
-                Err(Failure::misconfigured(message).hint("use the program that signed in; this one has oidc"))
-            }
-        }
+    fn known_provider(&self) -> Result<&ProviderChoice, Failure> {
+        self.provider.as_ref().ok_or_else(|| {
+            let message =
+                format!("the session is one of provider {:?}, signed in by another program", self.provider_id.as_str());
+            Failure::misconfigured(message).hint("use the program that signed in, or sign in with this one")
+        })
     }
 
     fn client_auth(&self) -> Result<ClientAuth, Failure> {
@@ -151,15 +146,17 @@ impl Registration {
     }
 
     fn build(&self, auth: ClientAuth) -> Result<Oidc, Failure> {
-        Ok(Oidc::builder(&self.issuer, &self.client_id).client_auth(auth).build()?)
+        Ok(self.known_provider()?.builder(&self.client_id)?.client_auth(auth).build()?)
     }
 
     /// The command that signs in again.
     pub(crate) fn login_command(&self, session: &str) -> String {
         let mut command = vec!["oidc-session login".to_owned()];
         let mut option = |name: &str, value: &str| command.push(format!("{name} {}", quoted(value)));
-        option("--provider", self.provider_id.as_str());
-        option("--issuer", &self.issuer);
+        if let Some(provider) = &self.provider {
+            option("--provider", &provider.word());
+            provider.options().for_each(|(name, value)| option(&name, value));
+        }
         option("--client-id", &self.client_id);
         if let Some(variable) = &self.settings.client_secret_env {
             option("--client-secret-env", variable);
@@ -207,10 +204,11 @@ mod tests {
     fn registration() -> Registration {
         Registration {
             provider_id: ProviderId::new("oidc"),
-            issuer: "https://login.example".into(),
+            provider: Some(ProviderChoice::oidc("https://login.example")),
             client_id: "it's mine".into(),
             settings: Settings {
                 name: "work".into(),
+                provider: Some(ProviderChoice::oidc("https://login.example")),
                 scope: Some("openid offline_access".into()),
                 client_secret_env: Some("OIDC_SESSION_TEST_UNSET".into()),
                 client_auth: SecretMethod::Post,
@@ -237,7 +235,8 @@ mod tests {
     #[test]
     fn a_session_of_another_provider_is_not_touched() {
         let mut registration = registration();
-        registration.provider_id = ProviderId::new("auth0");
+        registration.provider_id = ProviderId::new("acme");
+        registration.provider = None;
         let failures = [registration.silent_provider().unwrap_err(), registration.standby().unwrap_err()];
         for failure in failures {
             assert_eq!(failure.to_json()["error"]["kind"], "misconfigured");

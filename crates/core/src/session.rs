@@ -224,6 +224,14 @@ pub enum SessionState {
 }
 
 impl SessionState {
+    /// The `iss` of the authorization server.
+    pub fn issuer(&self) -> &str {
+        match self {
+            Self::Active(session) => &session.issuer,
+            Self::Ended(tombstone) => &tombstone.issuer,
+        }
+    }
+
     /// Which sign-in this is, or was.
     pub fn sign_in_id(&self) -> SignInId {
         match self {

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use oidc_session_core::{AccessToken, IdToken, ProviderId, RefreshToken, Scopes, Session, Timestamp, TokenSet};
+use oidc_session_core::{AccessToken, IdToken, Provider as _, RefreshToken, Scopes, Session, Timestamp, TokenSet};
 use serde_json::{Map, Value, json};
 
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::interrupt::drained;
 use crate::policy_flags::ChosenPolicy;
+use crate::provider_choice::ProviderFlags;
 use crate::provider_setup::{Registration, SecretFlags, Settings};
 use crate::saved_session::keeper;
 use crate::times::rfc3339;
@@ -39,6 +40,9 @@ pub(crate) struct Import {
     file: PathBuf,
 
     #[command(flatten)]
+    provider: ProviderFlags,
+
+    #[command(flatten)]
     secret: SecretFlags,
 }
 
@@ -55,13 +59,14 @@ impl Import {
     /// Imports.
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
         let object = parse(&read(&self.file)?)?;
-        let registration = registration(&object, &context.session, &self.secret)?;
+        let issuer = needed(&object, "issuer")?;
+        let registration = self.registration(&object, &issuer, &context.session)?;
         // Refuses an issuer that could never be used.
         let provider = registration.silent_provider()?;
         let tokens = tokens(&object, context.clock.now())?;
         let expires_at = tokens.expires_at().and_then(rfc3339);
 
-        let mut session = Session::new(ProviderId::new("oidc"), &registration.issuer, &registration.client_id, tokens);
+        let mut session = Session::new(provider.profile().id.clone(), &issuer, &registration.client_id, tokens);
         registration.settings.remember(&mut session.data);
         let has_refresh_token = session.tokens.refresh_token.is_some();
         let keeper = keeper(context, provider, context.store().await?, ChosenPolicy::default())?;
@@ -73,13 +78,30 @@ impl Import {
             let object = json!({
                 "session": context.session,
                 "subject": null,
-                "issuer": registration.issuer,
+                "issuer": issuer,
                 "expires_at": expires_at,
                 "has_refresh_token": has_refresh_token,
             });
             context.output.answer(&object, &format!("Imported as session {:?}", context.session))
         })
         .await
+    }
+
+    fn registration(&self, object: &Map<String, Value>, issuer: &str, name: &str) -> Result<Registration, Failure> {
+        let client_id = needed(object, "client_id")?;
+        let provider = self.provider.choice_or_oidc(issuer)?;
+        Ok(Registration {
+            provider_id: provider.builder(&client_id)?.build()?.profile().id.clone(),
+            provider: Some(provider.clone()),
+            client_id,
+            settings: Settings {
+                name: name.to_owned(),
+                provider: Some(provider),
+                scope: text(object, "scope")?,
+                client_secret_env: self.secret.client_secret_env.clone(),
+                client_auth: self.secret.client_auth,
+            },
+        })
     }
 }
 
@@ -116,19 +138,8 @@ fn parse(text: &[u8]) -> Result<Map<String, Value>, Failure> {
     }
 }
 
-fn registration(object: &Map<String, Value>, name: &str, secret: &SecretFlags) -> Result<Registration, Failure> {
-    let needed = |field: &str| text(object, field)?.ok_or_else(|| Failure::usage(format!("the file lacks {field}")));
-    Ok(Registration {
-        provider_id: ProviderId::new("oidc"),
-        issuer: needed("issuer")?,
-        client_id: needed("client_id")?,
-        settings: Settings {
-            name: name.to_owned(),
-            scope: text(object, "scope")?,
-            client_secret_env: secret.client_secret_env.clone(),
-            client_auth: secret.client_auth,
-        },
-    })
+fn needed(object: &Map<String, Value>, field: &str) -> Result<String, Failure> {
+    text(object, field)?.ok_or_else(|| Failure::usage(format!("the file lacks {field}")))
 }
 
 fn tokens(object: &Map<String, Value>, now: Timestamp) -> Result<TokenSet, Failure> {
@@ -179,7 +190,8 @@ mod tests {
     fn refusal(file: &str) -> String {
         let imported = parse(file.as_bytes()).and_then(|object| {
             let secret = SecretFlags { client_secret_env: None, client_auth: SecretMethod::Basic };
-            registration(&object, "default", &secret)?;
+            let import = Import { file: PathBuf::new(), provider: ProviderFlags::default(), secret };
+            import.registration(&object, &needed(&object, "issuer")?, "default")?;
             tokens(&object, Timestamp::UNIX_EPOCH)
         });
         imported.unwrap_err().to_json().to_string()
@@ -188,12 +200,12 @@ mod tests {
     #[test]
     fn no_message_quotes_the_file() {
         for file in [
-            r#"{"issuer":"hunter2","client_id":"hunter2","hunter2":1}"#,
-            r#"{"issuer":"hunter2","client_id":"hunter2","refresh_token":["hunter2"]}"#,
-            r#"{"issuer":"hunter2","client_id":"hunter2","refresh_token":"hunter2","expires_in":"hunter2"}"#,
-            r#"{"issuer":"hunter2","client_id":"hunter2","refresh_token":"hunter2","client_auth":"hunter2"}"#,
-            r#"{"issuer":"hunter2","client_id":"hunter2","refresh_token":"hunter2","client_secret_env":"hunter2"}"#,
-            r#"{"issuer":"hunter2","client_id":"hunter2","id_token":"hunter2"}"#,
+            r#"{"issuer":"https://hunter2.example","client_id":"hunter2","hunter2":1}"#,
+            r#"{"issuer":"https://hunter2.example","client_id":"hunter2","refresh_token":["hunter2"]}"#,
+            r#"{"issuer":"https://hunter2.example","client_id":"hunter2","refresh_token":"hunter2","expires_in":"hunter2"}"#,
+            r#"{"issuer":"https://hunter2.example","client_id":"hunter2","refresh_token":"hunter2","client_auth":"hunter2"}"#,
+            r#"{"issuer":"https://hunter2.example","client_id":"hunter2","refresh_token":"hunter2","client_secret_env":"hunter2"}"#,
+            r#"{"issuer":"https://hunter2.example","client_id":"hunter2","id_token":"hunter2"}"#,
             r#"{"issuer":"hunter2","refresh_token":"hunter2"}"#,
             r#"["hunter2"]"#,
             r#""hunter2"#,
@@ -206,7 +218,7 @@ mod tests {
     #[test]
     fn a_token_of_other_characters_is_refused_by_the_name_of_its_field() {
         for field in ["access_token", "refresh_token", "id_token", "token_type"] {
-            let mut file = json!({ "issuer": "i", "client_id": "c", "refresh_token": "rt" });
+            let mut file = json!({ "issuer": "https://login.example", "client_id": "c", "refresh_token": "rt" });
             file[field] = "hunter2\u{1b}[2J".into();
             let refusal = refusal(&file.to_string());
             assert!(refusal.contains(&format!("{field} in the file")) && !refusal.contains("hunter2"), "{refusal}");
@@ -215,7 +227,7 @@ mod tests {
 
     #[test]
     fn an_unknown_lifetime_is_not_zero() {
-        let object = parse(br#"{"issuer":"i","client_id":"c","access_token":"at"}"#).unwrap();
+        let object = parse(br#"{"issuer":"https://login.example","client_id":"c","access_token":"at"}"#).unwrap();
         assert_eq!(tokens(&object, Timestamp::UNIX_EPOCH).unwrap().expires_in, None);
     }
 }

@@ -13,7 +13,7 @@ use super::status::word;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::shown;
-use crate::provider_setup::{Registration, Settings};
+use crate::provider_setup::Settings;
 use crate::times::{relative, rfc3339};
 
 /// List all sessions of the store, ended ones included; shows no token
@@ -64,7 +64,7 @@ impl Row {
         let Ok(state) = record.decode() else {
             return Self { state: "damaged", ..Self::default() };
         };
-        let issuer = Some(Registration::of(&state).issuer);
+        let issuer = Some(state.issuer().to_owned());
         match state {
             SessionState::Active(session) => {
                 let schedule = Schedule::plan(&ExpiredOnly, &session.tokens, Jitter::of(key));

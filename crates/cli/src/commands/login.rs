@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use oidc_session_core::{
-    PendingSignIn, ProviderError, ProviderErrorKind, ProviderId, Scopes, Session, SignIn as _, SignInRequest,
+    PendingSignIn, Provider as _, ProviderError, ProviderErrorKind, Scopes, Session, SignIn as _, SignInRequest,
 };
 use oidc_session_provider_oidc::{Oidc, RESERVED_PARAMETERS};
 use serde_json::json;
@@ -18,7 +18,8 @@ use crate::interrupt::drained;
 use crate::loopback::Loopback;
 use crate::output::shown;
 use crate::policy_flags::ChosenPolicy;
-use crate::provider_setup::{ProviderName, Registration, SecretFlags, Settings};
+use crate::provider_choice::ProviderFlags;
+use crate::provider_setup::{Registration, SecretFlags, Settings};
 use crate::saved_session::keeper;
 use crate::times::{duration, relative, rfc3339, rough};
 
@@ -35,13 +36,8 @@ Examples:
       --param prompt=consent --session work
   oidc-session login --issuer https://login.example --client-id my-app --no-browser --redirect-port 8400")]
 pub(crate) struct Login {
-    /// The kind of authorization server
-    #[arg(long, value_enum, default_value = "oidc")]
-    provider: ProviderName,
-
-    /// The issuer, exactly as the server writes it
-    #[arg(long, value_name = "URL")]
-    issuer: String,
+    #[command(flatten)]
+    provider: ProviderFlags,
 
     /// Our client id there
     #[arg(long, value_name = "ID")]
@@ -76,7 +72,7 @@ impl Login {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
         // Before the user is bothered: what could fail afterwards.
         let store = context.store().await?;
-        let registration = self.registration(context);
+        let registration = self.registration(context)?;
         let provider = registration.provider()?;
         let loopback = Loopback::bind(self.redirect_port).await.map_err(|error| {
             Failure::failed(format!("cannot listen on port {} of 127.0.0.1", self.redirect_port))
@@ -94,19 +90,20 @@ impl Login {
         .await
     }
 
-    fn registration(&self, context: &Context) -> Registration {
-        let ProviderName::Oidc = self.provider;
-        Registration {
-            provider_id: ProviderId::new("oidc"),
-            issuer: self.issuer.clone(),
+    fn registration(&self, context: &Context) -> Result<Registration, Failure> {
+        let provider = self.provider.choice()?;
+        Ok(Registration {
+            provider_id: provider.builder(&self.client_id)?.build()?.profile().id.clone(),
+            provider: Some(provider.clone()),
             client_id: self.client_id.clone(),
             settings: Settings {
                 name: context.session.clone(),
+                provider: Some(provider),
                 scope: Some(self.scope.clone()),
                 client_secret_env: self.secret.client_secret_env.clone(),
                 client_auth: self.secret.client_auth,
             },
-        }
+        })
     }
 
     async fn sign_in(&self, context: &Context, provider: &Oidc, loopback: Loopback) -> Result<Session, Failure> {
@@ -163,16 +160,17 @@ impl Login {
     }
 
     fn explain(&self, error: ProviderError) -> Failure {
-        let (kind, is_coded) = (error.kind(), error.error_code().is_some());
+        let (kind, is_coded, error_has_advice) = (error.kind(), error.error_code().is_some(), error.advice().is_some());
         let failure = Failure::from(error);
         match kind {
             ProviderErrorKind::Refused if !is_coded => failure.reason("refused"),
             ProviderErrorKind::Refused | ProviderErrorKind::Rejected | ProviderErrorKind::InteractionRequired => {
                 failure.hint("run the command again, and complete the sign-in in the browser")
             }
+            ProviderErrorKind::Misconfigured if error_has_advice => failure,
             ProviderErrorKind::Misconfigured => failure.hint(format!(
-                "check --issuer {} and --client-id {}, and the client secret if the client has one",
-                self.issuer, self.client_id
+                "check the address of the server and --client-id {}, and the client secret if the client has one",
+                self.client_id
             )),
             _ => failure,
         }
