@@ -55,8 +55,10 @@ pub use oidc_session_policy::{ExpiredOnly, Jitter, OnRefreshFailure, Phase, Pree
 #[cfg(feature = "provider-oidc")]
 pub use oidc_session_provider_oidc::{
     AssertionAudience, ClientAuth, DeviceStatus, Diagnosis, Dialect, EncodedRequest, ErrorAnswer, Fields, Meaning,
-    Oidc, OidcBuilder, PlainOidc, RESERVED_PARAMETERS, RevocableToken,
+    Oidc, OidcBuilder, Origin, PlainOidc, RESERVED_PARAMETERS, RevocableToken,
 };
+#[cfg(feature = "provider-presets")]
+pub use oidc_session_provider_presets as presets;
 #[cfg(feature = "store-memory")]
 pub use oidc_session_store_memory::MemoryStore;
 #[cfg(feature = "store-sqlite")]

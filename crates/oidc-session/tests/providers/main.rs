@@ -1,0 +1,6 @@
+//! What holds for every provider there is: when a refresh token is presented once more, and what an answer must never do.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod every;
+mod reuse_window;
