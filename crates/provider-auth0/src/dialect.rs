@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use oidc_session_core::{
-    LogoutShape, ProviderId, ProviderProfile, RefreshExtends, ReuseReaction, RevocationShape, Rotation, Scopes, Session,
-    SessionData, Target, Timestamp,
+    LogoutShape, ProviderId, ProviderProfile, RefreshExtends, ReuseReaction, RevocationShape, Rotation, Scopes,
+    Session, SessionData, Target, Timestamp,
 };
 use oidc_session_provider_oidc::{
     AssertionAudience, DeviceStatus, Diagnosis, Dialect, ErrorAnswer, Fields, PlainOidc, RevocableToken,
