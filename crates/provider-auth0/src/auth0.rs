@@ -88,8 +88,9 @@ impl Auth0 {
     /// The application's "Rotation Overlap Period", exactly as it is set there. Default: none, which is Auth0's default.
     ///
     /// For so long the immediately previous refresh token is taken again, so that an answer that was lost does not cost
-    /// the session. A token before that one counts as reuse even then. Claim no more than what is set: outside of the
-    /// overlap, a repeat revokes every refresh token of the sign-in.
+    /// the session; a token before that one counts as reuse even then. It should be longer than the
+    /// [`request_budget`](OidcBuilder::request_budget), which is how late a missing answer is noticed. Claim no more than
+    /// what is set: after the overlap, a repeat revokes every refresh token of the sign-in.
     pub fn rotation_leeway(mut self, leeway: Duration) -> Self {
         self.rotation_leeway = Some(leeway).filter(|leeway| !leeway.is_zero());
         self

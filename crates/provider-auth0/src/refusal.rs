@@ -1,7 +1,6 @@
 //! What a refusal of the token endpoint means: Auth0's codes, and its texts where the code alone would mislead.
 
 use oidc_session_provider_oidc::{DeviceStatus, Diagnosis, ErrorAnswer, Meaning};
-use serde_json::Value;
 
 const CREDENTIALS: &str =
     "check the client ID, the client secret and the authentication method under Credentials of the application";
@@ -87,8 +86,7 @@ fn by_status(status: u64, answer: &ErrorAnswer) -> Meaning {
 
 /// Whether the description is `text`, with or without its full stop.
 fn says(answer: &ErrorAnswer, text: &str) -> bool {
-    let description = answer.field("error_description").and_then(Value::as_str).unwrap_or_default();
-    description.trim().trim_end_matches('.').eq_ignore_ascii_case(text)
+    answer.description().unwrap_or_default().trim().trim_end_matches('.').eq_ignore_ascii_case(text)
 }
 
 #[cfg(test)]
