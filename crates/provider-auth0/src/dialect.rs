@@ -133,7 +133,7 @@ impl Dialect for Auth0 {
     }
 
     fn ask_for_access_token(&self) -> &'static str {
-        "name the API to be called as the audience"
+        "name the API to be called as the audience: without one, access tokens are opaque and good for /userinfo only"
     }
 }
 
