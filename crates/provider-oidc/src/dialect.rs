@@ -63,6 +63,12 @@ pub trait Dialect: fmt::Debug + Send + Sync + 'static {
         (iss == published).then(|| iss.to_owned())
     }
 
+    /// Whether the claims of a sign-in's ID token, verified otherwise, are those of the sign-in that was configured: of
+    /// the organization, say. `Err` is why not: one clause that quotes no claim.
+    fn admits(&self, _claims: &Fields) -> Result<(), &'static str> {
+        Ok(())
+    }
+
     /// Whether `session` is one of this server's and of this configuration's. Its client id has been checked.
     fn owns(&self, published: &str, session: &Session) -> bool {
         session.issuer == published

@@ -105,6 +105,7 @@ impl Verifier<'_> {
                 return Err(Unverified::Refused("it belongs to another access token"));
             }
         }
+        self.dialect.admits(&fields).map_err(Unverified::Refused)?;
         Ok(Verified { claims: IdClaims { issuer, ..session_claims(claims) }, fields })
     }
 
