@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use clap::{Args, ValueEnum};
 use oidc_session_core::ProviderError;
+use oidc_session_provider_auth0::Auth0;
 use oidc_session_provider_oidc::{Oidc, OidcBuilder};
 use oidc_session_provider_presets::{Duende, Google, Keycloak, Okta, OneLogin, PingOne};
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,8 @@ pub(crate) enum ProviderName {
     /// Plain OpenID Connect: --issuer
     #[default]
     Oidc,
+    /// Auth0: --domain, and --audience for an API of your own
+    Auth0,
     /// Okta: --domain, and --server for a custom authorization server
     Okta,
     /// Keycloak: --domain (its address), --realm
@@ -150,6 +153,10 @@ impl ProviderChoice {
         let needed = |name: &str| of(name).unwrap_or_default();
         Ok(match self.name {
             ProviderName::Oidc => Oidc::builder(needed("issuer"), client_id),
+            ProviderName::Auth0 => {
+                let auth0 = Auth0::new(needed("domain"))?;
+                of("audience").map_or(auth0.clone(), |audience| auth0.audience(audience)).client(client_id)
+            }
             ProviderName::Okta => match of("server") {
                 Some(server) => Okta::custom_server(needed("domain"), server)?.client(client_id),
                 None => Okta::org_server(needed("domain"))?.client(client_id),
@@ -175,6 +182,7 @@ impl ProviderChoice {
     fn wants(&self) -> (&'static [&'static str], &'static [&'static str]) {
         match self.name {
             ProviderName::Oidc | ProviderName::Duende => (&["issuer"], &[]),
+            ProviderName::Auth0 => (&["domain"], &["audience"]),
             ProviderName::Okta => (&["domain"], &["server"]),
             ProviderName::Keycloak => (&["domain", "realm"], &[]),
             ProviderName::Google => (&[], &["emulator"]),
@@ -242,6 +250,7 @@ mod tests {
         const ENVIRONMENT: &str = "01234567-89ab-cdef-0123-456789abcdef";
         for (provider, options, id) in [
             (ProviderName::Oidc, &[("issuer", "https://login.example")][..], "oidc"),
+            (ProviderName::Auth0, &[("domain", "acme.eu.auth0.com"), ("audience", "https://api.example")], "auth0"),
             (ProviderName::Okta, &[("domain", "acme.okta.com")], "okta"),
             (ProviderName::Okta, &[("domain", "acme.okta.com"), ("server", "default")], "okta"),
             (ProviderName::Keycloak, &[("domain", "https://login.example"), ("realm", "r")], "keycloak"),

@@ -52,6 +52,8 @@ pub use oidc_session_manager::{
     SessionHandle, SessionManager, SessionManagerBuilder, Snapshot,
 };
 pub use oidc_session_policy::{ExpiredOnly, Jitter, OnRefreshFailure, Phase, Preemptive, RefreshPolicy, Schedule};
+#[cfg(feature = "provider-auth0")]
+pub use oidc_session_provider_auth0::Auth0;
 #[cfg(feature = "provider-oidc")]
 pub use oidc_session_provider_oidc::{
     AssertionAudience, ClientAuth, DeviceStatus, Diagnosis, Dialect, EncodedRequest, ErrorAnswer, Fields, Meaning,

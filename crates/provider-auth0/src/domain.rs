@@ -1,6 +1,7 @@
 //! The domain of a tenant, as people write it.
 
 use oidc_session_core::{ProviderError, ProviderErrorKind};
+use oidc_session_provider_oidc::Origin;
 use url::{Host, Url};
 
 /// What to do about a domain that leads nowhere.
@@ -9,20 +10,8 @@ pub(crate) const ADVICE: &str =
 
 /// The issuer of `domain`: `https://{domain}/`.
 pub(crate) fn issuer(domain: &str) -> Result<Url, ProviderError> {
-    let domain = domain.trim();
-    let address = if domain.contains("://") { domain.to_owned() } else { format!("https://{domain}") };
-    let issuer = Url::parse(&address).map_err(|_| refused("the domain is not a host name"))?;
-    match issuer.scheme() {
-        "https" => {}
-        "http" if is_loopback(&issuer) => {}
-        _ => return Err(refused("the domain does not use https; http is for a domain on loopback")),
-    }
-    if !issuer.username().is_empty() || issuer.password().is_some() {
-        return Err(refused("the domain contains a user name or a password"));
-    }
-    if issuer.path() != "/" || issuer.query().is_some() || issuer.fragment().is_some() {
-        return Err(refused("the domain is more than a host name"));
-    }
+    let origin = Origin::parse("domain", domain).map_err(|error| error.with_advice(ADVICE))?;
+    let issuer = Url::parse(&origin.issuer("/")).map_err(|_| refused("the domain is not a host name"))?;
     // The name of a tenant alone. It would be looked up in the local network.
     if let Some(Host::Domain(name)) = issuer.host()
         && !name.contains('.')
@@ -31,15 +20,6 @@ pub(crate) fn issuer(domain: &str) -> Result<Url, ProviderError> {
         return Err(refused("the domain is not a whole one"));
     }
     Ok(issuer)
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
 }
 
 fn refused(detail: &str) -> ProviderError {

@@ -28,8 +28,8 @@ enum Reuse {
 fn expected(name: &str) -> Reuse {
     const GRACE: Reuse = Reuse::Within(Duration::from_secs(30));
     match name {
-        "oidc" | "okta" | "keycloak, revoking" | "pingone" | "onelogin" | "duende" => Reuse::Refused,
-        "okta, custom, grace" | "pingone, grace" => GRACE,
+        "oidc" | "auth0" | "okta" | "keycloak, revoking" | "pingone" | "onelogin" | "duende" => Reuse::Refused,
+        "auth0, leeway" | "okta, custom, grace" | "pingone, grace" => GRACE,
         "keycloak" | "google" => Reuse::Harmless,
         other => panic!("{other} has no row"),
     }
