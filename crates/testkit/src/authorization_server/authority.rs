@@ -8,14 +8,16 @@ use std::time::Duration;
 use oidc_session_core::{Clock, Timestamp};
 use url::Url;
 
-use super::authorization_request::AuthorizationRequest;
+use super::authorization_request::{AuthorizationRequest, Rejection};
 use super::client::Client;
 use super::counters::Counters;
 use super::fault::Fault;
 use super::grants::Grants;
 use super::opaque::Opaque;
+use super::params::Params;
 use super::presentation::PresentationLog;
 use super::protocol_error::ProtocolError;
+use super::resource::Resources;
 use super::sign_in::{Code, SignIn};
 use super::signing_key::SigningKey;
 
@@ -33,6 +35,7 @@ pub enum Decision {
 pub(super) struct Authority {
     pub(super) issuer: Url,
     pub(super) clients: Vec<Client>,
+    pub(super) resources: Arc<Resources>,
     pub(super) subject: String,
     pub(super) interactive: bool,
     pub(super) access_token_lifetime: Duration,
@@ -94,6 +97,11 @@ impl Authority {
         Counters { families_revoked: state.grants.families_revoked(), ..state.counters }
     }
 
+    /// Reads an authorization request.
+    pub(super) fn authorization_request(&self, params: &Params) -> Result<AuthorizationRequest, Rejection> {
+        AuthorizationRequest::validate(params, &self.clients, &self.resources)
+    }
+
     /// Answers an authorization request the way somebody decided. `subject` is who decided.
     pub(super) fn decide(&self, request: &AuthorizationRequest, decision: Decision, subject: Option<&str>) -> Url {
         match decision {
@@ -112,6 +120,7 @@ impl Authority {
             client_id: request.client_id.clone(),
             subject: subject.to_owned(),
             scope: request.scope.clone(),
+            resources: request.resources.clone(),
             sid: Opaque::mint("").expose().to_owned(),
             auth_time: now,
         };

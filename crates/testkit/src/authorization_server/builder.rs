@@ -15,6 +15,8 @@ use super::client::Client;
 use super::endpoints;
 use super::family::RefreshRules;
 use super::grants::Grants;
+use super::resource::{Resource, Resources};
+use super::scope::Scope;
 use super::signing_key::SigningKey;
 use super::wire::{Line, WireListener};
 use super::{AuthorizationServer, Serving};
@@ -32,6 +34,7 @@ pub struct AuthorizationServerBuilder {
     refresh_rules: RefreshRules,
     latency: Duration,
     clients: Vec<Client>,
+    resources: Resources,
     subject: String,
     interactive: bool,
     clock: Arc<dyn Clock>,
@@ -46,6 +49,7 @@ impl Default for AuthorizationServerBuilder {
             refresh_rules: RefreshRules { rotate: true, reuse_window: Duration::ZERO, lifetime: None },
             latency: Duration::ZERO,
             clients: vec![Client::public("native-app"), Client::confidential("web-app", "secret")],
+            resources: Resources::default(),
             subject: "alice".to_owned(),
             interactive: false,
             clock: Arc::new(SystemClock),
@@ -105,6 +109,30 @@ impl AuthorizationServerBuilder {
         self
     }
 
+    /// Declares a resource that access tokens may be for (RFC 8707), and the scope values that are its own, separated by
+    /// spaces. A request that names another resource is answered `invalid_target`. Until one is declared, the server
+    /// ignores `resource`, as servers do that have never heard of it.
+    ///
+    /// An access token for a resource has the scope of the sign-in without what only other resources declare.
+    pub fn resource(mut self, uri: impl Into<String>, scope: &str) -> Self {
+        self.resources.declared.push(Resource { uri: uri.into(), scope: Scope::parse(scope) });
+        self
+    }
+
+    /// Whether a refresh may name any resource, with any scope value of it, whatever the sign-in asked for. By default a
+    /// sign-in that named resources is limited to them (RFC 8707 §2.2), and no refresh gets more scope than the sign-in.
+    pub fn refresh_beyond_sign_in(mut self, allowed: bool) -> Self {
+        self.resources.beyond_sign_in = allowed;
+        self
+    }
+
+    /// Whether a refresh that asks for scope values it may not have gets the others, without a word but for the `scope`
+    /// of the answer (as Auth0 does). By default it gets `invalid_scope`.
+    pub fn drop_disallowed_scope(mut self, drop: bool) -> Self {
+        self.resources.drop_disallowed = drop;
+        self
+    }
+
     /// Who signs in, if a request has no `login_hint`; `alice` by default.
     pub fn subject(mut self, subject: impl Into<String>) -> Self {
         self.subject = subject.into();
@@ -135,17 +163,20 @@ impl AuthorizationServerBuilder {
             .map_err(|error| StartError::Key(error.into()))?
             .map_err(StartError::Key)?;
 
+        let resources = Arc::new(self.resources);
+        let grants = Grants::new(self.refresh_rules, resources.clone(), self.access_token_lifetime);
         let authority = Arc::new(Authority {
             issuer: Url::parse(&format!("http://{address}/"))
                 .map_err(|error| StartError::Listen(io::Error::other(error)))?,
             clients: self.clients,
+            resources,
             subject: self.subject,
             interactive: self.interactive,
             access_token_lifetime: self.access_token_lifetime,
             latency: self.latency,
             clock: self.clock,
             signing_key,
-            state: Mutex::new(State::new(Grants::new(self.refresh_rules, self.access_token_lifetime))),
+            state: Mutex::new(State::new(grants)),
         });
 
         let (stop, stopped) = oneshot::channel::<()>();

@@ -1,5 +1,6 @@
 //! [`Grants`]: every code, family and token the server has issued. Pure: time and randomness are arguments.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use oidc_session_core::Timestamp;
@@ -9,6 +10,7 @@ use super::family::{Family, RefreshRules};
 use super::opaque::Digest;
 use super::presentation::{FamilyId, Outcome};
 use super::protocol_error::ProtocolError;
+use super::resource::{Permit, Resources, Target};
 use super::scope::Scope;
 use super::sign_in::{Code, Redemption, SignIn};
 
@@ -55,6 +57,7 @@ pub(super) enum Revoked {
 /// The memory of the server. The oldest entries make room for new ones.
 pub(super) struct Grants {
     refresh_rules: RefreshRules,
+    resources: Arc<Resources>,
     access_token_lifetime: Duration,
     codes: Bounded<Digest, (Code, Use)>,
     families: Bounded<FamilyId, (Family, SignIn)>,
@@ -78,17 +81,19 @@ struct RefreshToken {
     issued_at: Timestamp,
 }
 
-struct AccessToken {
+/// An access token somebody holds.
+pub(super) struct AccessToken {
     family: FamilyId,
-    scope: Scope,
+    pub(super) permit: Permit,
     expires_at: Timestamp,
     revoked: bool,
 }
 
 impl Grants {
-    pub(super) fn new(refresh_rules: RefreshRules, access_token_lifetime: Duration) -> Self {
+    pub(super) fn new(refresh_rules: RefreshRules, resources: Arc<Resources>, access_token_lifetime: Duration) -> Self {
         Self {
             refresh_rules,
+            resources,
             access_token_lifetime,
             codes: Bounded::new(CODES_KEPT),
             families: Bounded::new(FAMILIES_KEPT),
@@ -112,6 +117,7 @@ impl Grants {
         &mut self,
         digest: &Digest,
         redemption: Redemption<'_>,
+        target: &Target,
         fresh: Fresh,
         now: Timestamp,
     ) -> Result<Granted, ProtocolError> {
@@ -128,30 +134,45 @@ impl Grants {
                 return Err(ProtocolError::invalid_grant("the code was already redeemed; its tokens are revoked"));
             }
         }
+        // Checked first: a target that is refused is a slip of the client, not an attack on the code.
+        let permit = self.resources.permit(&code.sign_in, target)?;
         if let Err(refusal) = code.check(redemption, now) {
             *used = Use::Failed;
             return Err(refusal);
         }
+        *used = Use::Redeemed(FamilyId(self.families_seen + 1));
+        let (sign_in, nonce) = (code.sign_in.clone(), code.nonce.clone());
+        Ok(self.begin(sign_in, nonce, permit, fresh, now))
+    }
+
+    /// Issues the first tokens of a sign-in: a new family.
+    fn begin(
+        &mut self,
+        sign_in: SignIn,
+        nonce: Option<String>,
+        permit: Permit,
+        fresh: Fresh,
+        now: Timestamp,
+    ) -> Granted {
         self.families_seen += 1;
         let id = FamilyId(self.families_seen);
-        *used = Use::Redeemed(id);
-        let (sign_in, nonce) = (code.sign_in.clone(), code.nonce.clone());
-        let scope = sign_in.scope.clone();
-        let refresh_token_issued = scope.contains("offline_access");
+        let refresh_token_issued = sign_in.scope.contains("offline_access");
+        let scope = permit.scope.clone();
         self.families.insert(id, (Family::default(), sign_in.clone()));
-        self.issue_access_token(fresh.access, id, scope.clone(), now);
+        self.issue_access_token(fresh.access, id, permit, now);
         if refresh_token_issued {
             self.refresh_tokens.insert(fresh.refresh, RefreshToken { family: id, generation: 0, issued_at: now });
         }
-        Ok(Granted { sign_in, scope, nonce, refresh_token_issued })
+        Granted { sign_in, scope, nonce, refresh_token_issued }
     }
 
-    /// Presents a refresh token. `narrower` asks for less than the sign-in granted (RFC 6749 §6).
+    /// Presents a refresh token. `target` may ask for less than the sign-in granted (RFC 6749 §6), for this
+    /// access token only.
     pub(super) fn refresh(
         &mut self,
         digest: &Digest,
         client_id: &str,
-        narrower: Option<Scope>,
+        target: &Target,
         fresh: Fresh,
         now: Timestamp,
     ) -> Ruling {
@@ -167,11 +188,10 @@ impl Grants {
         if sign_in.client_id != client_id {
             return Ruling { token, outcome: Outcome::Refused, result: Err(UNKNOWN) };
         }
-        let scope = narrower.unwrap_or_else(|| sign_in.scope.clone());
-        if !scope.is_within(&sign_in.scope) {
-            let wider = ProtocolError::new("invalid_scope", "the scope is wider than what was granted");
-            return Ruling { token, outcome: Outcome::Refused, result: Err(wider) };
-        }
+        let permit = match self.resources.permit(sign_in, target) {
+            Ok(permit) => permit,
+            Err(refusal) => return Ruling { token, outcome: Outcome::Refused, result: Err(refusal) },
+        };
         let outcome = family.present(presented.generation, presented.issued_at, &self.refresh_rules, now);
         let (generation, sign_in) = (family.generation(), sign_in.clone());
         let result = match outcome {
@@ -181,7 +201,8 @@ impl Grants {
                     let token = RefreshToken { family: presented.family, generation, issued_at: now };
                     self.refresh_tokens.insert(fresh.refresh, token);
                 }
-                self.issue_access_token(fresh.access, presented.family, scope.clone(), now);
+                let scope = permit.scope.clone();
+                self.issue_access_token(fresh.access, presented.family, permit, now);
                 Ok(Granted { sign_in, scope, nonce: None, refresh_token_issued })
             }
             Outcome::Reused => {
@@ -199,12 +220,17 @@ impl Grants {
         self.refresh_tokens.get(digest).map(|token| (token.family, token.generation))
     }
 
-    /// The sign-in and the scope behind an access token, if it is active.
-    pub(super) fn active(&self, digest: &Digest, now: Timestamp) -> Option<(&SignIn, &Scope)> {
+    /// An access token, whether or not it is active.
+    pub(super) fn access_token(&self, digest: &Digest) -> Option<&AccessToken> {
+        self.access_tokens.get(digest)
+    }
+
+    /// The sign-in behind an access token, and the token, if it is active.
+    pub(super) fn active(&self, digest: &Digest, now: Timestamp) -> Option<(&SignIn, &AccessToken)> {
         let token = self.access_tokens.get(digest)?;
         let (family, sign_in) = self.families.get(&token.family)?;
         let active = !token.revoked && !family.is_revoked() && now < token.expires_at;
-        active.then_some((sign_in, &token.scope))
+        active.then_some((sign_in, token))
     }
 
     /// Revokes a token for its client (RFC 7009): a refresh token takes its family along, an access token goes alone.
@@ -246,9 +272,9 @@ impl Grants {
         }
     }
 
-    fn issue_access_token(&mut self, digest: Digest, family: FamilyId, scope: Scope, now: Timestamp) {
+    fn issue_access_token(&mut self, digest: Digest, family: FamilyId, permit: Permit, now: Timestamp) {
         let expires_at = now + self.access_token_lifetime;
-        self.access_tokens.insert(digest, AccessToken { family, scope, expires_at, revoked: false });
+        self.access_tokens.insert(digest, AccessToken { family, permit, expires_at, revoked: false });
     }
 }
 
@@ -265,6 +291,9 @@ mod tests {
         verifier: Some(VERIFIER),
     };
 
+    /// What a request without `resource` and `scope` asks for.
+    const ALL: Target = Target { resources: Vec::new(), scope: None };
+
     fn second(seconds: i64) -> Timestamp {
         Timestamp::from_unix_seconds(seconds)
     }
@@ -276,11 +305,12 @@ mod tests {
 
     fn grants_with_code(scope: &str) -> Grants {
         let rules = RefreshRules { rotate: true, reuse_window: Duration::ZERO, lifetime: None };
-        let mut grants = Grants::new(rules, Duration::from_secs(5));
+        let mut grants = Grants::new(rules, Arc::default(), Duration::from_secs(5));
         let sign_in = SignIn {
             client_id: "native-app".to_owned(),
             subject: "alice".to_owned(),
             scope: Scope::parse(scope),
+            resources: Vec::new(),
             sid: "sid".to_owned(),
             auth_time: second(0),
         };
@@ -297,7 +327,7 @@ mod tests {
 
     fn signed_in(scope: &str) -> Grants {
         let mut grants = grants_with_code(scope);
-        grants.redeem(&Digest::of("code"), GOOD, fresh(0), second(0)).unwrap();
+        grants.redeem(&Digest::of("code"), GOOD, &ALL, fresh(0), second(0)).unwrap();
         grants
     }
 
@@ -309,15 +339,15 @@ mod tests {
     fn a_stranger_neither_redeems_nor_spends_a_code() {
         let mut grants = grants_with_code("openid");
         let stranger = Redemption { client_id: "other", ..GOOD };
-        assert!(grants.redeem(&Digest::of("code"), stranger, fresh(0), second(0)).is_err());
-        assert!(grants.redeem(&Digest::of("code"), GOOD, fresh(0), second(0)).is_ok());
+        assert!(grants.redeem(&Digest::of("code"), stranger, &ALL, fresh(0), second(0)).is_err());
+        assert!(grants.redeem(&Digest::of("code"), GOOD, &ALL, fresh(0), second(0)).is_ok());
     }
 
     #[test]
     fn a_second_use_of_a_code_ends_what_came_of_the_first() {
         let mut grants = signed_in("openid");
         assert!(is_active(&grants, 0, 1));
-        assert!(grants.redeem(&Digest::of("code"), GOOD, fresh(1), second(1)).is_err());
+        assert!(grants.redeem(&Digest::of("code"), GOOD, &ALL, fresh(1), second(1)).is_err());
         assert!(!is_active(&grants, 0, 1));
         assert_eq!(grants.families_revoked(), 1);
     }
@@ -326,14 +356,14 @@ mod tests {
     fn a_failed_redemption_spends_the_code() {
         let mut grants = grants_with_code("openid");
         let wrong = Redemption { verifier: Some(CHALLENGE), ..GOOD };
-        assert!(grants.redeem(&Digest::of("code"), wrong, fresh(0), second(0)).is_err());
-        assert!(grants.redeem(&Digest::of("code"), GOOD, fresh(0), second(0)).is_err());
+        assert!(grants.redeem(&Digest::of("code"), wrong, &ALL, fresh(0), second(0)).is_err());
+        assert!(grants.redeem(&Digest::of("code"), GOOD, &ALL, fresh(0), second(0)).is_err());
     }
 
     #[test]
     fn only_offline_access_brings_a_refresh_token() {
         for (scope, expected) in [("openid", Outcome::Unknown), ("openid offline_access", Outcome::Granted)] {
-            let ruling = signed_in(scope).refresh(&fresh(0).refresh, "native-app", None, fresh(1), second(1));
+            let ruling = signed_in(scope).refresh(&fresh(0).refresh, "native-app", &ALL, fresh(1), second(1));
             assert_eq!(ruling.outcome, expected, "{scope}");
         }
     }
@@ -341,29 +371,29 @@ mod tests {
     #[test]
     fn a_refusal_that_is_not_about_the_token_does_not_consume_it() {
         let mut grants = signed_in("openid offline_access");
-        let wider = Some(Scope::parse("openid email"));
         for (client_id, scope, expected) in [
             ("other", None, Outcome::Refused),
-            ("native-app", wider, Outcome::Refused),
-            ("native-app", Some(Scope::parse("openid")), Outcome::Granted),
+            ("native-app", Some("openid email"), Outcome::Refused),
+            ("native-app", Some("openid"), Outcome::Granted),
         ] {
-            let ruling = grants.refresh(&fresh(0).refresh, client_id, scope, fresh(1), second(1));
+            let target = Target { resources: Vec::new(), scope: scope.map(Scope::parse) };
+            let ruling = grants.refresh(&fresh(0).refresh, client_id, &target, fresh(1), second(1));
             assert_eq!(ruling.outcome, expected);
         }
         // Less was asked for once; the next refresh has it all again.
-        let ruling = grants.refresh(&fresh(1).refresh, "native-app", None, fresh(2), second(1));
+        let ruling = grants.refresh(&fresh(1).refresh, "native-app", &ALL, fresh(2), second(1));
         assert_eq!(ruling.result.unwrap().scope, Scope::parse("openid offline_access"));
     }
 
     #[test]
     fn reuse_takes_refresh_and_access_tokens() {
         let mut grants = signed_in("openid offline_access");
-        grants.refresh(&fresh(0).refresh, "native-app", None, fresh(1), second(1));
+        grants.refresh(&fresh(0).refresh, "native-app", &ALL, fresh(1), second(1));
         assert!(is_active(&grants, 0, 2) && is_active(&grants, 1, 2));
-        let reuse = grants.refresh(&fresh(0).refresh, "native-app", None, fresh(2), second(2));
+        let reuse = grants.refresh(&fresh(0).refresh, "native-app", &ALL, fresh(2), second(2));
         assert_eq!((reuse.token, reuse.outcome), (Some((FamilyId(1), 0)), Outcome::Reused));
         assert!(!is_active(&grants, 0, 2) && !is_active(&grants, 1, 2));
-        let victim = grants.refresh(&fresh(1).refresh, "native-app", None, fresh(3), second(2));
+        let victim = grants.refresh(&fresh(1).refresh, "native-app", &ALL, fresh(3), second(2));
         assert_eq!(victim.outcome, Outcome::Revoked);
         assert_eq!(grants.families_revoked(), 1);
     }

@@ -17,6 +17,7 @@ mod params;
 mod pkce;
 mod presentation;
 mod protocol_error;
+mod resource;
 mod scope;
 mod sign_in;
 mod signing_key;
@@ -125,6 +126,20 @@ impl AuthorizationServer {
     /// Whether an access token would be accepted now.
     pub fn is_active(&self, access_token: &str) -> bool {
         self.authority.state().grants.active(&Digest::of(access_token), self.authority.now()).is_some()
+    }
+
+    /// The resources an access token was issued for (RFC 8707), in the order they were named: none for a token that is
+    /// good everywhere, or that the server does not know.
+    pub fn access_token_audience(&self, access_token: &str) -> Vec<String> {
+        let state = self.authority.state();
+        let token = state.grants.access_token(&Digest::of(access_token));
+        token.map(|token| token.permit.audience.clone()).unwrap_or_default()
+    }
+
+    /// The scope of an access token, or `None` if the server does not know it.
+    pub fn access_token_scope(&self, access_token: &str) -> Option<String> {
+        let state = self.authority.state();
+        state.grants.access_token(&Digest::of(access_token)).map(|token| token.permit.scope.to_string())
     }
 
     /// Visits an authorization URL of this server the way a browser would, without one: returns the callback URL it is

@@ -16,6 +16,8 @@ pub(super) struct SignIn {
     pub(super) client_id: String,
     pub(super) subject: String,
     pub(super) scope: Scope,
+    /// The resources the request named (RFC 8707); none of them limits nothing.
+    pub(super) resources: Vec<String>,
     pub(super) sid: String,
     pub(super) auth_time: Timestamp,
 }
@@ -72,6 +74,7 @@ mod tests {
             client_id: "native-app".to_owned(),
             subject: "alice".to_owned(),
             scope: Scope::parse("openid"),
+            resources: Vec::new(),
             sid: "sid".to_owned(),
             auth_time: Timestamp::UNIX_EPOCH,
         };

@@ -13,6 +13,7 @@ use super::opaque::{Digest, Opaque};
 use super::params::Params;
 use super::presentation::Outcome;
 use super::protocol_error::ProtocolError;
+use super::resource::Target;
 use super::scope::Scope;
 use super::sign_in::Redemption;
 
@@ -77,19 +78,28 @@ impl TokenGrant<'_> {
             redirect_uri: self.params.get("redirect_uri"),
             verifier: self.params.get("code_verifier"),
         };
+        // The scope is settled at the authorization endpoint (RFC 6749 §4.1.3).
+        let target = Target { resources: self.authority.resources.named(self.params)?, scope: None };
         let mut state = self.authority.state();
-        let granted = state.grants.redeem(&Digest::of(code), redemption, fresh, self.authority.now())?;
+        let granted = state.grants.redeem(&Digest::of(code), redemption, &target, fresh, self.authority.now())?;
         state.counters.code_grants += 1;
         Ok(granted)
     }
 
     fn refresh(&self, client: &Client, fresh: Fresh) -> Result<Granted, ProtocolError> {
         let refresh_token = self.params.require("refresh_token", "the refresh token is missing")?;
-        let narrower = self.params.get("scope").map(Scope::parse);
+        let target = Target {
+            resources: self
+                .authority
+                .resources
+                .named(self.params)
+                .inspect_err(|_| self.note_unprocessed(Outcome::Refused))?,
+            scope: self.params.get("scope").map(Scope::parse),
+        };
         let mut state = self.authority.state();
         let now = self.authority.now();
         let Ruling { token, outcome, result } =
-            state.grants.refresh(&Digest::of(refresh_token), client.id(), narrower, fresh, now);
+            state.grants.refresh(&Digest::of(refresh_token), client.id(), &target, fresh, now);
 
         state.counters.refresh_requests += 1;
         state.counters.refresh_grants += u64::from(outcome.is_grant());

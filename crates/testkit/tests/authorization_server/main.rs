@@ -6,4 +6,5 @@ mod faults;
 mod logout;
 mod native_app;
 mod refresh;
+mod resources;
 mod sign_in;

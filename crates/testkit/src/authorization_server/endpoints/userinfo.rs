@@ -20,10 +20,11 @@ pub(super) async fn userinfo(State(authority): State<Arc<Authority>>, headers: H
     let state = authority.state();
     match state.grants.active(&Digest::of(access_token), authority.now()) {
         None => challenge(StatusCode::UNAUTHORIZED, r#"Bearer error="invalid_token""#),
-        Some((_, scope)) if !scope.contains("openid") => {
+        Some((_, token)) if !token.permit.scope.contains("openid") => {
             challenge(StatusCode::FORBIDDEN, r#"Bearer error="insufficient_scope", scope="openid""#)
         }
-        Some((sign_in, scope)) => {
+        Some((sign_in, token)) => {
+            let scope = &token.permit.scope;
             let mut claims = json!({ "sub": sign_in.subject });
             if scope.contains("profile") {
                 claims["name"] = sign_in.subject.as_str().into();
