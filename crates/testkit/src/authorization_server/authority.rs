@@ -11,6 +11,7 @@ use url::Url;
 use super::authorization_request::{AuthorizationRequest, Rejection};
 use super::client::Client;
 use super::counters::Counters;
+use super::device_grants::DeviceGrants;
 use super::fault::Fault;
 use super::grants::Grants;
 use super::opaque::Opaque;
@@ -48,6 +49,7 @@ pub(super) struct Authority {
 /// Everything that changes while the server runs.
 pub(super) struct State {
     pub(super) grants: Grants,
+    pub(super) device_grants: DeviceGrants,
     pub(super) counters: Counters,
     pub(super) presentations: PresentationLog,
     pub(super) faults: VecDeque<Fault>,
@@ -55,9 +57,10 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(grants: Grants) -> Self {
+    pub(super) fn new(grants: Grants, device_grants: DeviceGrants) -> Self {
         Self {
             grants,
+            device_grants,
             counters: Counters::default(),
             presentations: PresentationLog::default(),
             faults: VecDeque::new(),
@@ -111,6 +114,24 @@ impl Authority {
                 request.with_error(&self.issuer, ProtocolError::new("access_denied", "the subject refused"))
             }
         }
+    }
+
+    /// Decides about the device with this user code. Returns whether there is one that still waits.
+    pub(super) fn decide_device(&self, user_code: &str, decision: Decision, subject: Option<&str>) -> bool {
+        let now = self.now();
+        let mut state = self.state();
+        let Some(grant) = state.device_grants.open(user_code, now) else {
+            return false;
+        };
+        match decision {
+            Decision::Approve => grant.approve(subject.unwrap_or(&self.subject), now),
+            Decision::Deny => {
+                grant.deny();
+                state.counters.denials += 1;
+            }
+        }
+        tracing::debug!(?decision, "device");
+        true
     }
 
     fn approve(&self, request: &AuthorizationRequest, subject: Option<&str>) -> Url {

@@ -12,6 +12,9 @@ use url::Url;
 
 use super::authority::{Authority, State};
 use super::client::Client;
+use super::device_grant::DeviceRules;
+use super::device_grants::DeviceGrants;
+use super::device_habits::DeviceHabits;
 use super::endpoints;
 use super::family::RefreshRules;
 use super::grants::Grants;
@@ -35,6 +38,7 @@ pub struct AuthorizationServerBuilder {
     latency: Duration,
     clients: Vec<Client>,
     resources: Resources,
+    device_rules: DeviceRules,
     subject: String,
     interactive: bool,
     clock: Arc<dyn Clock>,
@@ -50,6 +54,11 @@ impl Default for AuthorizationServerBuilder {
             latency: Duration::ZERO,
             clients: vec![Client::public("native-app"), Client::confidential("web-app", "secret")],
             resources: Resources::default(),
+            device_rules: DeviceRules {
+                interval: Duration::from_secs(5),
+                lifetime: Duration::from_secs(600),
+                habits: DeviceHabits::Standard,
+            },
             subject: "alice".to_owned(),
             interactive: false,
             clock: Arc::new(SystemClock),
@@ -133,6 +142,25 @@ impl AuthorizationServerBuilder {
         self
     }
 
+    /// How long a device waits between two polls (RFC 8628 §3.2); five seconds by default. It is announced in whole
+    /// seconds, rounded down. Who polls earlier is told to slow down, and must wait five seconds longer from then on.
+    pub fn device_interval(mut self, interval: Duration) -> Self {
+        self.device_rules.interval = interval;
+        self
+    }
+
+    /// How long device and user codes live; ten minutes by default.
+    pub fn device_code_lifetime(mut self, lifetime: Duration) -> Self {
+        self.device_rules.lifetime = lifetime;
+        self
+    }
+
+    /// In which words the server speaks the device flow.
+    pub fn device_habits(mut self, habits: DeviceHabits) -> Self {
+        self.device_rules.habits = habits;
+        self
+    }
+
     /// Who signs in, if a request has no `login_hint`; `alice` by default.
     pub fn subject(mut self, subject: impl Into<String>) -> Self {
         self.subject = subject.into();
@@ -176,7 +204,7 @@ impl AuthorizationServerBuilder {
             latency: self.latency,
             clock: self.clock,
             signing_key,
-            state: Mutex::new(State::new(grants)),
+            state: Mutex::new(State::new(grants, DeviceGrants::new(self.device_rules))),
         });
 
         let (stop, stopped) = oneshot::channel::<()>();

@@ -8,12 +8,20 @@ use serde::Serialize;
 pub struct Counters {
     /// Authorization requests answered with a code.
     pub authorizations: u64,
-    /// Authorization requests the subject refused.
+    /// Authorization requests the subject refused, those of devices among them.
     pub denials: u64,
     /// Requests at the token endpoint, of every kind.
     pub token_requests: u64,
     /// Codes redeemed.
     pub code_grants: u64,
+    /// Requests at the device authorization endpoint that got a device code.
+    pub device_authorizations: u64,
+    /// Requests at the token endpoint with a device code, whatever came of them.
+    pub device_polls: u64,
+    /// Those of them that came too early and were told to slow down.
+    pub device_slow_downs: u64,
+    /// Device codes redeemed.
+    pub device_grants: u64,
     /// Presentations of a refresh token, whatever came of them.
     pub refresh_requests: u64,
     /// Refreshes granted, including those whose answer a fault spoiled or lost.

@@ -166,6 +166,18 @@ impl Grants {
         Granted { sign_in, scope, nonce, refresh_token_issued }
     }
 
+    /// Issues the first tokens of a sign-in that was approved on another device.
+    pub(super) fn redeem_device(
+        &mut self,
+        sign_in: SignIn,
+        target: &Target,
+        fresh: Fresh,
+        now: Timestamp,
+    ) -> Result<Granted, ProtocolError> {
+        let permit = self.resources.permit(&sign_in, target)?;
+        Ok(self.begin(sign_in, None, permit, fresh, now))
+    }
+
     /// Presents a refresh token. `target` may ask for less than the sign-in granted (RFC 6749 §6), for this
     /// access token only.
     pub(super) fn refresh(

@@ -7,6 +7,9 @@ mod builder;
 mod client;
 mod client_authentication;
 mod counters;
+mod device_grant;
+mod device_grants;
+mod device_habits;
 mod endpoints;
 mod family;
 mod fault;
@@ -22,6 +25,7 @@ mod scope;
 mod sign_in;
 mod signing_key;
 mod token_grant;
+mod user_code;
 mod wire;
 
 use std::io;
@@ -39,6 +43,7 @@ pub use authority::Decision;
 pub use builder::{AuthorizationServerBuilder, StartError};
 pub use client::Client;
 pub use counters::Counters;
+pub use device_habits::DeviceHabits;
 pub use fault::{Fault, Field, RetryAfter, StatusBody};
 pub use presentation::{FamilyId, Outcome, Presentation};
 
@@ -121,6 +126,22 @@ impl AuthorizationServer {
     /// Decides the authorization requests to come, unless somebody is asked.
     pub fn set_default_decision(&self, decision: Decision) {
         self.authority.state().decision = decision;
+    }
+
+    /// Signs the default subject in on the device that shows this user code (RFC 8628 §3.3). Returns whether such a
+    /// device still waits.
+    pub fn approve_device(&self, user_code: &str) -> bool {
+        self.authority.decide_device(user_code, Decision::Approve, None)
+    }
+
+    /// Signs a subject in on the device that shows this user code. Returns whether such a device still waits.
+    pub fn approve_device_as(&self, user_code: &str, subject: &str) -> bool {
+        self.authority.decide_device(user_code, Decision::Approve, Some(subject))
+    }
+
+    /// Refuses the device that shows this user code. Returns whether such a device still waited.
+    pub fn deny_device(&self, user_code: &str) -> bool {
+        self.authority.decide_device(user_code, Decision::Deny, None)
     }
 
     /// Whether an access token would be accepted now.

@@ -17,6 +17,9 @@ use super::resource::Target;
 use super::scope::Scope;
 use super::sign_in::Redemption;
 
+/// The grant type of devices (RFC 8628 §3.4).
+pub(super) const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
 /// A well-formed request for tokens.
 #[derive(Debug)]
 pub(super) struct TokenGrant<'a> {
@@ -64,6 +67,7 @@ impl TokenGrant<'_> {
         let granted = match self.params.require("grant_type", "the grant type is missing")? {
             "authorization_code" => self.redeem(client, fresh)?,
             "refresh_token" => self.refresh(client, fresh)?,
+            DEVICE_CODE => self.poll(client, fresh)?,
             _ => {
                 return Err(ProtocolError::new("unsupported_grant_type", "the grant type is not supported"));
             }
@@ -83,6 +87,24 @@ impl TokenGrant<'_> {
         let mut state = self.authority.state();
         let granted = state.grants.redeem(&Digest::of(code), redemption, &target, fresh, self.authority.now())?;
         state.counters.code_grants += 1;
+        Ok(granted)
+    }
+
+    fn poll(&self, client: &Client, fresh: Fresh) -> Result<Granted, ProtocolError> {
+        let device_code = Digest::of(self.params.require("device_code", "the device code is missing")?);
+        let target = Target { resources: self.authority.resources.named(self.params)?, scope: None };
+        let now = self.authority.now();
+        let mut state = self.authority.state();
+        let state = &mut *state;
+        state.counters.device_polls += 1;
+        let habits = state.device_grants.rules().habits;
+        let waiting = state.device_grants.of_client(&device_code, client.id()).ok_or(habits.unknown())?;
+        let sign_in = waiting.poll(habits, now).inspect_err(|refusal| {
+            state.counters.device_slow_downs += u64::from(refusal.code() == "slow_down");
+        })?;
+        let granted = state.grants.redeem_device(sign_in.clone(), &target, fresh, now)?;
+        waiting.spend();
+        state.counters.device_grants += 1;
         Ok(granted)
     }
 

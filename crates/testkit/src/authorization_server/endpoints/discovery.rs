@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::authorization_server::authority::Authority;
+use crate::authorization_server::token_grant::DEVICE_CODE;
 
 pub(super) async fn configuration(State(authority): State<Arc<Authority>>) -> Json<Value> {
     authority.count(|counters| counters.discovery_requests += 1);
@@ -18,10 +19,11 @@ pub(super) async fn configuration(State(authority): State<Arc<Authority>>) -> Js
         "jwks_uri": authority.endpoint("/jwks"),
         "userinfo_endpoint": authority.endpoint("/userinfo"),
         "revocation_endpoint": authority.endpoint("/revoke"),
+        "device_authorization_endpoint": authority.endpoint("/device_authorization"),
         "end_session_endpoint": authority.endpoint("/end_session"),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "grant_types_supported": ["authorization_code", "refresh_token", DEVICE_CODE],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
