@@ -14,10 +14,11 @@ use super::counters::Counters;
 use super::device_grants::DeviceGrants;
 use super::fault::Fault;
 use super::grants::Grants;
-use super::opaque::Opaque;
+use super::opaque::{Digest, Opaque};
 use super::params::Params;
 use super::presentation::PresentationLog;
 use super::protocol_error::ProtocolError;
+use super::pushed_requests::PushedRequests;
 use super::resource::Resources;
 use super::sign_in::{Code, SignIn};
 use super::signing_key::SigningKey;
@@ -39,6 +40,8 @@ pub(super) struct Authority {
     pub(super) resources: Arc<Resources>,
     pub(super) subject: String,
     pub(super) interactive: bool,
+    /// Authorization requests must be pushed (RFC 9126 §4).
+    pub(super) pushed_only: bool,
     pub(super) access_token_lifetime: Duration,
     pub(super) latency: Duration,
     pub(super) clock: Arc<dyn Clock>,
@@ -50,6 +53,7 @@ pub(super) struct Authority {
 pub(super) struct State {
     pub(super) grants: Grants,
     pub(super) device_grants: DeviceGrants,
+    pub(super) pushed_requests: PushedRequests,
     pub(super) counters: Counters,
     pub(super) presentations: PresentationLog,
     pub(super) faults: VecDeque<Fault>,
@@ -61,6 +65,7 @@ impl State {
         Self {
             grants,
             device_grants,
+            pushed_requests: PushedRequests::new(),
             counters: Counters::default(),
             presentations: PresentationLog::default(),
             faults: VecDeque::new(),
@@ -100,13 +105,35 @@ impl Authority {
         Counters { families_revoked: state.grants.families_revoked(), ..state.counters }
     }
 
-    /// Reads an authorization request.
+    /// Reads an authorization request, or the one that was pushed before it.
     pub(super) fn authorization_request(&self, params: &Params) -> Result<AuthorizationRequest, Rejection> {
-        AuthorizationRequest::validate(params, &self.clients, &self.resources)
+        if let Some(request_uri) = params.get("request_uri").filter(|uri| PushedRequests::is_ours(uri)) {
+            return self.pushed_request(Digest::of(request_uri), params.get("client_id"));
+        }
+        let request = AuthorizationRequest::validate(params, &self.clients, &self.resources)?;
+        if self.pushed_only {
+            return Err(request.refused(ProtocolError::invalid_request("the request must be pushed")));
+        }
+        Ok(request)
+    }
+
+    fn pushed_request(&self, digest: Digest, client_id: Option<&str>) -> Result<AuthorizationRequest, Rejection> {
+        let state = self.state();
+        let params = state.pushed_requests.read(&digest, client_id, self.now());
+        let params = params.ok_or(Rejection::Page("The pushed request is unknown, too old, or already used."))?;
+        let mut request = AuthorizationRequest::validate(params, &self.clients, &self.resources)?;
+        request.pushed_as = Some(digest);
+        Ok(request)
     }
 
     /// Answers an authorization request the way somebody decided. `subject` is who decided.
     pub(super) fn decide(&self, request: &AuthorizationRequest, decision: Decision, subject: Option<&str>) -> Url {
+        // Only now: somebody may load the page twice before deciding (RFC 9126 §4).
+        if let Some(pushed_as) = &request.pushed_as
+            && let Err(refusal) = self.state().pushed_requests.consume(pushed_as)
+        {
+            return request.with_error(&self.issuer, refusal);
+        }
         match decision {
             Decision::Approve => self.approve(request, subject),
             Decision::Deny => {

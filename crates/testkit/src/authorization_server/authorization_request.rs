@@ -5,6 +5,7 @@ use std::fmt;
 use url::Url;
 
 use super::client::Client;
+use super::opaque::Digest;
 use super::params::Params;
 use super::pkce::Challenge;
 use super::protocol_error::ProtocolError;
@@ -22,6 +23,8 @@ pub(super) struct AuthorizationRequest {
     pub(super) login_hint: Option<String>,
     /// `prompt=none`: answer without asking anybody.
     pub(super) silent: bool,
+    /// The `request_uri` it was pushed as (RFC 9126).
+    pub(super) pushed_as: Option<Digest>,
     return_to: ReturnTo,
 }
 
@@ -60,10 +63,16 @@ impl AuthorizationRequest {
                 nonce: params.get("nonce").map(str::to_owned),
                 login_hint: params.get("login_hint").map(str::to_owned),
                 silent: params.get("prompt") == Some("none"),
+                pushed_as: None,
                 return_to,
             }),
             Err(refusal) => Err(Rejection::Redirect(Box::new(return_to), refusal)),
         }
+    }
+
+    /// The same request, not accepted.
+    pub(super) fn refused(self, error: ProtocolError) -> Rejection {
+        Rejection::Redirect(Box::new(self.return_to), error)
     }
 
     /// The callback URL with a code.

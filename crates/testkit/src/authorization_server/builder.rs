@@ -41,6 +41,7 @@ pub struct AuthorizationServerBuilder {
     device_rules: DeviceRules,
     subject: String,
     interactive: bool,
+    pushed_only: bool,
     clock: Arc<dyn Clock>,
 }
 
@@ -61,6 +62,7 @@ impl Default for AuthorizationServerBuilder {
             },
             subject: "alice".to_owned(),
             interactive: false,
+            pushed_only: false,
             clock: Arc::new(SystemClock),
         }
     }
@@ -173,6 +175,12 @@ impl AuthorizationServerBuilder {
         self
     }
 
+    /// Whether authorization requests must be pushed (RFC 9126). By default they may be.
+    pub fn require_pushed_authorization_requests(mut self, required: bool) -> Self {
+        self.pushed_only = required;
+        self
+    }
+
     /// Where the server has its time from; the clock of the system by default.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -200,6 +208,7 @@ impl AuthorizationServerBuilder {
             resources,
             subject: self.subject,
             interactive: self.interactive,
+            pushed_only: self.pushed_only,
             access_token_lifetime: self.access_token_lifetime,
             latency: self.latency,
             clock: self.clock,

@@ -8,6 +8,8 @@ use serde::Serialize;
 pub struct Counters {
     /// Authorization requests answered with a code.
     pub authorizations: u64,
+    /// Authorization requests that were pushed (RFC 9126).
+    pub pushed_authorization_requests: u64,
     /// Authorization requests the subject refused, those of devices among them.
     pub denials: u64,
     /// Requests at the token endpoint, of every kind.

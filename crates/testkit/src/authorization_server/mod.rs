@@ -20,6 +20,7 @@ mod params;
 mod pkce;
 mod presentation;
 mod protocol_error;
+mod pushed_requests;
 mod resource;
 mod scope;
 mod sign_in;

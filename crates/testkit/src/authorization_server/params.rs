@@ -36,6 +36,12 @@ impl Params {
         self.get(name).ok_or(ProtocolError::invalid_request(missing))
     }
 
+    /// All parameters but these.
+    pub(super) fn without(mut self, names: &[&str]) -> Self {
+        self.0.retain(|(name, _)| !names.contains(&name.as_str()));
+        self
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }

@@ -6,6 +6,7 @@ mod device;
 mod faults;
 mod logout;
 mod native_app;
+mod pushed_requests;
 mod refresh;
 mod resources;
 mod sign_in;

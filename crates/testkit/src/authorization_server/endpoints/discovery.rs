@@ -20,6 +20,8 @@ pub(super) async fn configuration(State(authority): State<Arc<Authority>>) -> Js
         "userinfo_endpoint": authority.endpoint("/userinfo"),
         "revocation_endpoint": authority.endpoint("/revoke"),
         "device_authorization_endpoint": authority.endpoint("/device_authorization"),
+        "pushed_authorization_request_endpoint": authority.endpoint("/par"),
+        "require_pushed_authorization_requests": authority.pushed_only,
         "end_session_endpoint": authority.endpoint("/end_session"),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
