@@ -12,6 +12,7 @@ use super::authorization_request::{AuthorizationRequest, Rejection};
 use super::client::Client;
 use super::counters::Counters;
 use super::device_grants::DeviceGrants;
+use super::dpop::{Dpop, DpopRules};
 use super::fault::Fault;
 use super::grants::Grants;
 use super::opaque::{Digest, Opaque};
@@ -42,6 +43,7 @@ pub(super) struct Authority {
     pub(super) interactive: bool,
     /// Authorization requests must be pushed (RFC 9126 §4).
     pub(super) pushed_only: bool,
+    pub(super) dpop_rules: DpopRules,
     pub(super) access_token_lifetime: Duration,
     pub(super) latency: Duration,
     pub(super) clock: Arc<dyn Clock>,
@@ -54,6 +56,7 @@ pub(super) struct State {
     pub(super) grants: Grants,
     pub(super) device_grants: DeviceGrants,
     pub(super) pushed_requests: PushedRequests,
+    pub(super) dpop: Dpop,
     pub(super) counters: Counters,
     pub(super) presentations: PresentationLog,
     pub(super) faults: VecDeque<Fault>,
@@ -66,6 +69,7 @@ impl State {
             grants,
             device_grants,
             pushed_requests: PushedRequests::new(),
+            dpop: Dpop::new(),
             counters: Counters::default(),
             presentations: PresentationLog::default(),
             faults: VecDeque::new(),
@@ -177,6 +181,7 @@ impl Authority {
             redirect_uri: request.redirect_uri.clone(),
             challenge: request.challenge.clone(),
             nonce: request.nonce.clone(),
+            dpop_jkt: request.dpop_jkt.clone(),
             issued_at: now,
         };
         let value = Opaque::mint("ac_");

@@ -20,6 +20,7 @@ pub(super) struct AuthorizationRequest {
     pub(super) resources: Vec<String>,
     pub(super) challenge: Option<Challenge>,
     pub(super) nonce: Option<String>,
+    pub(super) dpop_jkt: Option<String>,
     pub(super) login_hint: Option<String>,
     /// `prompt=none`: answer without asking anybody.
     pub(super) silent: bool,
@@ -61,6 +62,7 @@ impl AuthorizationRequest {
                 resources,
                 challenge,
                 nonce: params.get("nonce").map(str::to_owned),
+                dpop_jkt: params.get("dpop_jkt").map(str::to_owned),
                 login_hint: params.get("login_hint").map(str::to_owned),
                 silent: params.get("prompt") == Some("none"),
                 pushed_as: None,

@@ -15,6 +15,7 @@ use super::client::Client;
 use super::device_grant::DeviceRules;
 use super::device_grants::DeviceGrants;
 use super::device_habits::DeviceHabits;
+use super::dpop::DpopRules;
 use super::endpoints;
 use super::family::RefreshRules;
 use super::grants::Grants;
@@ -42,6 +43,7 @@ pub struct AuthorizationServerBuilder {
     subject: String,
     interactive: bool,
     pushed_only: bool,
+    dpop_rules: DpopRules,
     clock: Arc<dyn Clock>,
 }
 
@@ -63,6 +65,7 @@ impl Default for AuthorizationServerBuilder {
             subject: "alice".to_owned(),
             interactive: false,
             pushed_only: false,
+            dpop_rules: DpopRules::default(),
             clock: Arc::new(SystemClock),
         }
     }
@@ -181,6 +184,33 @@ impl AuthorizationServerBuilder {
         self
     }
 
+    /// Whether every request for tokens must have a DPoP proof (RFC 9449). By default it may have one, and the tokens are
+    /// then bound to its key: the access token always, the refresh token if the client is public.
+    pub fn require_dpop(mut self, required: bool) -> Self {
+        self.dpop_rules.required = required;
+        self
+    }
+
+    /// Whether a DPoP proof at the token endpoint must have the nonce of the server. One that has not is answered
+    /// `use_dpop_nonce` with the nonce, and consumes nothing.
+    pub fn require_dpop_nonce(mut self, required: bool) -> Self {
+        self.dpop_rules.nonce_at_token = required;
+        self
+    }
+
+    /// Whether a DPoP proof at the userinfo endpoint must have the nonce of the server.
+    pub fn require_dpop_nonce_at_userinfo(mut self, required: bool) -> Self {
+        self.dpop_rules.nonce_at_userinfo = required;
+        self
+    }
+
+    /// Whether each answer with DPoP-bound tokens brings a new nonce. The one before is no longer good from then on, for
+    /// any client of this server.
+    pub fn dpop_nonce_per_answer(mut self, renew: bool) -> Self {
+        self.dpop_rules.nonce_per_answer = renew;
+        self
+    }
+
     /// Where the server has its time from; the clock of the system by default.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -209,6 +239,7 @@ impl AuthorizationServerBuilder {
             subject: self.subject,
             interactive: self.interactive,
             pushed_only: self.pushed_only,
+            dpop_rules: self.dpop_rules,
             access_token_lifetime: self.access_token_lifetime,
             latency: self.latency,
             clock: self.clock,

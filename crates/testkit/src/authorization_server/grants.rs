@@ -6,6 +6,7 @@ use std::time::Duration;
 use oidc_session_core::Timestamp;
 
 use super::bounded::Bounded;
+use super::dpop_proof::invalid;
 use super::family::{Family, RefreshRules};
 use super::opaque::Digest;
 use super::presentation::{FamilyId, Outcome};
@@ -13,16 +14,34 @@ use super::protocol_error::ProtocolError;
 use super::resource::{Permit, Resources, Target};
 use super::scope::Scope;
 use super::sign_in::{Code, Redemption, SignIn};
+use super::thumbprint::Thumbprint;
 
+const WRONG_KEY: ProtocolError = invalid("the refresh token is bound to another key");
 const CODES_KEPT: usize = 4_096;
 const FAMILIES_KEPT: usize = 65_536;
 const TOKENS_KEPT: usize = 262_144;
 
-/// Digests of the tokens to issue if the grant succeeds.
+/// Digests of the tokens to issue if the grant succeeds, and who may use them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fresh {
     pub(super) access: Digest,
     pub(super) refresh: Digest,
+    pub(super) holder: Holder,
+}
+
+/// Whose tokens they are, beyond the client (RFC 9449 §5).
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Holder {
+    /// The key the request proved to have. The access token is bound to it.
+    pub(super) key: Option<Thumbprint>,
+    /// The client is public: nothing but the key can bind its refresh token.
+    pub(super) is_public: bool,
+}
+
+impl Holder {
+    fn key_of_refresh_token(self) -> Option<Thumbprint> {
+        self.key.filter(|_| self.is_public)
+    }
 }
 
 /// A successful grant: what the answer and its ID token say.
@@ -79,12 +98,16 @@ struct RefreshToken {
     family: FamilyId,
     generation: u32,
     issued_at: Timestamp,
+    /// The key that must be proved to present it.
+    key: Option<Thumbprint>,
 }
 
 /// An access token somebody holds.
 pub(super) struct AccessToken {
     family: FamilyId,
     pub(super) permit: Permit,
+    /// The key that must be proved to use it.
+    pub(super) key: Option<Thumbprint>,
     expires_at: Timestamp,
     revoked: bool,
 }
@@ -136,6 +159,7 @@ impl Grants {
         }
         // Checked first: a target that is refused is a slip of the client, not an attack on the code.
         let permit = self.resources.permit(&code.sign_in, target)?;
+        code.check_key(fresh.holder.key)?;
         if let Err(refusal) = code.check(redemption, now) {
             *used = Use::Failed;
             return Err(refusal);
@@ -157,11 +181,11 @@ impl Grants {
         self.families_seen += 1;
         let id = FamilyId(self.families_seen);
         let refresh_token_issued = sign_in.scope.contains("offline_access");
-        let scope = permit.scope.clone();
+        let (scope, key) = (permit.scope.clone(), fresh.holder.key_of_refresh_token());
         self.families.insert(id, (Family::default(), sign_in.clone()));
-        self.issue_access_token(fresh.access, id, permit, now);
+        self.issue_access_token(fresh, id, permit, now);
         if refresh_token_issued {
-            self.refresh_tokens.insert(fresh.refresh, RefreshToken { family: id, generation: 0, issued_at: now });
+            self.refresh_tokens.insert(fresh.refresh, RefreshToken { family: id, generation: 0, issued_at: now, key });
         }
         Granted { sign_in, scope, nonce, refresh_token_issued }
     }
@@ -200,6 +224,9 @@ impl Grants {
         if sign_in.client_id != client_id {
             return Ruling { token, outcome: Outcome::Refused, result: Err(UNKNOWN) };
         }
+        if presented.key.is_some() && presented.key != fresh.holder.key {
+            return Ruling { token, outcome: Outcome::Refused, result: Err(WRONG_KEY) };
+        }
         let permit = match self.resources.permit(sign_in, target) {
             Ok(permit) => permit,
             Err(refusal) => return Ruling { token, outcome: Outcome::Refused, result: Err(refusal) },
@@ -210,11 +237,12 @@ impl Grants {
             Outcome::Granted | Outcome::GrantedInReuseWindow => {
                 let refresh_token_issued = self.refresh_rules.rotate;
                 if refresh_token_issued {
-                    let token = RefreshToken { family: presented.family, generation, issued_at: now };
+                    let key = fresh.holder.key_of_refresh_token();
+                    let token = RefreshToken { family: presented.family, generation, issued_at: now, key };
                     self.refresh_tokens.insert(fresh.refresh, token);
                 }
                 let scope = permit.scope.clone();
-                self.issue_access_token(fresh.access, presented.family, permit, now);
+                self.issue_access_token(fresh, presented.family, permit, now);
                 Ok(Granted { sign_in, scope, nonce: None, refresh_token_issued })
             }
             Outcome::Reused => {
@@ -284,9 +312,10 @@ impl Grants {
         }
     }
 
-    fn issue_access_token(&mut self, digest: Digest, family: FamilyId, permit: Permit, now: Timestamp) {
+    fn issue_access_token(&mut self, fresh: Fresh, family: FamilyId, permit: Permit, now: Timestamp) {
         let expires_at = now + self.access_token_lifetime;
-        self.access_tokens.insert(digest, AccessToken { family, permit, expires_at, revoked: false });
+        let token = AccessToken { family, permit, key: fresh.holder.key, expires_at, revoked: false };
+        self.access_tokens.insert(fresh.access, token);
     }
 }
 
@@ -312,7 +341,11 @@ mod tests {
 
     /// Digests of the access and refresh token number `number`.
     fn fresh(number: u32) -> Fresh {
-        Fresh { access: Digest::of(&format!("at_{number}")), refresh: Digest::of(&format!("rt_{number}")) }
+        Fresh {
+            access: Digest::of(&format!("at_{number}")),
+            refresh: Digest::of(&format!("rt_{number}")),
+            holder: Holder::default(),
+        }
     }
 
     fn grants_with_code(scope: &str) -> Grants {
@@ -331,6 +364,7 @@ mod tests {
             redirect_uri: "http://127.0.0.1/callback".to_owned(),
             challenge: Challenge::parse(CHALLENGE),
             nonce: Some("nonce".to_owned()),
+            dpop_jkt: None,
             issued_at: second(0),
         };
         grants.issue_code(Digest::of("code"), code);

@@ -10,6 +10,8 @@ mod counters;
 mod device_grant;
 mod device_grants;
 mod device_habits;
+mod dpop;
+mod dpop_proof;
 mod endpoints;
 mod family;
 mod fault;
@@ -25,6 +27,7 @@ mod resource;
 mod scope;
 mod sign_in;
 mod signing_key;
+mod thumbprint;
 mod token_grant;
 mod user_code;
 mod wire;
@@ -162,6 +165,18 @@ impl AuthorizationServer {
     pub fn access_token_scope(&self, access_token: &str) -> Option<String> {
         let state = self.authority.state();
         state.grants.access_token(&Digest::of(access_token)).map(|token| token.permit.scope.to_string())
+    }
+
+    /// The thumbprint (RFC 7638) of the key an access token is bound to (RFC 9449 §6), if it is bound to one.
+    pub fn access_token_key(&self, access_token: &str) -> Option<String> {
+        let state = self.authority.state();
+        let token = state.grants.access_token(&Digest::of(access_token))?;
+        token.key.map(|key| key.to_string())
+    }
+
+    /// Declares the present DPoP nonce too old: proofs that still have it are answered `use_dpop_nonce`, with a new one.
+    pub fn renew_dpop_nonce(&self) {
+        self.authority.renew_dpop_nonce();
     }
 
     /// Visits an authorization URL of this server the way a browser would, without one: returns the callback URL it is

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use super::authority::Authority;
 use super::client::Client;
 use super::client_authentication::authenticate;
+use super::dpop::USE_NONCE;
 use super::fault::Fault;
-use super::grants::{Fresh, Granted, Ruling};
+use super::grants::{Fresh, Granted, Holder, Ruling};
 use super::id_token::IdTokenClaims;
 use super::opaque::{Digest, Opaque};
 use super::params::Params;
@@ -32,15 +33,29 @@ pub(super) struct TokenGrant<'a> {
     pub(super) lost: bool,
 }
 
+/// What to send.
+pub(super) struct TokenAnswer {
+    pub(super) status: StatusCode,
+    pub(super) body: Value,
+    /// The nonce for the next DPoP proof (RFC 9449 §8).
+    pub(super) dpop_nonce: Option<String>,
+}
+
 impl TokenGrant<'_> {
-    /// Grants or refuses; the status and the body to send.
-    pub(super) fn answer(&self) -> (StatusCode, Value) {
+    /// Grants or refuses.
+    pub(super) fn answer(&self) -> TokenAnswer {
         match self.decide() {
-            Ok(body) => (StatusCode::OK, body),
+            Ok((body, holder)) => {
+                let renews = holder.key.is_some() && self.authority.dpop_rules.nonce_per_answer;
+                let dpop_nonce = renews.then(|| self.authority.renew_dpop_nonce());
+                TokenAnswer { status: StatusCode::OK, body, dpop_nonce }
+            }
             Err(refusal) => {
                 tracing::debug!(error = refusal.code(), reason = refusal.description(), "token request refused");
-                self.authority.count(|counters| counters.rejected += 1);
-                (refusal.status(), refusal.body())
+                let mut state = self.authority.state();
+                state.counters.rejected += 1;
+                let dpop_nonce = (refusal == USE_NONCE).then(|| state.dpop.nonce().to_owned());
+                TokenAnswer { status: refusal.status(), body: refusal.body(), dpop_nonce }
             }
         }
     }
@@ -59,11 +74,12 @@ impl TokenGrant<'_> {
         (self.params.get("grant_type") == Some("refresh_token")).then(|| self.params.get("refresh_token")).flatten()
     }
 
-    fn decide(&self) -> Result<Value, ProtocolError> {
+    fn decide(&self) -> Result<(Value, Holder), ProtocolError> {
         let client = authenticate(&self.authority.clients, self.headers, self.params)
             .inspect_err(|_| self.note_unprocessed(Outcome::Refused))?;
+        let holder = self.holder(client)?;
         let (access, refresh) = (Opaque::mint("at_"), Opaque::mint("rt_"));
-        let fresh = Fresh { access: access.digest(), refresh: refresh.digest() };
+        let fresh = Fresh { access: access.digest(), refresh: refresh.digest(), holder };
         let granted = match self.params.require("grant_type", "the grant type is missing")? {
             "authorization_code" => self.redeem(client, fresh)?,
             "refresh_token" => self.refresh(client, fresh)?,
@@ -72,7 +88,15 @@ impl TokenGrant<'_> {
                 return Err(ProtocolError::new("unsupported_grant_type", "the grant type is not supported"));
             }
         };
-        self.body(&granted, &access, &refresh)
+        Ok((self.body(&granted, holder, &access, &refresh)?, holder))
+    }
+
+    fn holder(&self, client: &Client) -> Result<Holder, ProtocolError> {
+        let key = self.authority.prover_of_grant(self.headers).inspect_err(|refusal| {
+            let challenged = *refusal == USE_NONCE;
+            self.note_unprocessed(if challenged { Outcome::Challenged } else { Outcome::Refused });
+        })?;
+        Ok(Holder { key, is_public: client.is_public() })
     }
 
     fn redeem(&self, client: &Client, fresh: Fresh) -> Result<Granted, ProtocolError> {
@@ -132,10 +156,16 @@ impl TokenGrant<'_> {
         result
     }
 
-    fn body(&self, granted: &Granted, access: &Opaque, refresh: &Opaque) -> Result<Value, ProtocolError> {
+    fn body(
+        &self,
+        granted: &Granted,
+        holder: Holder,
+        access: &Opaque,
+        refresh: &Opaque,
+    ) -> Result<Value, ProtocolError> {
         let mut body = json!({
             "access_token": access.expose(),
-            "token_type": "Bearer",
+            "token_type": if holder.key.is_some() { "DPoP" } else { "Bearer" },
             "expires_in": self.authority.access_token_lifetime.as_secs(),
             "scope": granted.scope.to_string(),
         });

@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
 mod device;
+mod dpop;
 mod faults;
 mod logout;
 mod native_app;
+mod proof_key;
 mod pushed_requests;
 mod refresh;
 mod resources;

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::authorization_server::authority::Authority;
+use crate::authorization_server::dpop_proof::ALGORITHMS;
 use crate::authorization_server::token_grant::DEVICE_CODE;
 
 pub(super) async fn configuration(State(authority): State<Arc<Authority>>) -> Json<Value> {
@@ -31,6 +32,7 @@ pub(super) async fn configuration(State(authority): State<Arc<Authority>>) -> Js
         "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
         "revocation_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
         "code_challenge_methods_supported": ["S256"],
+        "dpop_signing_alg_values_supported": ALGORITHMS,
         "scopes_supported": ["openid", "profile", "email", "offline_access"],
         "claims_supported": ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "sid", "at_hash"],
         "prompt_values_supported": ["none", "login", "consent"],
