@@ -25,6 +25,6 @@ pub mod store_contract;
 
 pub use authorization_server::{
     AuthorizationServer, AuthorizationServerBuilder, AuthorizeError, Client, Counters, Decision, DeviceHabits,
-    FamilyId, Fault, Field, Outcome, Presentation, RetryAfter, StartError, StatusBody,
+    FamilyId, Fault, Field, InvalidKey, Outcome, Presentation, RetryAfter, StartError, StatusBody,
 };
 pub use manual_clock::ManualClock;

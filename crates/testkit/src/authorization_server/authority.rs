@@ -9,6 +9,7 @@ use oidc_session_core::{Clock, Timestamp};
 use url::Url;
 
 use super::authorization_request::{AuthorizationRequest, Rejection};
+use super::bounded::Bounded;
 use super::client::Client;
 use super::counters::Counters;
 use super::device_grants::DeviceGrants;
@@ -23,6 +24,8 @@ use super::pushed_requests::PushedRequests;
 use super::resource::Resources;
 use super::sign_in::{Code, SignIn};
 use super::signing_key::SigningKey;
+
+const ASSERTIONS_KEPT: usize = 65_536;
 
 /// What whoever sits before the authorization endpoint says.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -57,6 +60,7 @@ pub(super) struct State {
     pub(super) device_grants: DeviceGrants,
     pub(super) pushed_requests: PushedRequests,
     pub(super) dpop: Dpop,
+    pub(super) assertions_seen: Bounded<Digest, ()>,
     pub(super) counters: Counters,
     pub(super) presentations: PresentationLog,
     pub(super) faults: VecDeque<Fault>,
@@ -70,6 +74,7 @@ impl State {
             device_grants,
             pushed_requests: PushedRequests::new(),
             dpop: Dpop::new(),
+            assertions_seen: Bounded::new(ASSERTIONS_KEPT),
             counters: Counters::default(),
             presentations: PresentationLog::default(),
             faults: VecDeque::new(),

@@ -32,6 +32,8 @@ pub struct Counters {
     pub reuse_window_grants: u64,
     /// Presentations of a consumed refresh token outside the reuse window.
     pub reuse_detected: u64,
+    /// Client assertions that were accepted, at every endpoint.
+    pub client_assertions: u64,
     /// DPoP proofs that were accepted, at the token endpoint and at the userinfo endpoint.
     pub dpop_proofs: u64,
     /// DPoP proofs that were answered `use_dpop_nonce`, at either.

@@ -5,6 +5,7 @@ mod authorization_request;
 mod bounded;
 mod builder;
 mod client;
+mod client_assertion;
 mod client_authentication;
 mod counters;
 mod device_grant;
@@ -45,7 +46,7 @@ use opaque::Digest;
 
 pub use authority::Decision;
 pub use builder::{AuthorizationServerBuilder, StartError};
-pub use client::Client;
+pub use client::{Client, InvalidKey};
 pub use counters::Counters;
 pub use device_habits::DeviceHabits;
 pub use fault::{Fault, Field, RetryAfter, StatusBody};

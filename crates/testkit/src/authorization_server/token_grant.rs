@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 
 use super::authority::Authority;
 use super::client::Client;
-use super::client_authentication::authenticate;
 use super::dpop::USE_NONCE;
 use super::fault::Fault;
 use super::grants::{Fresh, Granted, Holder, Ruling};
@@ -75,7 +74,9 @@ impl TokenGrant<'_> {
     }
 
     fn decide(&self) -> Result<(Value, Holder), ProtocolError> {
-        let client = authenticate(&self.authority.clients, self.headers, self.params)
+        let client = self
+            .authority
+            .authenticate("/token", self.headers, self.params)
             .inspect_err(|_| self.note_unprocessed(Outcome::Refused))?;
         let holder = self.holder(client)?;
         let (access, refresh) = (Opaque::mint("at_"), Opaque::mint("rt_"));

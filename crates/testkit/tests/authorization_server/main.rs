@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
+mod client_assertion;
 mod device;
 mod dpop;
 mod faults;

@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 
 use super::answer;
 use crate::authorization_server::authority::Authority;
-use crate::authorization_server::client_authentication::authenticate;
 use crate::authorization_server::device_grant::DeviceGrant;
 use crate::authorization_server::device_habits::DeviceHabits;
 use crate::authorization_server::opaque::Opaque;
@@ -31,7 +30,7 @@ pub(super) async fn device_authorization(
 
 fn authorized(authority: &Authority, headers: &HeaderMap, body: &[u8]) -> Result<Value, ProtocolError> {
     let params = Params::parse(body)?;
-    let client = authenticate(&authority.clients, headers, &params)?;
+    let client = authority.authenticate("/device_authorization", headers, &params)?;
     let scope = Scope::parse(params.get("scope").unwrap_or_default());
     let resources = authority.resources.named(&params)?;
 

@@ -11,6 +11,10 @@ use crate::authorization_server::authority::Authority;
 use crate::authorization_server::dpop_proof::ALGORITHMS;
 use crate::authorization_server::token_grant::DEVICE_CODE;
 
+const AUTH_METHODS: [&str; 5] =
+    ["none", "client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"];
+const ASSERTION_ALGORITHMS: [&str; 6] = ["ES256", "ES384", "RS256", "PS256", "EdDSA", "HS256"];
+
 pub(super) async fn configuration(State(authority): State<Arc<Authority>>) -> Json<Value> {
     authority.count(|counters| counters.discovery_requests += 1);
     Json(json!({
@@ -29,8 +33,10 @@ pub(super) async fn configuration(State(authority): State<Arc<Authority>>) -> Js
         "grant_types_supported": ["authorization_code", "refresh_token", DEVICE_CODE],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
-        "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
-        "revocation_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+        "token_endpoint_auth_methods_supported": AUTH_METHODS,
+        "token_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGORITHMS,
+        "revocation_endpoint_auth_methods_supported": AUTH_METHODS,
+        "revocation_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGORITHMS,
         "code_challenge_methods_supported": ["S256"],
         "dpop_signing_alg_values_supported": ALGORITHMS,
         "scopes_supported": ["openid", "profile", "email", "offline_access"],

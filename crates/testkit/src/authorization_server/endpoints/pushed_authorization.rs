@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use super::answer;
 use crate::authorization_server::authority::Authority;
 use crate::authorization_server::authorization_request::{AuthorizationRequest, Rejection};
-use crate::authorization_server::client_authentication::authenticate;
 use crate::authorization_server::params::Params;
 use crate::authorization_server::protocol_error::ProtocolError;
 use crate::authorization_server::pushed_requests::LIFETIME;
@@ -25,7 +24,7 @@ pub(super) async fn push(State(authority): State<Arc<Authority>>, headers: Heade
 
 fn pushed(authority: &Authority, headers: &HeaderMap, body: &[u8]) -> Result<Value, ProtocolError> {
     let params = Params::parse(body)?;
-    let client = authenticate(&authority.clients, headers, &params)?;
+    let client = authority.authenticate("/par", headers, &params)?;
     if params.get("request_uri").is_some() {
         return Err(ProtocolError::invalid_request("a request URI cannot be pushed"));
     }
