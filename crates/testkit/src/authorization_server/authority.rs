@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use jsonwebtoken::jwk::JwkSet;
 use oidc_session_core::{Clock, Timestamp};
 use url::Url;
 
@@ -16,6 +17,7 @@ use super::device_grants::DeviceGrants;
 use super::dpop::{Dpop, DpopRules};
 use super::fault::Fault;
 use super::grants::Grants;
+use super::key_ring::KeyRing;
 use super::opaque::{Digest, Opaque};
 use super::params::Params;
 use super::presentation::PresentationLog;
@@ -23,7 +25,7 @@ use super::protocol_error::ProtocolError;
 use super::pushed_requests::PushedRequests;
 use super::resource::Resources;
 use super::sign_in::{Code, SignIn};
-use super::signing_key::SigningKey;
+use super::signing_key::{Hint, SigningKey};
 
 const ASSERTIONS_KEPT: usize = 65_536;
 
@@ -50,7 +52,7 @@ pub(super) struct Authority {
     pub(super) access_token_lifetime: Duration,
     pub(super) latency: Duration,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) signing_key: SigningKey,
+    pub(super) key_ring: RwLock<KeyRing>,
     pub(super) state: Mutex<State>,
 }
 
@@ -88,6 +90,25 @@ impl Authority {
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         // A handler that panicked has failed its own request; the state is changed in single steps and still whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The key that signs now.
+    pub(super) fn signing_key(&self) -> Arc<SigningKey> {
+        self.key_ring.read().unwrap_or_else(PoisonError::into_inner).current()
+    }
+
+    /// What the server publishes of its keys.
+    pub(super) fn published_keys(&self) -> JwkSet {
+        self.key_ring.read().unwrap_or_else(PoisonError::into_inner).published()
+    }
+
+    pub(super) fn change_keys(&self, change: impl FnOnce(&mut KeyRing)) {
+        change(&mut self.key_ring.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Reads an ID token of this server, however old.
+    pub(super) fn read_hint(&self, id_token: &str) -> Option<Hint> {
+        self.key_ring.read().unwrap_or_else(PoisonError::into_inner).read_hint(id_token)
     }
 
     pub(super) fn now(&self) -> Timestamp {

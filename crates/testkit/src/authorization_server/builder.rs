@@ -1,7 +1,7 @@
 //! [`AuthorizationServerBuilder`]: how the server shall behave.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 use std::{fmt, io};
 
@@ -19,6 +19,7 @@ use super::dpop::DpopRules;
 use super::endpoints;
 use super::family::RefreshRules;
 use super::grants::Grants;
+use super::key_ring::KeyRing;
 use super::resource::{Resource, Resources};
 use super::scope::Scope;
 use super::signing_key::SigningKey;
@@ -243,7 +244,7 @@ impl AuthorizationServerBuilder {
             access_token_lifetime: self.access_token_lifetime,
             latency: self.latency,
             clock: self.clock,
-            signing_key,
+            key_ring: RwLock::new(KeyRing::new(signing_key)),
             state: Mutex::new(State::new(grants, DeviceGrants::new(self.device_rules))),
         });
 

@@ -18,6 +18,8 @@ mod family;
 mod fault;
 mod grants;
 mod id_token;
+mod key_ring;
+mod logout_token;
 mod opaque;
 mod params;
 mod pkce;
@@ -42,7 +44,10 @@ use tokio::task::JoinHandle;
 use url::Url;
 
 use authority::Authority;
+use key_ring::KeyRing;
+use logout_token::LogoutTokenClaims;
 use opaque::Digest;
+use signing_key::SigningKey;
 
 pub use authority::Decision;
 pub use builder::{AuthorizationServerBuilder, StartError};
@@ -178,6 +183,52 @@ impl AuthorizationServer {
     /// Declares the present DPoP nonce too old: proofs that still have it are answered `use_dpop_nonce`, with a new one.
     pub fn renew_dpop_nonce(&self) {
         self.authority.renew_dpop_nonce();
+    }
+
+    /// A logout token (OIDC Back-Channel Logout 1.0, §2.4) that tells `client_id` of the end of a session, of all
+    /// sessions of a subject, or, with both, of this session of this subject. Nothing is ended: the ID tokens of a
+    /// sign-in say its `sid`.
+    ///
+    /// ```
+    /// # use oidc_session_testkit::AuthorizationServer;
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// let server = AuthorizationServer::builder().start().await?;
+    /// let of_the_subject = server.logout_token("native-app", "alice", None);
+    /// let of_the_session = server.logout_token("native-app", None, "08a5019c-17e1-4977-8f42-65a12843ea02");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn logout_token<'a>(
+        &self,
+        client_id: &str,
+        sub: impl Into<Option<&'a str>>,
+        sid: impl Into<Option<&'a str>>,
+    ) -> String {
+        let claims = LogoutTokenClaims::new(self.issuer(), client_id, sub.into(), sid.into(), self.authority.now());
+        self.sign(logout_token::TYPE, &claims)
+    }
+
+    /// Signs any claims with the key of the server, under this `typ`: for tokens that are wrong on purpose.
+    pub fn sign_claims(&self, typ: &str, claims: &serde_json::Value) -> String {
+        self.sign(typ, claims)
+    }
+
+    fn sign(&self, typ: &str, claims: &impl serde::Serialize) -> String {
+        self.authority.signing_key().sign_as(typ, claims).expect("a key that has signed ID tokens signs this")
+    }
+
+    /// Signs with a new key from now on. The former keys stay published until they are
+    /// [withdrawn](Self::withdraw_former_keys).
+    pub async fn rotate_signing_key(&self) {
+        let key = tokio::task::spawn_blocking(SigningKey::generate).await.expect("generating a key does not panic");
+        let key = key.expect("a second key can be generated as well as the first");
+        self.authority.change_keys(|ring| ring.rotate(key));
+    }
+
+    /// Publishes the current signing key only. What the former ones signed can no longer be verified.
+    pub fn withdraw_former_keys(&self) {
+        self.authority.change_keys(KeyRing::withdraw_former);
     }
 
     /// Visits an authorization URL of this server the way a browser would, without one: returns the callback URL it is

@@ -192,6 +192,6 @@ impl TokenGrant<'_> {
         if let Some(fault) = self.bend {
             claims = claims.bend(fault);
         }
-        authority.signing_key.sign(&claims).map_err(|_| ProtocolError::server_error("the ID token cannot be signed"))
+        authority.signing_key().sign(&claims).map_err(|_| ProtocolError::server_error("the ID token cannot be signed"))
     }
 }

@@ -13,3 +13,4 @@ mod pushed_requests;
 mod refresh;
 mod resources;
 mod sign_in;
+mod signing_keys;

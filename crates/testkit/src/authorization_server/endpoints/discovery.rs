@@ -41,6 +41,8 @@ pub(super) async fn configuration(State(authority): State<Arc<Authority>>) -> Js
         "dpop_signing_alg_values_supported": ALGORITHMS,
         "scopes_supported": ["openid", "profile", "email", "offline_access"],
         "claims_supported": ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "sid", "at_hash"],
+        "backchannel_logout_supported": true,
+        "backchannel_logout_session_supported": true,
         "prompt_values_supported": ["none", "login", "consent"],
         "authorization_response_iss_parameter_supported": true,
         "claims_parameter_supported": false,
@@ -51,5 +53,5 @@ pub(super) async fn configuration(State(authority): State<Arc<Authority>>) -> Js
 
 pub(super) async fn jwks(State(authority): State<Arc<Authority>>) -> Response {
     authority.count(|counters| counters.jwks_requests += 1);
-    Json(authority.signing_key.public()).into_response()
+    Json(authority.published_keys()).into_response()
 }
