@@ -49,6 +49,8 @@ pub(super) struct Authority {
     /// Authorization requests must be pushed (RFC 9126 §4).
     pub(super) pushed_only: bool,
     pub(super) dpop_rules: DpopRules,
+    /// Fields that the discovery document does not have.
+    pub(super) hidden_from_discovery: Vec<String>,
     pub(super) access_token_lifetime: Duration,
     pub(super) latency: Duration,
     pub(super) clock: Arc<dyn Clock>,

@@ -1,9 +1,9 @@
 //! [`AuthorizationServerBuilder`]: how the server shall behave.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
-use std::{fmt, io};
 
 use oidc_session_core::{Clock, SystemClock};
 use tokio::net::TcpListener;
@@ -23,6 +23,7 @@ use super::key_ring::KeyRing;
 use super::resource::{Resource, Resources};
 use super::scope::Scope;
 use super::signing_key::SigningKey;
+use super::start_error::StartError;
 use super::wire::{Line, WireListener};
 use super::{AuthorizationServer, Serving};
 
@@ -45,6 +46,7 @@ pub struct AuthorizationServerBuilder {
     interactive: bool,
     pushed_only: bool,
     dpop_rules: DpopRules,
+    hidden_from_discovery: Vec<String>,
     clock: Arc<dyn Clock>,
 }
 
@@ -67,6 +69,7 @@ impl Default for AuthorizationServerBuilder {
             interactive: false,
             pushed_only: false,
             dpop_rules: DpopRules::default(),
+            hidden_from_discovery: Vec::new(),
             clock: Arc::new(SystemClock),
         }
     }
@@ -212,6 +215,13 @@ impl AuthorizationServerBuilder {
         self
     }
 
+    /// Leaves a field out of the discovery document, such as `pushed_authorization_request_endpoint`. What it is about
+    /// still works for whoever knows of it.
+    pub fn hide_from_discovery(mut self, field: impl Into<String>) -> Self {
+        self.hidden_from_discovery.push(field.into());
+        self
+    }
+
     /// Where the server has its time from; the clock of the system by default.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -241,6 +251,7 @@ impl AuthorizationServerBuilder {
             interactive: self.interactive,
             pushed_only: self.pushed_only,
             dpop_rules: self.dpop_rules,
+            hidden_from_discovery: self.hidden_from_discovery,
             access_token_lifetime: self.access_token_lifetime,
             latency: self.latency,
             clock: self.clock,
@@ -257,37 +268,5 @@ impl AuthorizationServerBuilder {
         let task = tokio::spawn(async { serve.await });
         tracing::debug!(issuer = authority.issuer.as_str(), "authorization server started");
         Ok(AuthorizationServer { authority, serving: Serving { stop, task } })
-    }
-}
-
-/// Why the server did not start.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum StartError {
-    /// The address can be reached from other machines. Use a loopback address, or say that you mean it.
-    NotLoopback(SocketAddr),
-    /// The address cannot be listened on. Choose another, or port 0.
-    Listen(io::Error),
-    /// The signing key could not be made.
-    Key(Box<dyn std::error::Error + Send + Sync>),
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotLoopback(address) => write!(f, "{address} is not a loopback address"),
-            Self::Listen(_) => f.write_str("cannot listen for connections"),
-            Self::Key(_) => f.write_str("cannot generate the signing key"),
-        }
-    }
-}
-
-impl std::error::Error for StartError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::NotLoopback(_) => None,
-            Self::Listen(source) => Some(source),
-            Self::Key(source) => Some(source.as_ref()),
-        }
     }
 }

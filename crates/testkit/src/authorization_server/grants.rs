@@ -8,6 +8,7 @@ use oidc_session_core::Timestamp;
 use super::bounded::Bounded;
 use super::dpop_proof::invalid;
 use super::family::{Family, RefreshRules};
+use super::fresh::Fresh;
 use super::opaque::Digest;
 use super::presentation::{FamilyId, Outcome};
 use super::protocol_error::ProtocolError;
@@ -20,29 +21,6 @@ const WRONG_KEY: ProtocolError = invalid("the refresh token is bound to another 
 const CODES_KEPT: usize = 4_096;
 const FAMILIES_KEPT: usize = 65_536;
 const TOKENS_KEPT: usize = 262_144;
-
-/// Digests of the tokens to issue if the grant succeeds, and who may use them.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Fresh {
-    pub(super) access: Digest,
-    pub(super) refresh: Digest,
-    pub(super) holder: Holder,
-}
-
-/// Whose tokens they are, beyond the client (RFC 9449 §5).
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Holder {
-    /// The key the request proved to have. The access token is bound to it.
-    pub(super) key: Option<Thumbprint>,
-    /// The client is public: nothing but the key can bind its refresh token.
-    pub(super) is_public: bool,
-}
-
-impl Holder {
-    fn key_of_refresh_token(self) -> Option<Thumbprint> {
-        self.key.filter(|_| self.is_public)
-    }
-}
 
 /// A successful grant: what the answer and its ID token say.
 #[derive(Debug)]
@@ -164,30 +142,12 @@ impl Grants {
             *used = Use::Failed;
             return Err(refusal);
         }
-        *used = Use::Redeemed(FamilyId(self.families_seen + 1));
         let (sign_in, nonce) = (code.sign_in.clone(), code.nonce.clone());
-        Ok(self.begin(sign_in, nonce, permit, fresh, now))
-    }
-
-    /// Issues the first tokens of a sign-in: a new family.
-    fn begin(
-        &mut self,
-        sign_in: SignIn,
-        nonce: Option<String>,
-        permit: Permit,
-        fresh: Fresh,
-        now: Timestamp,
-    ) -> Granted {
         self.families_seen += 1;
         let id = FamilyId(self.families_seen);
-        let refresh_token_issued = sign_in.scope.contains("offline_access");
-        let (scope, key) = (permit.scope.clone(), fresh.holder.key_of_refresh_token());
-        self.families.insert(id, (Family::default(), sign_in.clone()));
-        self.issue_access_token(fresh, id, permit, now);
-        if refresh_token_issued {
-            self.refresh_tokens.insert(fresh.refresh, RefreshToken { family: id, generation: 0, issued_at: now, key });
-        }
-        Granted { sign_in, scope, nonce, refresh_token_issued }
+        *used = Use::Redeemed(id);
+        let granted = self.begin(id, sign_in, permit, fresh, now);
+        Ok(Granted { nonce, ..granted })
     }
 
     /// Issues the first tokens of a sign-in that was approved on another device.
@@ -199,7 +159,8 @@ impl Grants {
         now: Timestamp,
     ) -> Result<Granted, ProtocolError> {
         let permit = self.resources.permit(&sign_in, target)?;
-        Ok(self.begin(sign_in, None, permit, fresh, now))
+        self.families_seen += 1;
+        Ok(self.begin(FamilyId(self.families_seen), sign_in, permit, fresh, now))
     }
 
     /// Presents a refresh token. `target` may ask for less than the sign-in granted (RFC 6749 §6), for this
@@ -312,6 +273,18 @@ impl Grants {
         }
     }
 
+    /// Issues the first tokens of a family.
+    fn begin(&mut self, id: FamilyId, sign_in: SignIn, permit: Permit, fresh: Fresh, now: Timestamp) -> Granted {
+        let refresh_token_issued = sign_in.scope.contains("offline_access");
+        let (scope, key) = (permit.scope.clone(), fresh.holder.key_of_refresh_token());
+        self.families.insert(id, (Family::default(), sign_in.clone()));
+        self.issue_access_token(fresh, id, permit, now);
+        if refresh_token_issued {
+            self.refresh_tokens.insert(fresh.refresh, RefreshToken { family: id, generation: 0, issued_at: now, key });
+        }
+        Granted { sign_in, scope, nonce: None, refresh_token_issued }
+    }
+
     fn issue_access_token(&mut self, fresh: Fresh, family: FamilyId, permit: Permit, now: Timestamp) {
         let expires_at = now + self.access_token_lifetime;
         let token = AccessToken { family, permit, key: fresh.holder.key, expires_at, revoked: false };
@@ -322,6 +295,7 @@ impl Grants {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::authorization_server::fresh::Holder;
     use crate::authorization_server::pkce::Challenge;
 
     const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";

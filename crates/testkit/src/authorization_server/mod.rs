@@ -16,6 +16,7 @@ mod dpop_proof;
 mod endpoints;
 mod family;
 mod fault;
+mod fresh;
 mod grants;
 mod id_token;
 mod key_ring;
@@ -30,6 +31,7 @@ mod resource;
 mod scope;
 mod sign_in;
 mod signing_key;
+mod start_error;
 mod thumbprint;
 mod token_grant;
 mod user_code;
@@ -50,12 +52,13 @@ use opaque::Digest;
 use signing_key::SigningKey;
 
 pub use authority::Decision;
-pub use builder::{AuthorizationServerBuilder, StartError};
+pub use builder::AuthorizationServerBuilder;
 pub use client::{Client, InvalidKey};
 pub use counters::Counters;
 pub use device_habits::DeviceHabits;
 pub use fault::{Fault, Field, RetryAfter, StatusBody};
 pub use presentation::{FamilyId, Outcome, Presentation};
+pub use start_error::StartError;
 
 /// How long a shutdown waits for requests that are still being answered.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
@@ -65,6 +68,10 @@ const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
 /// It signs in anybody who asks, so it belongs on a loopback address. It speaks the code flow with PKCE, rotates refresh
 /// tokens, detects their reuse, revokes, ends sessions, and fails on demand; it counts what it does, and logs each
 /// presentation of a refresh token (without the token).
+///
+/// A client that wants to may also push its authorization requests (RFC 9126), sign in on a device (RFC 8628), name
+/// resources (RFC 8707), bind its tokens to a key (RFC 9449), and authenticate by assertions (RFC 7523). The
+/// [builder](AuthorizationServerBuilder) makes some of that a must, or as strange as vendors have it.
 ///
 /// ```
 /// use oidc_session_testkit::{AuthorizationServer, Fault};

@@ -39,6 +39,13 @@ pub(super) struct Permit {
 }
 
 impl Resources {
+    /// Every scope value that means something here.
+    pub(super) fn scopes_supported(&self) -> Vec<String> {
+        let mut supported = Scope::parse("openid profile email offline_access");
+        self.declared.iter().for_each(|resource| supported.extend(&resource.scope));
+        supported.values().map(str::to_owned).collect()
+    }
+
     /// The resources a request names. A server that has none does not know the parameter, and ignores it.
     pub(super) fn named(&self, params: &Params) -> Result<Vec<String>, ProtocolError> {
         if self.declared.is_empty() {

@@ -22,6 +22,10 @@ impl Scope {
         self.0.iter().any(|known| known == value)
     }
 
+    pub(super) fn values(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     /// The values that are `chosen`.
     pub(super) fn keep(&self, chosen: impl Fn(&str) -> bool) -> Self {
         Self(self.0.iter().filter(|value| chosen(value)).cloned().collect())

@@ -63,7 +63,8 @@ impl SigningKey {
         validation.validate_aud = false;
         validation.required_spec_claims.clear();
         let token = jsonwebtoken::decode::<Hint>(id_token, &self.verifying, &validation).ok()?;
-        Some(token.claims)
+        // A logout token has the same claims and the same signature, and is no hint.
+        (token.header.typ == self.header.typ).then_some(token.claims)
     }
 }
 
@@ -90,5 +91,6 @@ mod tests {
         assert_eq!(own.read_hint(&token).map(|hint| hint.sid), Some("s1".to_owned()));
         assert!(other.read_hint(&token).is_none());
         assert!(own.read_hint("not a token").is_none());
+        assert!(own.read_hint(&own.sign_as("logout+jwt", &claims).unwrap()).is_none());
     }
 }

@@ -17,7 +17,15 @@ const ASSERTION_ALGORITHMS: [&str; 6] = ["ES256", "ES384", "RS256", "PS256", "Ed
 
 pub(super) async fn configuration(State(authority): State<Arc<Authority>>) -> Json<Value> {
     authority.count(|counters| counters.discovery_requests += 1);
-    Json(json!({
+    let mut document = document(&authority);
+    if let Some(fields) = document.as_object_mut() {
+        fields.retain(|name, _| !authority.hidden_from_discovery.iter().any(|hidden| hidden == name));
+    }
+    Json(document)
+}
+
+fn document(authority: &Authority) -> Value {
+    json!({
         "issuer": authority.issuer,
         "authorization_endpoint": authority.endpoint("/authorize"),
         "token_endpoint": authority.endpoint("/token"),
@@ -39,7 +47,7 @@ pub(super) async fn configuration(State(authority): State<Arc<Authority>>) -> Js
         "revocation_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGORITHMS,
         "code_challenge_methods_supported": ["S256"],
         "dpop_signing_alg_values_supported": ALGORITHMS,
-        "scopes_supported": ["openid", "profile", "email", "offline_access"],
+        "scopes_supported": authority.resources.scopes_supported(),
         "claims_supported": ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "sid", "at_hash"],
         "backchannel_logout_supported": true,
         "backchannel_logout_session_supported": true,
@@ -48,7 +56,7 @@ pub(super) async fn configuration(State(authority): State<Arc<Authority>>) -> Js
         "claims_parameter_supported": false,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
-    }))
+    })
 }
 
 pub(super) async fn jwks(State(authority): State<Arc<Authority>>) -> Response {
