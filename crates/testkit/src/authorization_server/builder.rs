@@ -132,6 +132,14 @@ impl AuthorizationServerBuilder {
     /// ignores `resource`, as servers do that have never heard of it.
     ///
     /// An access token for a resource has the scope of the sign-in without what only other resources declare.
+    ///
+    /// ```
+    /// use oidc_session_testkit::AuthorizationServer;
+    ///
+    /// let builder = AuthorizationServer::builder()
+    ///     .resource("https://orders.example/", "orders:read orders:write")
+    ///     .resource("https://stock.example/", "stock:read");
+    /// ```
     pub fn resource(mut self, uri: impl Into<String>, scope: &str) -> Self {
         self.resources.declared.push(Resource { uri: uri.into(), scope: Scope::parse(scope) });
         self

@@ -145,8 +145,8 @@ impl AuthorizationServer {
         self.authority.state().decision = decision;
     }
 
-    /// Signs the default subject in on the device that shows this user code (RFC 8628 §3.3). Returns whether such a
-    /// device still waits.
+    /// Signs the default subject in on the device that shows this user code (RFC 8628 §3.3), however it is spelled.
+    /// Returns whether such a device still waits; the next poll of the device gets its tokens.
     pub fn approve_device(&self, user_code: &str) -> bool {
         self.authority.decide_device(user_code, Decision::Approve, None)
     }

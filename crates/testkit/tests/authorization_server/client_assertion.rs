@@ -175,6 +175,22 @@ async fn every_endpoint_for_clients_takes_assertions() {
     assert_eq!(answer(asserter.app.post("par", &form)).await.0, StatusCode::CREATED);
 }
 
+#[tokio::test]
+async fn a_key_that_names_its_algorithm_is_good_for_no_other() {
+    let (clock, key) = (Arc::new(StoppedClock::default()), ProofKey::generate());
+    for (algorithm, status) in [("ES256", StatusCode::OK), ("ES384", StatusCode::UNAUTHORIZED)] {
+        let mut jwk = key.public();
+        jwk["alg"] = algorithm.into();
+        let client = Client::private_key_jwt("signer", &jwk.to_string()).unwrap();
+        let app = NativeApp::start_with(AuthorizationServer::builder().clock(clock.clone()).client(client)).await;
+        let exp = clock.now().as_unix_seconds() + 60;
+        let assertion =
+            key.sign(&json!({ "iss": "signer", "sub": "signer", "aud": app.server.issuer(), "exp": exp, "jti": "1" }));
+        let form = [("client_assertion_type", JWT_BEARER), ("client_assertion", &assertion)];
+        assert_eq!(answer(app.post("device_authorization", &form)).await.0, status, "{algorithm}");
+    }
+}
+
 #[test]
 fn only_a_public_key_can_be_registered() {
     let secret = r#"{"kty":"oct","k":"c2VjcmV0"}"#;

@@ -292,6 +292,7 @@ async fn a_bound_access_token_works_with_its_key_only() {
                 .header("dpop", prover.access_proof(&tokens, |claims| claims["ath"] = Value::Null)),
             "invalid_dpop_proof",
         ),
+        ("an unbound token without a proof", prover.access(&unbound, "DPoP"), "invalid_token"),
         (
             "an unbound token",
             prover.access(&unbound, "DPoP").header("dpop", prover.access_proof(&unbound, |_| ())),
