@@ -24,7 +24,7 @@ mod manual_clock;
 pub mod store_contract;
 
 pub use authorization_server::{
-    AuthorizationServer, AuthorizationServerBuilder, AuthorizeError, Client, Counters, Decision, FamilyId, Fault,
-    Field, Outcome, Presentation, RetryAfter, StartError, StatusBody,
+    AuthorizationServer, AuthorizationServerBuilder, AuthorizeError, Client, Counters, Decision, DeviceHabits,
+    FamilyId, Fault, Field, InvalidKey, Outcome, Presentation, RetryAfter, StartError, StatusBody,
 };
 pub use manual_clock::ManualClock;

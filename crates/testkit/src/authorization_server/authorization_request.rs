@@ -5,9 +5,11 @@ use std::fmt;
 use url::Url;
 
 use super::client::Client;
+use super::opaque::Digest;
 use super::params::Params;
 use super::pkce::Challenge;
 use super::protocol_error::ProtocolError;
+use super::resource::Resources;
 use super::scope::Scope;
 
 /// A request that may be answered with a redirect: its client and its redirect URI are known to belong together.
@@ -15,11 +17,15 @@ pub(super) struct AuthorizationRequest {
     pub(super) client_id: String,
     pub(super) redirect_uri: String,
     pub(super) scope: Scope,
+    pub(super) resources: Vec<String>,
     pub(super) challenge: Option<Challenge>,
     pub(super) nonce: Option<String>,
+    pub(super) dpop_jkt: Option<String>,
     pub(super) login_hint: Option<String>,
     /// `prompt=none`: answer without asking anybody.
     pub(super) silent: bool,
+    /// The `request_uri` it was pushed as (RFC 9126).
+    pub(super) pushed_as: Option<Digest>,
     return_to: ReturnTo,
 }
 
@@ -39,7 +45,7 @@ pub(super) enum Rejection {
 }
 
 impl AuthorizationRequest {
-    pub(super) fn validate(params: &Params, clients: &[Client]) -> Result<Self, Rejection> {
+    pub(super) fn validate(params: &Params, clients: &[Client], resources: &Resources) -> Result<Self, Rejection> {
         let client = params.get("client_id").and_then(|id| clients.iter().find(|client| client.id() == id));
         let client = client.ok_or(Rejection::Page("The client is not registered here."))?;
         let redirect_uri = params.get("redirect_uri").ok_or(Rejection::Page("The redirect URI is missing."))?;
@@ -47,19 +53,28 @@ impl AuthorizationRequest {
         let parsed = parsed.ok_or(Rejection::Page("The redirect URI is not registered for this client."))?;
 
         let return_to = ReturnTo { redirect_uri: parsed, state: params.get("state").map(str::to_owned) };
-        match check(params, client) {
-            Ok(challenge) => Ok(Self {
+        let checked = check(params, client).and_then(|challenge| Ok((challenge, resources.named(params)?)));
+        match checked {
+            Ok((challenge, resources)) => Ok(Self {
                 client_id: client.id().to_owned(),
                 redirect_uri: redirect_uri.to_owned(),
                 scope: Scope::parse(params.get("scope").unwrap_or_default()),
+                resources,
                 challenge,
                 nonce: params.get("nonce").map(str::to_owned),
+                dpop_jkt: params.get("dpop_jkt").map(str::to_owned),
                 login_hint: params.get("login_hint").map(str::to_owned),
                 silent: params.get("prompt") == Some("none"),
+                pushed_as: None,
                 return_to,
             }),
             Err(refusal) => Err(Rejection::Redirect(Box::new(return_to), refusal)),
         }
+    }
+
+    /// The same request, not accepted.
+    pub(super) fn refused(self, error: ProtocolError) -> Rejection {
+        Rejection::Redirect(Box::new(self.return_to), error)
     }
 
     /// The callback URL with a code.
@@ -142,7 +157,8 @@ mod tests {
     fn validate(query: &str) -> String {
         let clients = [Client::public("native-app")];
         let issuer = Url::parse("http://127.0.0.1:9/").unwrap();
-        match AuthorizationRequest::validate(&Params::parse(query.as_bytes()).unwrap(), &clients) {
+        match AuthorizationRequest::validate(&Params::parse(query.as_bytes()).unwrap(), &clients, &Resources::default())
+        {
             Ok(request) => request.with_code(&issuer, "ac_1").to_string(),
             Err(Rejection::Page(_)) => "page".to_owned(),
             Err(Rejection::Redirect(_, error)) => error.code().to_owned(),

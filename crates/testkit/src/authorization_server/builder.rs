@@ -1,9 +1,9 @@
 //! [`AuthorizationServerBuilder`]: how the server shall behave.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
-use std::{fmt, io};
 
 use oidc_session_core::{Clock, SystemClock};
 use tokio::net::TcpListener;
@@ -12,10 +12,18 @@ use url::Url;
 
 use super::authority::{Authority, State};
 use super::client::Client;
+use super::device_grant::DeviceRules;
+use super::device_grants::DeviceGrants;
+use super::device_habits::DeviceHabits;
+use super::dpop::DpopRules;
 use super::endpoints;
 use super::family::RefreshRules;
 use super::grants::Grants;
+use super::key_ring::KeyRing;
+use super::resource::{Resource, Resources};
+use super::scope::Scope;
 use super::signing_key::SigningKey;
+use super::start_error::StartError;
 use super::wire::{Line, WireListener};
 use super::{AuthorizationServer, Serving};
 
@@ -32,8 +40,13 @@ pub struct AuthorizationServerBuilder {
     refresh_rules: RefreshRules,
     latency: Duration,
     clients: Vec<Client>,
+    resources: Resources,
+    device_rules: DeviceRules,
     subject: String,
     interactive: bool,
+    pushed_only: bool,
+    dpop_rules: DpopRules,
+    hidden_from_discovery: Vec<String>,
     clock: Arc<dyn Clock>,
 }
 
@@ -46,8 +59,17 @@ impl Default for AuthorizationServerBuilder {
             refresh_rules: RefreshRules { rotate: true, reuse_window: Duration::ZERO, lifetime: None },
             latency: Duration::ZERO,
             clients: vec![Client::public("native-app"), Client::confidential("web-app", "secret")],
+            resources: Resources::default(),
+            device_rules: DeviceRules {
+                interval: Duration::from_secs(5),
+                lifetime: Duration::from_secs(600),
+                habits: DeviceHabits::Standard,
+            },
             subject: "alice".to_owned(),
             interactive: false,
+            pushed_only: false,
+            dpop_rules: DpopRules::default(),
+            hidden_from_discovery: Vec::new(),
             clock: Arc::new(SystemClock),
         }
     }
@@ -105,6 +127,57 @@ impl AuthorizationServerBuilder {
         self
     }
 
+    /// Declares a resource that access tokens may be for (RFC 8707), and the scope values that are its own, separated by
+    /// spaces. A request that names another resource is answered `invalid_target`. Until one is declared, the server
+    /// ignores `resource`, as servers do that have never heard of it.
+    ///
+    /// An access token for a resource has the scope of the sign-in without what only other resources declare.
+    ///
+    /// ```
+    /// use oidc_session_testkit::AuthorizationServer;
+    ///
+    /// let builder = AuthorizationServer::builder()
+    ///     .resource("https://orders.example/", "orders:read orders:write")
+    ///     .resource("https://stock.example/", "stock:read");
+    /// ```
+    pub fn resource(mut self, uri: impl Into<String>, scope: &str) -> Self {
+        self.resources.declared.push(Resource { uri: uri.into(), scope: Scope::parse(scope) });
+        self
+    }
+
+    /// Whether a refresh may name any resource, with any scope value of it, whatever the sign-in asked for. By default a
+    /// sign-in that named resources is limited to them (RFC 8707 §2.2), and no refresh gets more scope than the sign-in.
+    pub fn refresh_beyond_sign_in(mut self, allowed: bool) -> Self {
+        self.resources.beyond_sign_in = allowed;
+        self
+    }
+
+    /// Whether a refresh that asks for scope values it may not have gets the others, without a word but for the `scope`
+    /// of the answer (as Auth0 does). By default it gets `invalid_scope`.
+    pub fn drop_disallowed_scope(mut self, drop: bool) -> Self {
+        self.resources.drop_disallowed = drop;
+        self
+    }
+
+    /// How long a device waits between two polls (RFC 8628 §3.2); five seconds by default. It is announced in whole
+    /// seconds, rounded down. Who polls earlier is told to slow down, and must wait five seconds longer from then on.
+    pub fn device_interval(mut self, interval: Duration) -> Self {
+        self.device_rules.interval = interval;
+        self
+    }
+
+    /// How long device and user codes live; ten minutes by default.
+    pub fn device_code_lifetime(mut self, lifetime: Duration) -> Self {
+        self.device_rules.lifetime = lifetime;
+        self
+    }
+
+    /// In which words the server speaks the device flow.
+    pub fn device_habits(mut self, habits: DeviceHabits) -> Self {
+        self.device_rules.habits = habits;
+        self
+    }
+
     /// Who signs in, if a request has no `login_hint`; `alice` by default.
     pub fn subject(mut self, subject: impl Into<String>) -> Self {
         self.subject = subject.into();
@@ -114,6 +187,46 @@ impl AuthorizationServerBuilder {
     /// Whether the authorization endpoint asks whoever sits before it. By default it decides at once.
     pub fn interactive(mut self, interactive: bool) -> Self {
         self.interactive = interactive;
+        self
+    }
+
+    /// Whether authorization requests must be pushed (RFC 9126). By default they may be.
+    pub fn require_pushed_authorization_requests(mut self, required: bool) -> Self {
+        self.pushed_only = required;
+        self
+    }
+
+    /// Whether every request for tokens must have a DPoP proof (RFC 9449). By default it may have one, and the tokens are
+    /// then bound to its key: the access token always, the refresh token if the client is public.
+    pub fn require_dpop(mut self, required: bool) -> Self {
+        self.dpop_rules.required = required;
+        self
+    }
+
+    /// Whether a DPoP proof at the token endpoint must have the nonce of the server. One that has not is answered
+    /// `use_dpop_nonce` with the nonce, and consumes nothing.
+    pub fn require_dpop_nonce(mut self, required: bool) -> Self {
+        self.dpop_rules.nonce_at_token = required;
+        self
+    }
+
+    /// Whether a DPoP proof at the userinfo endpoint must have the nonce of the server.
+    pub fn require_dpop_nonce_at_userinfo(mut self, required: bool) -> Self {
+        self.dpop_rules.nonce_at_userinfo = required;
+        self
+    }
+
+    /// Whether each answer with DPoP-bound tokens brings a new nonce. The one before is no longer good from then on, for
+    /// any client of this server.
+    pub fn dpop_nonce_per_answer(mut self, renew: bool) -> Self {
+        self.dpop_rules.nonce_per_answer = renew;
+        self
+    }
+
+    /// Leaves a field out of the discovery document, such as `pushed_authorization_request_endpoint`. What it is about
+    /// still works for whoever knows of it.
+    pub fn hide_from_discovery(mut self, field: impl Into<String>) -> Self {
+        self.hidden_from_discovery.push(field.into());
         self
     }
 
@@ -135,17 +248,23 @@ impl AuthorizationServerBuilder {
             .map_err(|error| StartError::Key(error.into()))?
             .map_err(StartError::Key)?;
 
+        let resources = Arc::new(self.resources);
+        let grants = Grants::new(self.refresh_rules, resources.clone(), self.access_token_lifetime);
         let authority = Arc::new(Authority {
             issuer: Url::parse(&format!("http://{address}/"))
                 .map_err(|error| StartError::Listen(io::Error::other(error)))?,
             clients: self.clients,
+            resources,
             subject: self.subject,
             interactive: self.interactive,
+            pushed_only: self.pushed_only,
+            dpop_rules: self.dpop_rules,
+            hidden_from_discovery: self.hidden_from_discovery,
             access_token_lifetime: self.access_token_lifetime,
             latency: self.latency,
             clock: self.clock,
-            signing_key,
-            state: Mutex::new(State::new(Grants::new(self.refresh_rules, self.access_token_lifetime))),
+            key_ring: RwLock::new(KeyRing::new(signing_key)),
+            state: Mutex::new(State::new(grants, DeviceGrants::new(self.device_rules))),
         });
 
         let (stop, stopped) = oneshot::channel::<()>();
@@ -157,37 +276,5 @@ impl AuthorizationServerBuilder {
         let task = tokio::spawn(async { serve.await });
         tracing::debug!(issuer = authority.issuer.as_str(), "authorization server started");
         Ok(AuthorizationServer { authority, serving: Serving { stop, task } })
-    }
-}
-
-/// Why the server did not start.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum StartError {
-    /// The address can be reached from other machines. Use a loopback address, or say that you mean it.
-    NotLoopback(SocketAddr),
-    /// The address cannot be listened on. Choose another, or port 0.
-    Listen(io::Error),
-    /// The signing key could not be made.
-    Key(Box<dyn std::error::Error + Send + Sync>),
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotLoopback(address) => write!(f, "{address} is not a loopback address"),
-            Self::Listen(_) => f.write_str("cannot listen for connections"),
-            Self::Key(_) => f.write_str("cannot generate the signing key"),
-        }
-    }
-}
-
-impl std::error::Error for StartError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::NotLoopback(_) => None,
-            Self::Listen(source) => Some(source),
-            Self::Key(source) => Some(source.as_ref()),
-        }
     }
 }

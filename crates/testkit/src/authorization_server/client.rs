@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use jsonwebtoken::jwk::{AlgorithmParameters, Jwk};
+use jsonwebtoken::{Algorithm, DecodingKey};
 use url::{Host, Url};
 
 use super::opaque::Digest;
 
-/// A client the server knows: its id, its secret if it has one, and where it may be sent back to.
+/// A client the server knows: its id, how it authenticates if it does, and where it may be sent back to.
 ///
 /// Until a redirect URI is registered, the client has the path `/callback` on every loopback address; until a post-logout
 /// redirect URI is, the path `/`. A registered loopback URI, such as `http://127.0.0.1/back`, stands for itself on every
@@ -22,20 +24,57 @@ use super::opaque::Digest;
 #[derive(Clone)]
 pub struct Client {
     id: String,
-    secret: Option<Digest>,
+    credential: Credential,
     redirect_uris: Vec<Url>,
     post_logout_redirect_uris: Vec<Url>,
+}
+
+/// How a client authenticates.
+#[derive(Clone)]
+enum Credential {
+    None,
+    /// It sends its secret.
+    Secret(Digest),
+    /// It signs with its secret.
+    SharedKey(DecodingKey),
+    /// It signs with its private key, by this algorithm if the key says so.
+    PublicKey(DecodingKey, Option<Algorithm>),
 }
 
 impl Client {
     /// A client that cannot keep a secret: it must use PKCE, and may not authenticate.
     pub fn public(id: impl Into<String>) -> Self {
-        Self { id: id.into(), secret: None, redirect_uris: Vec::new(), post_logout_redirect_uris: Vec::new() }
+        Self {
+            id: id.into(),
+            credential: Credential::None,
+            redirect_uris: Vec::new(),
+            post_logout_redirect_uris: Vec::new(),
+        }
     }
 
     /// A client that must authenticate, with `client_secret_basic` or `client_secret_post`.
     pub fn confidential(id: impl Into<String>, secret: impl AsRef<str>) -> Self {
-        Self { secret: Some(Digest::of(secret.as_ref())), ..Self::public(id) }
+        Self { credential: Credential::Secret(Digest::of(secret.as_ref())), ..Self::public(id) }
+    }
+
+    /// A client that must authenticate with `client_secret_jwt`: it signs assertions with its secret (OIDC Core 9).
+    pub fn client_secret_jwt(id: impl Into<String>, secret: impl AsRef<str>) -> Self {
+        let key = DecodingKey::from_secret(secret.as_ref().as_bytes());
+        Self { credential: Credential::SharedKey(key), ..Self::public(id) }
+    }
+
+    /// A client that must authenticate with `private_key_jwt`: it signs assertions with the private key to this public
+    /// one, a JWK (RFC 7517) in JSON. If the JWK has an `alg`, assertions must be signed by it.
+    ///
+    /// Fails if that is not a public key for signatures.
+    pub fn private_key_jwt(id: impl Into<String>, jwk: &str) -> Result<Self, InvalidKey> {
+        let jwk: Jwk = serde_json::from_str(jwk).map_err(|_| InvalidKey)?;
+        if matches!(jwk.algorithm, AlgorithmParameters::OctetKey(_)) {
+            return Err(InvalidKey);
+        }
+        let key = DecodingKey::from_jwk(&jwk).map_err(|_| InvalidKey)?;
+        let algorithm = jwk.common.key_algorithm.map(Algorithm::try_from).transpose().map_err(|_| InvalidKey)?;
+        Ok(Self { credential: Credential::PublicKey(key, algorithm), ..Self::public(id) })
     }
 
     /// Registers a redirect URI.
@@ -58,11 +97,24 @@ impl Client {
     }
 
     pub(super) fn is_public(&self) -> bool {
-        self.secret.is_none()
+        matches!(self.credential, Credential::None)
     }
 
     pub(super) fn has_secret(&self, presented: &str) -> bool {
-        self.secret == Some(Digest::of(presented))
+        matches!(self.credential, Credential::Secret(secret) if secret == Digest::of(presented))
+    }
+
+    /// The key for assertions signed by `algorithm`, if the client signs any that way.
+    pub(super) fn assertion_key(&self, algorithm: Algorithm) -> Option<&DecodingKey> {
+        // Never by the word of the assertion alone: a public key is not to be taken for a shared one.
+        let symmetric = matches!(algorithm, Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512);
+        match &self.credential {
+            Credential::SharedKey(key) if symmetric => Some(key),
+            Credential::PublicKey(key, expected) if !symmetric && expected.is_none_or(|it| it == algorithm) => {
+                Some(key)
+            }
+            _ => None,
+        }
     }
 
     pub(super) fn may_redirect_to(&self, uri: &Url) -> bool {
@@ -79,6 +131,11 @@ impl fmt::Debug for Client {
         f.debug_struct("Client").field("id", &self.id).field("public", &self.is_public()).finish_non_exhaustive()
     }
 }
+
+/// A key that nobody can check assertions with.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("not a public JWK for signatures")]
+pub struct InvalidKey;
 
 fn is_registered(registered: &[Url], default_path: &str, uri: &Url) -> bool {
     if registered.is_empty() {

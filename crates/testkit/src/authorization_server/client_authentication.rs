@@ -1,20 +1,46 @@
-//! Who is calling: client authentication at the token and revocation endpoints (RFC 6749 §2.3.1).
+//! Who is calling: client authentication at every endpoint that clients call themselves (RFC 6749 §2.3, RFC 7523 §2.2).
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::authority::Authority;
 use super::client::Client;
+use super::client_assertion::ClientAssertion;
 use super::params::Params;
 use super::protocol_error::ProtocolError;
 
+impl Authority {
+    /// Finds the client a request at `endpoint` comes from, and checks that it is this client: by an assertion, a secret,
+    /// or nothing, as it was registered.
+    pub(super) fn authenticate(
+        &self,
+        endpoint: &str,
+        headers: &HeaderMap,
+        params: &Params,
+    ) -> Result<&Client, ProtocolError> {
+        if params.get("client_assertion").is_none() {
+            return by_secret(&self.clients, headers, params);
+        }
+        if headers.contains_key(AUTHORIZATION) || params.get("client_secret").is_some() {
+            return Err(ProtocolError::invalid_request("the client authenticates in two ways at once"));
+        }
+        // The endpoint itself too: RFC 9126 §2 lets clients name it.
+        let audiences = [self.issuer.clone(), self.endpoint("/token"), self.endpoint(endpoint)];
+        let ClientAssertion { client, id } = ClientAssertion::read(params, &self.clients, &audiences, self.now())?;
+        let mut state = self.state();
+        if state.assertions_seen.get(&id).is_some() {
+            return Err(ProtocolError::invalid_client("the client assertion was already used"));
+        }
+        state.assertions_seen.insert(id, ());
+        state.counters.client_assertions += 1;
+        Ok(client)
+    }
+}
+
 /// Finds the client a request comes from, and checks its secret: `client_secret_basic`, `client_secret_post`, `none`.
-pub(super) fn authenticate<'a>(
-    clients: &'a [Client],
-    headers: &HeaderMap,
-    params: &Params,
-) -> Result<&'a Client, ProtocolError> {
+fn by_secret<'a>(clients: &'a [Client], headers: &HeaderMap, params: &Params) -> Result<&'a Client, ProtocolError> {
     const FAILED: ProtocolError = ProtocolError::invalid_client("client authentication failed");
     let (id, secret) = match headers.get(AUTHORIZATION) {
         Some(header) => {
@@ -74,7 +100,7 @@ mod tests {
         if let Some(credentials) = header {
             headers.insert(AUTHORIZATION, format!("Basic {}", STANDARD.encode(credentials)).parse().unwrap());
         }
-        authenticate(&clients, &headers, &Params::parse(body.as_bytes()).unwrap())
+        by_secret(&clients, &headers, &Params::parse(body.as_bytes()).unwrap())
             .map(|client| client.id().to_owned())
             .map_err(ProtocolError::code)
     }

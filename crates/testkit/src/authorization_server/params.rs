@@ -26,9 +26,20 @@ impl Params {
         (!value.is_empty()).then_some(value)
     }
 
+    /// Every value of `name`, which may be repeated.
+    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.iter().filter(move |(known, value)| *known == name && !value.is_empty()).map(|(_, value)| value)
+    }
+
     /// The value of a parameter the request cannot do without.
     pub(super) fn require(&self, name: &'static str, missing: &'static str) -> Result<&str, ProtocolError> {
         self.get(name).ok_or(ProtocolError::invalid_request(missing))
+    }
+
+    /// All parameters but these.
+    pub(super) fn without(mut self, names: &[&str]) -> Self {
+        self.0.retain(|(name, _)| !names.contains(&name.as_str()));
+        self
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {

@@ -57,8 +57,11 @@ pub enum Outcome {
     Revoked,
     /// The server never issued this token, or has forgotten it.
     Unknown,
-    /// The request was refused before the token counted: wrong client, failed client authentication, wider scope.
+    /// The request was refused before the token counted: wrong client, failed client authentication, wider scope, a
+    /// resource that is not allowed, a DPoP proof that is wrong or by the wrong key. It is not consumed.
     Refused,
+    /// The request was answered `use_dpop_nonce` before the token counted (RFC 9449 §8). It is not consumed.
+    Challenged,
     /// A fault answered instead (a status, an error, a redirect). The token is not consumed.
     Faulted,
     /// The connection was closed before the token counted. It is not consumed.

@@ -8,11 +8,13 @@ use serde_json::{Value, json};
 pub(super) struct ProtocolError {
     code: &'static str,
     description: &'static str,
+    /// Where a vendor sends another status than the standard one.
+    status: Option<u16>,
 }
 
 impl ProtocolError {
     pub(super) const fn new(code: &'static str, description: &'static str) -> Self {
-        Self { code, description }
+        Self { code, description, status: None }
     }
 
     pub(super) const fn invalid_request(description: &'static str) -> Self {
@@ -31,6 +33,11 @@ impl ProtocolError {
         Self::new("server_error", description)
     }
 
+    /// The same refusal with another status.
+    pub(super) fn with_status(self, status: u16) -> Self {
+        Self { status: Some(status), ..self }
+    }
+
     pub(super) fn code(self) -> &'static str {
         self.code
     }
@@ -40,7 +47,7 @@ impl ProtocolError {
     }
 
     pub(super) fn status(self) -> StatusCode {
-        status_of(self.code)
+        self.status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(status_of(self.code))
     }
 
     pub(super) fn body(self) -> Value {

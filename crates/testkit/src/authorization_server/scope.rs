@@ -22,6 +22,24 @@ impl Scope {
         self.0.iter().any(|known| known == value)
     }
 
+    pub(super) fn values(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// The values that are `chosen`.
+    pub(super) fn keep(&self, chosen: impl Fn(&str) -> bool) -> Self {
+        Self(self.0.iter().filter(|value| chosen(value)).cloned().collect())
+    }
+
+    /// Adds what it does not hold yet.
+    pub(super) fn extend(&mut self, more: &Self) {
+        for value in &more.0 {
+            if !self.contains(value) {
+                self.0.push(value.clone());
+            }
+        }
+    }
+
     pub(super) fn is_within(&self, wider: &Self) -> bool {
         self.0.iter().all(|value| wider.contains(value))
     }

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use oidc_session_core::Timestamp;
 
+use super::dpop_proof::invalid;
 use super::pkce::Challenge;
 use super::protocol_error::ProtocolError;
 use super::scope::Scope;
+use super::thumbprint::Thumbprint;
 
 const CODE_LIFETIME: Duration = Duration::from_secs(60);
 
@@ -16,6 +18,8 @@ pub(super) struct SignIn {
     pub(super) client_id: String,
     pub(super) subject: String,
     pub(super) scope: Scope,
+    /// The resources the request named (RFC 8707); none of them limits nothing.
+    pub(super) resources: Vec<String>,
     pub(super) sid: String,
     pub(super) auth_time: Timestamp,
 }
@@ -27,6 +31,8 @@ pub(super) struct Code {
     pub(super) redirect_uri: String,
     pub(super) challenge: Option<Challenge>,
     pub(super) nonce: Option<String>,
+    /// The thumbprint of the key that must be proved to redeem it (RFC 9449 §10).
+    pub(super) dpop_jkt: Option<String>,
     pub(super) issued_at: Timestamp,
 }
 
@@ -39,6 +45,16 @@ pub(super) struct Redemption<'a> {
 }
 
 impl Code {
+    /// Whether the one who redeems has the key the request spoke of.
+    pub(super) fn check_key(&self, key: Option<Thumbprint>) -> Result<(), ProtocolError> {
+        match &self.dpop_jkt {
+            Some(expected) if key.is_none_or(|key| key.to_string() != *expected) => {
+                Err(invalid("the code is bound to another key"))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Whether this redemption is by the one who asked for the code, and in time.
     pub(super) fn check(&self, redemption: Redemption<'_>, now: Timestamp) -> Result<(), ProtocolError> {
         if now >= self.issued_at + CODE_LIFETIME {
@@ -72,6 +88,7 @@ mod tests {
             client_id: "native-app".to_owned(),
             subject: "alice".to_owned(),
             scope: Scope::parse("openid"),
+            resources: Vec::new(),
             sid: "sid".to_owned(),
             auth_time: Timestamp::UNIX_EPOCH,
         };
@@ -80,6 +97,7 @@ mod tests {
             redirect_uri: CALLBACK.to_owned(),
             challenge: challenge.and_then(Challenge::parse),
             nonce: None,
+            dpop_jkt: None,
             issued_at: Timestamp::UNIX_EPOCH,
         }
     }

@@ -4,16 +4,16 @@ use std::fmt;
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
-use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
+use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
-/// An RS256 key pair that lives as long as its server.
+/// An RS256 key pair.
 pub(super) struct SigningKey {
     header: Header,
     signing: EncodingKey,
     verifying: DecodingKey,
-    public: JwkSet,
+    public: Jwk,
 }
 
 /// What an ID token of this server says about the session it belongs to.
@@ -37,17 +37,23 @@ impl SigningKey {
             header: Header { kid: Some(key_id), ..Header::new(Algorithm::RS256) },
             signing,
             verifying: DecodingKey::from_jwk(&jwk)?,
-            public: JwkSet { keys: vec![jwk] },
+            public: jwk,
         })
     }
 
-    /// What `/jwks` publishes.
-    pub(super) fn public(&self) -> &JwkSet {
+    /// The public half.
+    pub(super) fn public(&self) -> &Jwk {
         &self.public
     }
 
     pub(super) fn sign(&self, claims: &impl Serialize) -> jsonwebtoken::errors::Result<String> {
         jsonwebtoken::encode(&self.header, claims, &self.signing)
+    }
+
+    /// Signs something that is not an ID token.
+    pub(super) fn sign_as(&self, typ: &str, claims: &impl Serialize) -> jsonwebtoken::errors::Result<String> {
+        let header = Header { typ: Some(typ.to_owned()), ..self.header.clone() };
+        jsonwebtoken::encode(&header, claims, &self.signing)
     }
 
     /// Reads an ID token this key has signed, however old: a hint may have expired (RP-Initiated Logout §2).
@@ -57,7 +63,8 @@ impl SigningKey {
         validation.validate_aud = false;
         validation.required_spec_claims.clear();
         let token = jsonwebtoken::decode::<Hint>(id_token, &self.verifying, &validation).ok()?;
-        Some(token.claims)
+        // A logout token has the same claims and the same signature, and is no hint.
+        (token.header.typ == self.header.typ).then_some(token.claims)
     }
 }
 
@@ -84,5 +91,6 @@ mod tests {
         assert_eq!(own.read_hint(&token).map(|hint| hint.sid), Some("s1".to_owned()));
         assert!(other.read_hint(&token).is_none());
         assert!(own.read_hint("not a token").is_none());
+        assert!(own.read_hint(&own.sign_as("logout+jwt", &claims).unwrap()).is_none());
     }
 }

@@ -2,8 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
+mod client_assertion;
+mod device;
+mod dpop;
 mod faults;
 mod logout;
 mod native_app;
+mod proof_key;
+mod pushed_requests;
 mod refresh;
+mod resources;
 mod sign_in;
+mod signing_keys;

@@ -67,18 +67,28 @@ impl NativeApp {
     }
 
     pub(crate) fn code(&self) -> String {
-        let callback = self.server.authorize(&self.authorization_url(&[])).unwrap();
+        self.code_for(&[])
+    }
+
+    /// A code that `more` was asked for.
+    pub(crate) fn code_for(&self, more: &[(&str, &str)]) -> String {
+        let callback = self.server.authorize(&self.authorization_url(more)).unwrap();
         parameter(&callback, "code").unwrap()
     }
 
     pub(crate) async fn redeem(&self, code: &str, verifier: &str) -> Answer {
-        let form = [
+        self.redeem_with(code, verifier, &[]).await
+    }
+
+    pub(crate) async fn redeem_with(&self, code: &str, verifier: &str, more: &[(&str, &str)]) -> Answer {
+        let mut form = vec![
             ("grant_type", "authorization_code"),
             ("client_id", "native-app"),
             ("redirect_uri", CALLBACK),
             ("code", code),
             ("code_verifier", verifier),
         ];
+        form.extend(more);
         answer(self.post("token", &form)).await
     }
 
@@ -97,6 +107,14 @@ impl NativeApp {
 
     pub(crate) async fn refresh(&self, refresh_token: &Value) -> Answer {
         answer(self.refresh_request(refresh_token)).await
+    }
+
+    pub(crate) async fn refresh_with(&self, refresh_token: &Value, more: &[(&str, &str)]) -> Answer {
+        let refresh_token = refresh_token.as_str().unwrap();
+        let mut form =
+            vec![("grant_type", "refresh_token"), ("client_id", "native-app"), ("refresh_token", refresh_token)];
+        form.extend(more);
+        answer(self.post("token", &form)).await
     }
 
     pub(crate) async fn userinfo(&self, access_token: &Value) -> reqwest::Response {

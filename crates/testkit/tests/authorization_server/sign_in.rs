@@ -24,11 +24,21 @@ async fn discovery_describes_the_server() {
         ("userinfo_endpoint", "userinfo"),
         ("revocation_endpoint", "revoke"),
         ("end_session_endpoint", "end_session"),
+        ("device_authorization_endpoint", "device_authorization"),
+        ("pushed_authorization_request_endpoint", "par"),
     ] {
         assert_eq!(body[endpoint], app.url(path).as_str());
     }
     assert_eq!(body["code_challenge_methods_supported"], json!(["S256"]));
     assert_eq!(body["authorization_response_iss_parameter_supported"], true);
+}
+
+#[tokio::test]
+async fn discovery_can_leave_something_out() {
+    let field = "pushed_authorization_request_endpoint";
+    let app = NativeApp::start_with(AuthorizationServer::builder().hide_from_discovery(field)).await;
+    let (_, body) = answer(app.get(app.url(".well-known/openid-configuration"))).await;
+    assert_eq!((body.get(field), &body["token_endpoint"]), (None, &json!(app.url("token"))));
 }
 
 #[tokio::test]

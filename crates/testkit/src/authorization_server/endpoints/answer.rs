@@ -1,8 +1,8 @@
 //! Answers that hold tokens or say why there are none.
 
 use axum::Json;
-use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, PRAGMA, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
@@ -13,10 +13,17 @@ pub(super) fn json(status: StatusCode, body: Value) -> Response {
     let mut response = ([(CACHE_CONTROL, "no-store"), (PRAGMA, "no-cache")], Json(body)).into_response();
     *response.status_mut() = status;
     if status == StatusCode::UNAUTHORIZED {
-        let challenge = axum::http::HeaderValue::from_static(r#"Basic realm="token endpoint", charset="UTF-8""#);
+        let challenge = HeaderValue::from_static(r#"Basic realm="token endpoint", charset="UTF-8""#);
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     }
     response
+}
+
+/// Tells the client which nonce its next DPoP proof needs (RFC 9449 §8).
+pub(super) fn add_dpop_nonce(response: &mut Response, nonce: &str) {
+    if let Ok(nonce) = HeaderValue::from_str(nonce) {
+        response.headers_mut().insert("dpop-nonce", nonce);
+    }
 }
 
 pub(super) fn refusal(error: ProtocolError) -> Response {

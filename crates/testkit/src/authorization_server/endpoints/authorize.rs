@@ -22,7 +22,7 @@ pub(super) async fn ask(State(authority): State<Arc<Authority>>, RawQuery(query)
     let Ok(params) = Params::parse(query.unwrap_or_default().as_bytes()) else {
         return refused(REPEATED);
     };
-    let request = match AuthorizationRequest::validate(&params, &authority.clients) {
+    let request = match authority.authorization_request(&params) {
         Ok(request) => request,
         Err(rejection) => return rejected(&authority, rejection),
     };
@@ -42,7 +42,7 @@ pub(super) async fn decided(State(authority): State<Arc<Authority>>, body: Bytes
     let Ok(params) = Params::parse(&body) else {
         return refused(REPEATED);
     };
-    let request = match AuthorizationRequest::validate(&params, &authority.clients) {
+    let request = match authority.authorization_request(&params) {
         Ok(request) => request,
         Err(rejection) => return rejected(&authority, rejection),
     };
@@ -64,7 +64,7 @@ pub(in crate::authorization_server) fn answer_in_process(
     query: &str,
 ) -> Result<Url, &'static str> {
     let params = Params::parse(query.as_bytes()).map_err(|_| REPEATED)?;
-    match AuthorizationRequest::validate(&params, &authority.clients) {
+    match authority.authorization_request(&params) {
         Ok(request) => Ok(by_default(authority, &request)),
         Err(Rejection::Redirect(return_to, error)) => Ok(return_to.with_error(&authority.issuer, error)),
         Err(Rejection::Page(reason)) => Err(reason),

@@ -27,7 +27,7 @@ fn end_session(authority: &Authority, encoded: &[u8]) -> Response {
     let Ok(params) = Params::parse(encoded) else {
         return page::message(StatusCode::BAD_REQUEST, REFUSED, "A parameter of the request is repeated.");
     };
-    let hint = match params.get("id_token_hint").map(|id_token| authority.signing_key.read_hint(id_token)) {
+    let hint = match params.get("id_token_hint").map(|id_token| authority.read_hint(id_token)) {
         Some(None) => return page::message(StatusCode::BAD_REQUEST, REFUSED, "The ID token is not from here."),
         Some(Some(hint)) => Some(hint),
         None => None,

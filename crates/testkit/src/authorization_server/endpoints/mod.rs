@@ -2,9 +2,12 @@
 
 mod answer;
 mod authorize;
+mod device;
+mod device_authorization;
 mod discovery;
 mod end_session;
 mod page;
+mod pushed_authorization;
 mod revoke;
 mod token;
 mod token_fault;
@@ -25,7 +28,10 @@ pub(super) fn router(authority: Arc<Authority>) -> Router {
         .route("/.well-known/openid-configuration", get(discovery::configuration))
         .route("/jwks", get(discovery::jwks))
         .route("/authorize", get(authorize::ask).post(authorize::decided))
+        .route("/par", post(pushed_authorization::push))
         .route("/token", post(token::token))
+        .route("/device_authorization", post(device_authorization::device_authorization))
+        .route("/device", get(device::ask).post(device::decided))
         .route("/revoke", post(revoke::revoke))
         .route("/userinfo", get(userinfo::userinfo).post(userinfo::userinfo))
         .route("/end_session", get(end_session::by_query).post(end_session::by_form))

@@ -40,6 +40,27 @@ pub(super) fn sign_in(client_id: &str, scope: &str, subject: &str, params: &Para
     page(StatusCode::OK, &format!("Sign in to {client_id}?"), &main)
 }
 
+/// Asks for the code a device shows, and whether to sign in there.
+pub(super) fn device(user_code: &str, subject: &str) -> Response {
+    let main = format!(
+        r#"<h1>Connect a device</h1>
+<form method="post" action="/device">
+<label for="user_code">The code that the device shows</label>
+<input id="user_code" name="user_code" value="{user_code}" autocomplete="off" autocapitalize="characters" required>
+<label for="subject">Sign in as</label>
+<input id="subject" name="subject" value="{subject}" autocomplete="username" required>
+<div>
+<button name="decision" value="sign_in">Sign in</button>
+<button name="decision" value="refuse">Refuse</button>
+</div>
+</form>
+<p>This is a test server: there is no password.</p>"#,
+        user_code = escaped(user_code),
+        subject = escaped(subject),
+    );
+    page(StatusCode::OK, "Connect a device", &main)
+}
+
 /// Says something, and offers nothing.
 pub(super) fn message(status: StatusCode, title: &str, text: &str) -> Response {
     page(status, title, &format!("<h1>{}</h1>\n<p>{}</p>", escaped(title), escaped(text)))

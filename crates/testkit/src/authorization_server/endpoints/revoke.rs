@@ -9,7 +9,6 @@ use axum::response::{IntoResponse, Response};
 
 use super::answer;
 use crate::authorization_server::authority::Authority;
-use crate::authorization_server::client_authentication::authenticate;
 use crate::authorization_server::grants::Revoked;
 use crate::authorization_server::opaque::Digest;
 use crate::authorization_server::params::Params;
@@ -24,7 +23,7 @@ pub(super) async fn revoke(State(authority): State<Arc<Authority>>, headers: Hea
 
 fn revoked(authority: &Authority, headers: &HeaderMap, body: &[u8]) -> Result<(), ProtocolError> {
     let params = Params::parse(body)?;
-    let client = authenticate(&authority.clients, headers, &params)?;
+    let client = authority.authenticate("/revoke", headers, &params)?;
     let token = params.require("token", "the token is missing")?;
     let mut state = authority.state();
     let revoked = state.grants.revoke_token(&Digest::of(token), client.id());

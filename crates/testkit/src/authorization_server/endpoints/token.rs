@@ -15,7 +15,7 @@ use crate::authorization_server::fault::Fault;
 use crate::authorization_server::params::Params;
 use crate::authorization_server::presentation::Outcome;
 use crate::authorization_server::protocol_error::ProtocolError;
-use crate::authorization_server::token_grant::TokenGrant;
+use crate::authorization_server::token_grant::{TokenAnswer, TokenGrant};
 use crate::authorization_server::wire::Line;
 
 /// What becomes of a request.
@@ -66,10 +66,7 @@ fn reply(authority: &Authority, headers: &HeaderMap, body: &[u8], fault: Option<
         }
     };
     let grant = TokenGrant { authority, headers, params: &params, bend: fault, lost: fault.is_some_and(loses_answer) };
-    let process = || {
-        let (status, body) = grant.answer();
-        answer::json(status, body)
-    };
+    let process = || response(grant.answer());
     let Some(fault) = fault else {
         return Reply::Answer(process());
     };
@@ -103,7 +100,7 @@ fn reply(authority: &Authority, headers: &HeaderMap, body: &[u8], fault: Option<
             Reply::Answer(token_fault::huge())
         }
         Fault::Truncated => {
-            let (status, body) = grant.answer();
+            let TokenAnswer { status, body, .. } = grant.answer();
             Reply::Answer(token_fault::truncated(status, &body))
         }
         Fault::Delay(_)
@@ -114,6 +111,14 @@ fn reply(authority: &Authority, headers: &HeaderMap, body: &[u8], fault: Option<
         | Fault::WrongNonce
         | Fault::ExpiresInString => Reply::Answer(process()),
     }
+}
+
+fn response(answer: TokenAnswer) -> Response {
+    let mut response = answer::json(answer.status, answer.body);
+    if let Some(nonce) = answer.dpop_nonce {
+        answer::add_dpop_nonce(&mut response, &nonce);
+    }
+    response
 }
 
 fn loses_answer(fault: &Fault) -> bool {
