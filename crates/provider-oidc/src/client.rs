@@ -205,6 +205,14 @@ mod tests {
     }
 
     #[test]
+    fn every_secret_is_a_key_of_symmetric_id_tokens() {
+        for auth in secret_auths("pw") {
+            assert_eq!(Client { id: "my-app".into(), auth }.secret(), Some(&ClientSecret::new("pw")));
+        }
+        assert_eq!(Client { id: "my-app".into(), auth: ClientAuth::None }.secret(), None);
+    }
+
+    #[test]
     fn the_secret_is_never_shown() {
         for auth in secret_auths("hidden") {
             let shown =

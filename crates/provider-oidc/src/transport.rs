@@ -193,5 +193,6 @@ fn unusable(error: reqwest::Error) -> ProviderError {
         ProviderErrorKind::Misconfigured,
         "the HTTP client cannot be set up; are the certificates readable?",
     )
+    .with_advice("check the certificates that are given, and that this machine has CA certificates of its own")
     .because(error.without_url())
 }
