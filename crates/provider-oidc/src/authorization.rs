@@ -9,8 +9,8 @@ use url::Url;
 use crate::Dialect;
 
 /// The parameters of an authorization request that a caller cannot set: each of these ties the answer to this sign-in,
-/// or decides how it comes back.
-pub const RESERVED_PARAMETERS: [&str; 12] = [
+/// decides how it comes back, or authenticates the client.
+pub const RESERVED_PARAMETERS: [&str; 15] = [
     "response_type",
     "response_mode",
     "client_id",
@@ -23,6 +23,9 @@ pub const RESERVED_PARAMETERS: [&str; 12] = [
     "request",
     "request_uri",
     "registration",
+    "client_secret",
+    "client_assertion",
+    "client_assertion_type",
 ];
 
 /// A sign-in with fresh `state`, `nonce` and code challenge (RFC 6749 §4.1.1, RFC 7636 §4.3, OIDC Core §3.1.2.1).

@@ -26,6 +26,7 @@ pub struct OidcBuilder {
     reuse_window: Option<Duration>,
     root_certificates: Vec<Vec<u8>>,
     discovery_url: Option<Url>,
+    pushes: bool,
 }
 
 impl OidcBuilder {
@@ -39,6 +40,7 @@ impl OidcBuilder {
             reuse_window: None,
             root_certificates: Vec::new(),
             discovery_url: None,
+            pushes: false,
         }
     }
 
@@ -96,13 +98,19 @@ impl OidcBuilder {
         self
     }
 
+    /// Whether authorization requests are pushed to the server, so that the browser carries nothing but a reference
+    /// (RFC 9126). Default: where the server's metadata requires it.
+    pub fn pushed_authorization_requests(mut self, push: bool) -> Self {
+        self.pushes = push;
+        self
+    }
+
     /// The provider.
     ///
-    /// Fails as `Misconfigured` if the issuer is neither `https` nor on loopback, or if a certificate is unreadable.
+    /// Fails as `Misconfigured` if the issuer is neither `https` nor on loopback, if the client id or secret is empty or
+    /// holds a line break, or if a certificate is unreadable.
     pub fn build(self) -> Result<Oidc, ProviderError> {
-        if self.client.id.is_empty() {
-            return Err(misconfigured("the client id is empty"));
-        }
+        self.client.check()?;
         let issuer = Url::parse(&self.issuer).map_err(|_| misconfigured("the issuer is not a URL"))?;
         let channel = Channel::of(&issuer)?;
         let discovery_url = match self.discovery_url {
@@ -118,7 +126,13 @@ impl OidcBuilder {
         }
         let server = Server {
             discovery_url: channel.endpoint("discovery URL", &discovery_url)?,
-            transport: Transport::new(channel, &self.root_certificates, profile.request_budget)?,
+            transport: Transport::new(
+                channel,
+                &self.root_certificates,
+                self.client.certificate(),
+                profile.request_budget,
+            )?,
+            mutual_tls: self.client.certificate().is_some(),
             issuer: self.issuer,
             dialect: Arc::clone(&self.dialect),
             channel,
@@ -126,7 +140,13 @@ impl OidcBuilder {
             keys: Keys::default(),
             metadata: OnceCell::new(),
         };
-        Ok(Oidc { server: Arc::new(server), client: Arc::new(self.client), dialect: self.dialect, profile })
+        Ok(Oidc {
+            server: Arc::new(server),
+            client: Arc::new(self.client),
+            dialect: self.dialect,
+            profile,
+            pushes: self.pushes,
+        })
     }
 }
 

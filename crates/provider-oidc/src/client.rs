@@ -1,11 +1,37 @@
 //! [`Client`]: our registration at the authorization server, and how it authenticates.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use oidc_session_core::ClientSecret;
+use oidc_session_core::{ClientSecret, ProviderError, ProviderErrorKind, Timestamp};
 use url::form_urlencoded::byte_serialize;
 
-/// How the client authenticates at the token endpoint (RFC 6749 §2.3, OIDC Core §9).
+use crate::assertion::{ASSERTION_TYPE, client_assertion};
+use crate::{ClientCertificate, SigningKey};
+
+/// How the client authenticates at the token endpoint (RFC 6749 §2.3, OIDC Core §9), and at the endpoints for
+/// revocation, pushed authorization requests and devices.
+///
+/// The server knows one of these methods for each client, so its registration decides. Where there is a choice:
+///
+/// | Method | Registered as | When |
+/// |---|---|---|
+/// | [`None`](Self::None) | `none` | a program on its user's machine, which cannot keep a secret |
+/// | [`Basic`](Self::Basic) | `client_secret_basic` | a server program; what every server understands |
+/// | [`Post`](Self::Post) | `client_secret_post` | the same, at a server or gateway that does not read the header |
+/// | [`SecretJwt`](Self::SecretJwt) | `client_secret_jwt` | the same, where the secret must not travel |
+/// | [`PrivateKeyJwt`](Self::PrivateKeyJwt) | `private_key_jwt` | best: the server never holds anything that could be stolen from it |
+/// | [`MutualTls`](Self::MutualTls) | `tls_client_auth`, `self_signed_tls_client_auth` | as good, where certificates are managed anyway |
+///
+/// ```
+/// use oidc_session_core::ClientSecret;
+/// use oidc_session_provider_oidc::{ClientAuth, Oidc};
+///
+/// let builder = Oidc::builder("https://login.example", "my-app");
+/// let provider = builder.client_auth(ClientAuth::SecretJwt(ClientSecret::new("a secret of 32 or more bytes"))).build()?;
+/// # Ok::<(), oidc_session_core::ProviderError>(())
+/// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ClientAuth {
@@ -16,6 +42,17 @@ pub enum ClientAuth {
     Basic(ClientSecret),
     /// `client_secret_post`: the secret in the body.
     Post(ClientSecret),
+    /// `client_secret_jwt`: an assertion signed with the secret by HS256 (OIDC Core §9, RFC 7523 §2.2).
+    ///
+    /// Servers ask for 32 bytes of secret or more (OIDC Core §16.19).
+    SecretJwt(ClientSecret),
+    /// `private_key_jwt`: an assertion signed with a private key (OIDC Core §9, RFC 7523 §2.2).
+    PrivateKeyJwt(SigningKey),
+    /// `tls_client_auth` or `self_signed_tls_client_auth`: a certificate of the connection (RFC 8705 §2).
+    ///
+    /// The addresses under `mtls_endpoint_aliases` are used where the server publishes them. Every server that asks for
+    /// a certificate during this client's requests is shown it.
+    MutualTls(ClientCertificate),
 }
 
 /// Whom a client names as the audience of an assertion that it signs (RFC 7523 §3).
@@ -36,53 +73,152 @@ pub(crate) struct Client {
     pub(crate) auth: ClientAuth,
 }
 
+/// What authenticates one request. Made anew for each: a server takes an assertion once.
+#[derive(Clone, Eq, PartialEq)]
+pub(crate) struct Credentials {
+    /// Fields of the body.
+    pub(crate) fields: Vec<(&'static str, String)>,
+    /// The value of the `Authorization` header.
+    pub(crate) authorization: Option<String>,
+}
+
 impl Client {
-    /// What authenticates a request in its body.
-    pub(crate) fn fields(&self) -> Vec<(&'static str, String)> {
-        match &self.auth {
-            ClientAuth::None => vec![("client_id", self.id.clone())],
-            ClientAuth::Basic(_) => Vec::new(),
-            ClientAuth::Post(secret) => {
-                vec![("client_id", self.id.clone()), ("client_secret", secret.expose().to_owned())]
-            }
+    /// Fails if no server could take these settings.
+    pub(crate) fn check(&self) -> Result<(), ProviderError> {
+        if self.id.is_empty() {
+            return Err(misconfigured("the client id is empty").with_advice("set the client id of the registration"));
         }
+        let secret = self.secret().map(ClientSecret::expose);
+        if secret.is_some_and(str::is_empty) {
+            return Err(misconfigured("the client secret is empty")
+                .with_advice("set the client secret, or use ClientAuth::None for a public client"));
+        }
+        // RFC 6749 §A.2 allows none. What is read from a file often ends with one.
+        if secret.is_some_and(|secret| secret.contains(char::is_control)) {
+            return Err(misconfigured("the client secret contains a line break or another control character")
+                .with_advice("trim the client secret after reading it"));
+        }
+        Ok(())
     }
 
-    /// What authenticates a request in its `Authorization` header.
-    pub(crate) fn authorization(&self) -> Option<String> {
-        let ClientAuth::Basic(secret) = &self.auth else {
-            return None;
+    /// What authenticates a request that is sent `now`; `audience` is whom an assertion is for.
+    pub(crate) fn credentials(&self, audience: &str, now: Timestamp) -> Result<Credentials, ProviderError> {
+        let named = || vec![("client_id", self.id.clone())];
+        let asserted = |assertion| {
+            let mut fields = named();
+            fields.extend([("client_assertion_type", ASSERTION_TYPE.to_owned()), ("client_assertion", assertion)]);
+            Credentials { fields, authorization: None }
         };
-        // Both halves are form-encoded first (RFC 6749 §2.3.1): a colon in the id would end it.
-        let encode = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
-        let pair = format!("{}:{}", encode(&self.id), encode(secret.expose()));
-        Some(format!("Basic {}", STANDARD.encode(pair)))
+        Ok(match &self.auth {
+            ClientAuth::None | ClientAuth::MutualTls(_) => Credentials { fields: named(), authorization: None },
+            ClientAuth::Basic(secret) => {
+                Credentials { fields: Vec::new(), authorization: Some(basic(&self.id, secret)) }
+            }
+            ClientAuth::Post(secret) => {
+                let mut fields = named();
+                fields.push(("client_secret", secret.expose().to_owned()));
+                Credentials { fields, authorization: None }
+            }
+            ClientAuth::SecretJwt(secret) => asserted(client_assertion(secret, &self.id, audience, now)?),
+            ClientAuth::PrivateKeyJwt(key) => asserted(client_assertion(key, &self.id, audience, now)?),
+        })
     }
 
     /// The secret, which is also the key of a symmetric ID token signature (OIDC Core §10.1).
     pub(crate) fn secret(&self) -> Option<&ClientSecret> {
         match &self.auth {
-            ClientAuth::None => None,
-            ClientAuth::Basic(secret) | ClientAuth::Post(secret) => Some(secret),
+            ClientAuth::None | ClientAuth::PrivateKeyJwt(_) | ClientAuth::MutualTls(_) => None,
+            ClientAuth::Basic(secret) | ClientAuth::Post(secret) | ClientAuth::SecretJwt(secret) => Some(secret),
         }
     }
+
+    /// What the client shows when a connection is made.
+    pub(crate) fn certificate(&self) -> Option<&ClientCertificate> {
+        match &self.auth {
+            ClientAuth::MutualTls(certificate) => Some(certificate),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.fields.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+fn basic(id: &str, secret: &ClientSecret) -> String {
+    // Both halves are form-encoded first (RFC 6749 §2.3.1): a colon in the id would end it.
+    let encode = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+    format!("Basic {}", STANDARD.encode(format!("{}:{}", encode(id), encode(secret.expose()))))
+}
+
+fn misconfigured(detail: &str) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::Misconfigured, detail)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn secret_auths(secret: &str) -> [ClientAuth; 3] {
+        let secret = ClientSecret::new(secret);
+        [ClientAuth::Basic(secret.clone()), ClientAuth::Post(secret.clone()), ClientAuth::SecretJwt(secret)]
+    }
+
+    fn credentials(id: &str, auth: ClientAuth) -> Credentials {
+        let client = Client { id: id.into(), auth };
+        client.credentials("https://login.example", Timestamp::from_unix_seconds(7)).unwrap()
+    }
+
     #[test]
     fn basic_encodes_both_halves_before_joining_them() {
-        let client = Client { id: "my:app ü".into(), auth: ClientAuth::Basic(ClientSecret::new("p%s+/:")) };
-        let header = client.authorization().unwrap();
+        let header = credentials("my:app ü", ClientAuth::Basic(ClientSecret::new("p%s+/:"))).authorization.unwrap();
         let pair = STANDARD.decode(header.strip_prefix("Basic ").unwrap()).unwrap();
         assert_eq!(String::from_utf8(pair).unwrap(), "my%3Aapp+%C3%BC:p%25s%2B%2F%3A");
     }
 
     #[test]
+    fn an_assertion_is_never_sent_twice() {
+        let auth = ClientAuth::SecretJwt(ClientSecret::new("pw"));
+        let (one, two) = (credentials("my-app", auth.clone()), credentials("my-app", auth));
+        let names: Vec<_> = one.fields.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["client_id", "client_assertion_type", "client_assertion"]);
+        assert_eq!(one.fields[1].1, "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+        assert_eq!(one.fields[..2], two.fields[..2]);
+        assert_ne!(one.fields[2], two.fields[2]);
+    }
+
+    #[test]
+    fn a_secret_that_no_server_could_know_is_refused() {
+        for (secret, accepted) in [("p%:+ ü", true), ("", false), ("pw-hidden\n", false), ("pw\0-hidden", false)] {
+            for auth in secret_auths(secret) {
+                let checked = Client { id: "my-app".into(), auth }.check();
+                assert_eq!(checked.is_ok(), accepted, "{secret:?}");
+                if let Err(error) = checked {
+                    assert_eq!(error.kind(), ProviderErrorKind::Misconfigured);
+                    assert!(error.advice().is_some());
+                    assert!(!format!("{error} {error:?}").contains("hidden"), "{error:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_secret_is_a_key_of_symmetric_id_tokens() {
+        for auth in secret_auths("pw") {
+            assert_eq!(Client { id: "my-app".into(), auth }.secret(), Some(&ClientSecret::new("pw")));
+        }
+        assert_eq!(Client { id: "my-app".into(), auth: ClientAuth::None }.secret(), None);
+    }
+
+    #[test]
     fn the_secret_is_never_shown() {
-        let client = Client { id: "my-app".into(), auth: ClientAuth::Post(ClientSecret::new("hidden")) };
-        assert!(!format!("{client:?}").contains("hidden"));
+        for auth in secret_auths("hidden") {
+            let shown =
+                format!("{:?} {:?}", Client { id: "my-app".into(), auth: auth.clone() }, credentials("a", auth));
+            assert!(!shown.contains("hidden"), "{shown}");
+            assert!(!shown.contains("eyJ"), "{shown}");
+        }
     }
 }

@@ -14,33 +14,39 @@
 //! Start at [`Oidc`]; [`Dialect`] is where a vendor says how it differs. A refresh sends one request over one
 //! connection of its own and never repeats it: `outcome.rs` says what each way of failing means.
 
+mod assertion;
 mod authorization;
 mod builder;
 mod callback;
 mod channel;
 mod client;
+mod client_certificate;
 mod device_status;
 mod diagnosis;
 mod dialect;
 mod encoded_request;
 mod error_answer;
 mod grant;
+mod handshake;
 mod id_token;
 mod keys;
 mod metadata;
 mod oidc;
 mod origin;
 mod outcome;
+mod pushed_request;
 mod retry_after;
 mod revocable_token;
 mod server;
 mod sign_in;
+mod signing_key;
 mod token_request;
 mod transport;
 
 pub use authorization::RESERVED_PARAMETERS;
 pub use builder::OidcBuilder;
 pub use client::{AssertionAudience, ClientAuth};
+pub use client_certificate::ClientCertificate;
 pub use device_status::DeviceStatus;
 pub use diagnosis::{Diagnosis, Meaning};
 pub use dialect::{Dialect, Fields, PlainOidc};
@@ -49,3 +55,4 @@ pub use error_answer::ErrorAnswer;
 pub use oidc::Oidc;
 pub use origin::Origin;
 pub use revocable_token::RevocableToken;
+pub use signing_key::{SigningAlgorithm, SigningKey};

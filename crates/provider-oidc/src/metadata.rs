@@ -2,6 +2,7 @@
 
 use oidc_session_core::{ProviderError, ProviderErrorKind};
 use serde::Deserialize;
+use serde_json::Value;
 use url::Url;
 
 use crate::Dialect;
@@ -42,22 +43,30 @@ struct Document {
     userinfo_endpoint: Option<String>,
     #[serde(default)]
     authorization_response_iss_parameter_supported: Option<bool>,
+    #[serde(default)]
+    mtls_endpoint_aliases: Value,
 }
 
 impl Metadata {
     /// Reads a metadata document. If its issuer is not `issuer` to the dialect, it speaks for somebody else.
+    ///
+    /// A client of `mutual_tls` sees the addresses where the server asks for certificates.
     pub(crate) fn read(
         document: &[u8],
         issuer: &str,
         dialect: &dyn Dialect,
         channel: Channel,
+        mutual_tls: bool,
     ) -> Result<Self, ProviderError> {
-        let document: Document = serde_json::from_slice(document).map_err(|_| {
+        let mut document: Document = serde_json::from_slice(document).map_err(|_| {
             refused("the discovery document is not one, or lacks an address").with_advice(dialect.check_address())
         })?;
         if !dialect.speaks_for(issuer, &document.issuer) {
             let detail = "the discovery document names another issuer; does only a trailing slash differ?";
             return Err(refused(detail).with_advice(dialect.check_address()));
+        }
+        if mutual_tls {
+            document.use_aliases();
         }
         let optional = |name, address: Option<String>| {
             let address = address.filter(|address| !address.is_empty());
@@ -90,13 +99,31 @@ impl Metadata {
     }
 }
 
+impl Document {
+    /// Puts the addresses for mutual TLS in the place of the others (RFC 8705 §5). What has no alias stays.
+    fn use_aliases(&mut self) {
+        for (name, endpoint) in [
+            ("token_endpoint", &mut self.token_endpoint),
+            ("revocation_endpoint", &mut self.revocation_endpoint),
+            ("device_authorization_endpoint", &mut self.device_authorization_endpoint),
+            ("pushed_authorization_request_endpoint", &mut self.pushed_authorization_request_endpoint),
+            ("userinfo_endpoint", &mut self.userinfo_endpoint),
+        ] {
+            let alias = self.mtls_endpoint_aliases.get(name).and_then(Value::as_str);
+            if let Some(alias) = alias.filter(|alias| !alias.is_empty()) {
+                *endpoint = Some(alias.to_owned());
+            }
+        }
+    }
+}
+
 fn refused(detail: &str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::Misconfigured, detail)
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -112,12 +139,44 @@ mod tests {
     }
 
     fn read(document: &Value) -> Result<Metadata, ProviderError> {
-        Metadata::read(document.to_string().as_bytes(), ISSUER, &crate::PlainOidc, Channel::Tls)
+        read_for(document, false)
+    }
+
+    fn read_for(document: &Value, mutual_tls: bool) -> Result<Metadata, ProviderError> {
+        Metadata::read(document.to_string().as_bytes(), ISSUER, &crate::PlainOidc, Channel::Tls, mutual_tls)
+    }
+
+    #[test]
+    fn a_client_with_a_certificate_uses_the_addresses_for_it() {
+        let mut document = document();
+        document["revocation_endpoint"] = json!("https://login.example/revoke");
+        document["mtls_endpoint_aliases"] = json!({
+            "token_endpoint": "https://mtls.login.example/token",
+            "revocation_endpoint": "",
+            "device_authorization_endpoint": "https://mtls.login.example/device",
+            "pushed_authorization_request_endpoint": "https://mtls.login.example/par",
+            "userinfo_endpoint": 7,
+        });
+        let (plain, mutual) = (read(&document).unwrap(), read_for(&document, true).unwrap());
+        let url = |address| Url::parse(address).unwrap();
+        assert_eq!(plain.token_endpoint, url("https://login.example/token"));
+        assert_eq!(plain.device_authorization_endpoint, None);
+        assert_eq!(mutual.token_endpoint, url("https://mtls.login.example/token"));
+        assert_eq!(mutual.revocation_endpoint, Some(url("https://login.example/revoke")));
+        assert_eq!(mutual.device_authorization_endpoint, Some(url("https://mtls.login.example/device")));
+        assert_eq!(mutual.pushed_authorization_request_endpoint, Some(url("https://mtls.login.example/par")));
+        assert_eq!(mutual.userinfo_endpoint, None);
+        assert_eq!(mutual.authorization_endpoint, plain.authorization_endpoint);
+
+        document["mtls_endpoint_aliases"]["token_endpoint"] = json!("http://mtls.login.example/token");
+        assert!(read(&document).is_ok(), "nobody goes there");
+        assert_eq!(read_for(&document, true).unwrap_err().kind(), ProviderErrorKind::Misconfigured);
     }
 
     #[test]
     fn what_is_not_used_may_be_missing_or_odd() {
         let mut document = document();
+        document["mtls_endpoint_aliases"] = json!("none");
         document["response_types_supported"] = json!("code");
         document["revocation_endpoint"] = json!("");
         document["end_session_endpoint"] = json!(null);

@@ -9,15 +9,14 @@ use oidc_session_core::{
     Target, Timestamp, TokenAnswer,
 };
 use tokio::time::{Instant, sleep, timeout_at};
-use url::Url;
 
-use crate::client::Client;
+use crate::client::{Client, Credentials};
 use crate::grant::{Grant, expires_at_hint};
 use crate::id_token::Verifier;
 use crate::metadata::Metadata;
 use crate::server::Server;
 use crate::token_request::TokenRequest;
-use crate::{Dialect, OidcBuilder, RevocableToken, outcome};
+use crate::{AssertionAudience, Dialect, OidcBuilder, RevocableToken, outcome};
 
 /// A client registered at an OpenID Connect authorization server.
 ///
@@ -29,6 +28,8 @@ pub struct Oidc {
     pub(crate) client: Arc<Client>,
     pub(crate) dialect: Arc<dyn Dialect>,
     pub(crate) profile: ProviderProfile,
+    /// Whether authorization requests are pushed, even where the server does not require it.
+    pub(crate) pushes: bool,
 }
 
 /// A grant, and when it was asked for and given.
@@ -44,19 +45,29 @@ impl Oidc {
         OidcBuilder::new(issuer, client_id)
     }
 
-    /// Presents a grant, at most once.
+    /// Presents a grant, at most once. `request` makes it; whenever it is sent, it is sent with credentials of its own.
     pub(crate) async fn grant(
         &self,
-        endpoint: &Url,
-        request: &TokenRequest,
+        metadata: &Metadata,
+        request: impl Fn(Credentials) -> TokenRequest + Send,
         deadline: Instant,
     ) -> Result<Granted, ProviderError> {
         let clock = &self.server.clock;
+        let request = request(self.credentials(metadata)?);
         let requested_at = clock.now();
-        let answer = self.server.transport.post(endpoint, request, deadline, || clock.now()).await?;
+        let answer = self.server.transport.post(&metadata.token_endpoint, &request, deadline, || clock.now()).await?;
         let received_at = clock.now();
         tracing::debug!(status = answer.status.as_u16(), "the token endpoint answered");
         Ok(Granted { grant: outcome::grant(answer, &*self.dialect)?, requested_at, received_at })
+    }
+
+    /// What authenticates the next request, and that one only.
+    pub(crate) fn credentials(&self, metadata: &Metadata) -> Result<Credentials, ProviderError> {
+        let audience = match self.dialect.assertion_audience() {
+            AssertionAudience::Issuer => &metadata.issuer,
+            AssertionAudience::TokenEndpoint => metadata.token_endpoint.as_str(),
+        };
+        self.client.credentials(audience, self.server.clock.now())
     }
 
     /// When a request that starts now must be over.
@@ -111,8 +122,8 @@ impl Provider for Oidc {
             ProviderError::new(ProviderErrorKind::NotSent, "the discovery document could not be fetched in time")
         })??;
         self.check_own(metadata, session)?;
-        let request = TokenRequest::refresh(&self.client, &*self.dialect, session, refresh_token, target);
-        let granted = self.grant(&metadata.token_endpoint, &request, deadline).await?;
+        let request = |credentials| TokenRequest::refresh(credentials, &*self.dialect, session, refresh_token, target);
+        let granted = self.grant(metadata, request, deadline).await?;
 
         // From here on nothing waits and nothing fails: the server may have spent the old refresh token.
         let Granted { grant, requested_at, received_at } = granted;
@@ -156,7 +167,7 @@ impl Provider for Oidc {
         let (Some(token), Some(endpoint)) = (token, &metadata.revocation_endpoint) else {
             return Ok(Revocation::Unsupported);
         };
-        let request = TokenRequest::revocation(&self.client, token, hint);
+        let request = TokenRequest::revocation(self.credentials(metadata)?, token, hint);
         let clock = &self.server.clock;
         let answer = self.server.transport.post(endpoint, &request, self.deadline(), || clock.now()).await?;
         tracing::debug!(status = answer.status.as_u16(), "the revocation endpoint answered");

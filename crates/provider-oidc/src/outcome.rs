@@ -76,7 +76,8 @@ pub(crate) fn revocation(answer: HttpAnswer, dialect: &dyn Dialect) -> Result<Re
     }
 }
 
-fn classified(answer: &ErrorAnswer, dialect: &dyn Dialect) -> ProviderError {
+/// What an error answer means, by the dialect.
+pub(crate) fn classified(answer: &ErrorAnswer, dialect: &dyn Dialect) -> ProviderError {
     let Diagnosis { meaning, code, advice, sign_in_parameters } = dialect.classify(answer);
     let mut error = match meaning {
         Meaning::Verdict => ProviderError::new(ProviderErrorKind::Rejected, "the server rejected the grant"),
@@ -102,12 +103,13 @@ fn classified(answer: &ErrorAnswer, dialect: &dyn Dialect) -> ProviderError {
     error.with_error_code(answer.error()).with_sign_in_parameters(sign_in_parameters)
 }
 
-/// The parser's own error is dropped: it quotes what it did not expect.
-fn object(body: &[u8]) -> Option<Map<String, Value>> {
+/// The object in a body. The parser's own error is dropped: it quotes what it did not expect.
+pub(crate) fn object(body: &[u8]) -> Option<Map<String, Value>> {
     serde_json::from_slice(body).ok()
 }
 
-fn broken(body: BrokenBody) -> ProviderError {
+/// What a body that is not there means.
+pub(crate) fn broken(body: BrokenBody) -> ProviderError {
     match body {
         BrokenBody::Cut(error) => unknown("the answer arrived incomplete").because(error.without_url()),
         BrokenBody::TooLarge => unknown("the answer is too large"),

@@ -20,6 +20,8 @@ pub(crate) struct Server {
     pub(crate) dialect: Arc<dyn Dialect>,
     pub(crate) discovery_url: Url,
     pub(crate) channel: Channel,
+    /// Whether the client shows a certificate.
+    pub(crate) mutual_tls: bool,
     pub(crate) transport: Transport,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keys: Keys,
@@ -37,7 +39,7 @@ impl Server {
                     .fetch(&self.discovery_url, "discovery document", now)
                     .await
                     .map_err(|error| self.unreachable(error))?;
-                Metadata::read(&document, &self.issuer, &*self.dialect, self.channel)
+                Metadata::read(&document, &self.issuer, &*self.dialect, self.channel, self.mutual_tls)
             })
             .await
     }
@@ -45,6 +47,8 @@ impl Server {
     /// An address that answers nothing, or nothing but an error, may be a slip in the settings.
     fn unreachable(&self, error: ProviderError) -> ProviderError {
         match error.kind() {
+            // Whoever knew better has said so.
+            _ if error.advice().is_some() => error,
             ProviderErrorKind::NotSent | ProviderErrorKind::Misconfigured => {
                 error.with_advice(self.dialect.check_address())
             }

@@ -12,7 +12,7 @@ use crate::id_token::{Unverified, Verified};
 use crate::metadata::Metadata;
 use crate::oidc::Granted;
 use crate::token_request::TokenRequest;
-use crate::{Oidc, callback};
+use crate::{Oidc, callback, pushed_request};
 
 #[async_trait]
 impl SignIn for Oidc {
@@ -22,7 +22,13 @@ impl SignIn for Oidc {
             ProviderError::new(ProviderErrorKind::Misconfigured, "the server has no authorization endpoint")
         })?;
         let now = self.server.clock.now();
-        authorization_request(endpoint, &self.client.id, &*self.dialect, request, now)
+        let mut pending = authorization_request(endpoint, &self.client.id, &*self.dialect, request, now)?;
+        if self.pushes || metadata.require_pushed_authorization_requests {
+            let parameters = pushed_request::parameters(endpoint, &pending.authorization_url);
+            let request_uri = self.push(metadata, parameters).await?;
+            pending.authorization_url = pushed_request::authorization_url(endpoint, &self.client.id, &request_uri);
+        }
+        Ok(pending)
     }
 
     async fn exchange(&self, pending: PendingSignIn, callback: &Url) -> Result<Session, ProviderError> {
@@ -31,8 +37,8 @@ impl SignIn for Oidc {
         // Before the code is spent: without keys its answer would be worth nothing.
         self.server.ensure_keys().await?;
 
-        let request = TokenRequest::code(&self.client, &*self.dialect, &pending, &code);
-        let granted = self.grant(&metadata.token_endpoint, &request, self.deadline()).await?;
+        let request = |credentials| TokenRequest::code(credentials, &*self.dialect, &pending, &code);
+        let granted = self.grant(metadata, request, self.deadline()).await?;
         let verified = self.verify(metadata, &granted.grant, Some(&pending.nonce)).await?;
         let mut session = self.session(granted, verified, pending.scopes);
         session.nonce = Some(pending.nonce);
@@ -52,6 +58,22 @@ impl SignIn for Oidc {
 }
 
 impl Oidc {
+    /// Pushes an authorization request, and returns what the server calls it (RFC 9126).
+    async fn push(&self, metadata: &Metadata, parameters: Vec<(String, String)>) -> Result<String, ProviderError> {
+        let endpoint = metadata.pushed_authorization_request_endpoint.as_ref().ok_or_else(|| {
+            ProviderError::new(
+                ProviderErrorKind::Misconfigured,
+                "the server publishes no endpoint for pushed authorization requests",
+            )
+            .with_advice("let the server offer them, or neither ask for them here nor require them there")
+        })?;
+        let request = TokenRequest::pushed(self.credentials(metadata)?, parameters);
+        let clock = &self.server.clock;
+        let answer = self.server.transport.post(endpoint, &request, self.deadline(), || clock.now()).await?;
+        tracing::debug!(status = answer.status.as_u16(), "the endpoint for pushed authorization requests answered");
+        pushed_request::request_uri(answer, &*self.dialect)
+    }
+
     /// Verifies the ID token of a sign-in, with fresh keys if the first try finds its key unknown.
     async fn verify(&self, metadata: &Metadata, grant: &Grant, nonce: Option<&str>) -> Result<Verified, ProviderError> {
         let id_token = grant.id_token.as_ref().ok_or_else(|| invalid("the answer carries no ID token"))?;

@@ -5,13 +5,15 @@ use std::fmt;
 use oidc_session_core::{PendingSignIn, RefreshToken, Session, Target};
 use url::form_urlencoded::Serializer;
 
-use crate::client::Client;
+use crate::client::Credentials;
 use crate::{Dialect, EncodedRequest};
 
 /// What to send, and nothing about how. Built without I/O, so that tests compare whole requests.
 #[derive(Clone, Eq, PartialEq)]
 pub(crate) struct TokenRequest {
     fields: Vec<(&'static str, String)>,
+    /// What a program may name freely, after the fields.
+    parameters: Vec<(String, String)>,
     authorization: Option<String>,
     encoded: Option<EncodedRequest>,
 }
@@ -19,13 +21,13 @@ pub(crate) struct TokenRequest {
 impl TokenRequest {
     /// A refresh (RFC 6749 §6). Unless the dialect says so it names no scope: what was granted stays granted.
     pub(crate) fn refresh(
-        client: &Client,
+        credentials: Credentials,
         dialect: &dyn Dialect,
         session: &Session,
         token: &RefreshToken,
         target: &Target,
     ) -> Self {
-        let mut request = Self::grant(client, "refresh_token");
+        let mut request = Self::grant(credentials, "refresh_token");
         request.push("refresh_token", token.expose());
         request.fields.extend(dialect.refresh_fields(session, target));
         request.encoded = dialect.encode_refresh(session, &request.fields);
@@ -33,8 +35,8 @@ impl TokenRequest {
     }
 
     /// A code exchange with PKCE (RFC 6749 §4.1.3, RFC 7636 §4.5).
-    pub(crate) fn code(client: &Client, dialect: &dyn Dialect, pending: &PendingSignIn, code: &str) -> Self {
-        let mut request = Self::grant(client, "authorization_code");
+    pub(crate) fn code(credentials: Credentials, dialect: &dyn Dialect, pending: &PendingSignIn, code: &str) -> Self {
+        let mut request = Self::grant(credentials, "authorization_code");
         request.push("code", code);
         request.push("redirect_uri", pending.redirect_uri.as_str());
         request.push("code_verifier", pending.code_verifier.expose());
@@ -43,10 +45,18 @@ impl TokenRequest {
     }
 
     /// A revocation (RFC 7009 §2.1).
-    pub(crate) fn revocation(client: &Client, token: &str, hint: &'static str) -> Self {
-        let mut request = Self::authenticated(client);
+    pub(crate) fn revocation(credentials: Credentials, token: &str, hint: &'static str) -> Self {
+        let mut request = Self::authenticated(credentials);
         request.push("token", token);
         request.push("token_type_hint", hint);
+        request
+    }
+
+    /// A pushed authorization request (RFC 9126 §2.1); `parameters` name the client.
+    pub(crate) fn pushed(credentials: Credentials, parameters: Vec<(String, String)>) -> Self {
+        let mut request = Self::authenticated(credentials);
+        request.fields.retain(|(name, _)| *name != "client_id");
+        request.parameters = parameters;
         request
     }
 
@@ -54,7 +64,7 @@ impl TokenRequest {
     pub(crate) fn body(&self) -> String {
         match &self.encoded {
             Some(encoded) => encoded.body.clone(),
-            None => Serializer::new(String::new()).extend_pairs(&self.fields).finish(),
+            None => Serializer::new(String::new()).extend_pairs(&self.fields).extend_pairs(&self.parameters).finish(),
         }
     }
 
@@ -73,14 +83,15 @@ impl TokenRequest {
         self.authorization.as_deref()
     }
 
-    fn grant(client: &Client, grant_type: &'static str) -> Self {
-        let mut request = Self::authenticated(client);
+    fn grant(credentials: Credentials, grant_type: &'static str) -> Self {
+        let mut request = Self::authenticated(credentials);
         request.fields.insert(0, ("grant_type", grant_type.to_owned()));
         request
     }
 
-    fn authenticated(client: &Client) -> Self {
-        Self { fields: client.fields(), authorization: client.authorization(), encoded: None }
+    fn authenticated(credentials: Credentials) -> Self {
+        let Credentials { fields, authorization } = credentials;
+        Self { fields, parameters: Vec::new(), authorization, encoded: None }
     }
 
     fn push(&mut self, name: &'static str, value: &str) {
@@ -90,7 +101,8 @@ impl TokenRequest {
 
 impl fmt::Debug for TokenRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.fields.iter().map(|(name, _)| name)).finish()
+        let fields = self.fields.iter().map(|(name, _)| *name);
+        f.debug_list().entries(fields.chain(self.parameters.iter().map(|(name, _)| name.as_str()))).finish()
     }
 }
 
@@ -100,10 +112,18 @@ mod tests {
     use url::Url;
 
     use super::*;
+    use crate::client::Client;
     use crate::{ClientAuth, PlainOidc};
 
-    fn client(auth: ClientAuth) -> Client {
-        Client { id: "my-app".into(), auth }
+    fn credentials(auth: ClientAuth) -> Credentials {
+        let client = Client { id: "my-app".into(), auth };
+        client.credentials("https://login.example", Timestamp::from_unix_seconds(7)).unwrap()
+    }
+
+    /// Such as a client that signs has.
+    fn asserted() -> Credentials {
+        let fields = vec![("client_id", "my-app".into()), ("client_assertion", "a.b.c".into())];
+        Credentials { fields, authorization: None }
     }
 
     fn session() -> Session {
@@ -127,7 +147,7 @@ mod tests {
                 None,
             ),
         ] {
-            let request = TokenRequest::refresh(&client(auth), &PlainOidc, &session(), &token, &Target::default());
+            let request = TokenRequest::refresh(credentials(auth), &PlainOidc, &session(), &token, &Target::default());
             assert_eq!(request.body(), body);
             assert_eq!(request.authorization(), authorization);
         }
@@ -143,7 +163,8 @@ mod tests {
             }
         }
         let token = RefreshToken::new("rt-1");
-        let request = TokenRequest::refresh(&client(ClientAuth::None), &Scoped, &session(), &token, &Target::default());
+        let request =
+            TokenRequest::refresh(credentials(ClientAuth::None), &Scoped, &session(), &token, &Target::default());
         assert_eq!(request.body(), "grant_type=refresh_token&client_id=my-app&refresh_token=rt-1&scope=openid");
     }
 
@@ -153,7 +174,7 @@ mod tests {
         let verifier = CodeVerifier::new("verifier-1");
         let asked = SignInRequest::new(redirect_uri.clone(), Scopes::default());
         let pending = PendingSignIn::new(redirect_uri, &asked, "", "", verifier, Timestamp::from_unix_seconds(0));
-        let request = TokenRequest::code(&client(ClientAuth::None), &PlainOidc, &pending, "code-1");
+        let request = TokenRequest::code(credentials(ClientAuth::None), &PlainOidc, &pending, "code-1");
         assert_eq!(
             request.body(),
             "grant_type=authorization_code&client_id=my-app&code=code-1\
@@ -162,9 +183,39 @@ mod tests {
     }
 
     #[test]
+    fn every_request_of_a_client_that_signs_carries_the_assertion() {
+        let token = RefreshToken::new("rt-1");
+        let request = TokenRequest::refresh(asserted(), &PlainOidc, &session(), &token, &Target::default());
+        assert_eq!(
+            request.body(),
+            "grant_type=refresh_token&client_id=my-app&client_assertion=a.b.c&refresh_token=rt-1"
+        );
+        let request = TokenRequest::revocation(asserted(), "rt-1", "refresh_token");
+        assert_eq!(request.body(), "client_id=my-app&client_assertion=a.b.c&token=rt-1&token_type_hint=refresh_token");
+    }
+
+    #[test]
+    fn a_pushed_request_names_the_client_once() {
+        let basic = "Basic bXktYXBwOnB3";
+        let secret = || ClientSecret::new("pw");
+        for (credentials, body, authorization) in [
+            (credentials(ClientAuth::None), "client_id=my-app&state=s+1", None),
+            (credentials(ClientAuth::Basic(secret())), "client_id=my-app&state=s+1", Some(basic)),
+            (credentials(ClientAuth::Post(secret())), "client_secret=pw&client_id=my-app&state=s+1", None),
+            (asserted(), "client_assertion=a.b.c&client_id=my-app&state=s+1", None),
+        ] {
+            let parameters = vec![("client_id".into(), "my-app".into()), ("state".into(), "s 1".into())];
+            let request = TokenRequest::pushed(credentials, parameters);
+            assert_eq!(request.body(), body);
+            assert_eq!(request.authorization(), authorization);
+            assert!(!format!("{request:?}").contains("s 1"));
+        }
+    }
+
+    #[test]
     fn debug_shows_names_only() {
         let auth = ClientAuth::Post(ClientSecret::new("hidden-1"));
-        let request = TokenRequest::revocation(&client(auth), "hidden-2", "refresh_token");
+        let request = TokenRequest::revocation(credentials(auth), "hidden-2", "refresh_token");
         let shown = format!("{request:?}");
         assert!(shown.contains("token_type_hint"));
         assert!(!shown.contains("hidden"), "{shown}");

@@ -8,7 +8,9 @@ use reqwest::{Certificate, RequestBuilder, Response, StatusCode, redirect, retry
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
+use crate::ClientCertificate;
 use crate::channel::Channel;
+use crate::handshake::HandshakeFailure;
 use crate::retry_after::retry_after;
 use crate::token_request::TokenRequest;
 
@@ -42,8 +44,13 @@ pub(crate) enum BrokenBody {
 }
 
 impl Transport {
-    /// A client for `channel` that trusts the platform's certificates, and `roots`.
-    pub(crate) fn new(channel: Channel, roots: &[Vec<u8>], budget: Duration) -> Result<Self, ProviderError> {
+    /// A client for `channel` that trusts the platform's certificates, and `roots`. It shows `own`.
+    pub(crate) fn new(
+        channel: Channel,
+        roots: &[Vec<u8>],
+        own: Option<&ClientCertificate>,
+        budget: Duration,
+    ) -> Result<Self, ProviderError> {
         let mut certificates = Vec::new();
         for pem in roots {
             certificates.extend(Certificate::from_pem_bundle(pem).map_err(unusable)?);
@@ -64,6 +71,10 @@ impl Transport {
             Channel::Tls => builder.tls_certs_merge(certificates),
             // Through a proxy, `http` would leave the machine. And a bare machine has no certificates to load.
             Channel::Loopback => builder.no_proxy().tls_certs_only(certificates),
+        };
+        let builder = match own {
+            Some(certificate) => builder.identity(certificate.identity()),
+            None => builder,
         };
         let client = builder.build().map_err(unusable)?;
         Ok(Self { client, budget })
@@ -110,8 +121,11 @@ impl Transport {
     pub(crate) async fn fetch(&self, url: &Url, name: &str, now: Timestamp) -> Result<Vec<u8>, ProviderError> {
         let get = self.client.get(url.clone()).header(ACCEPT, "application/json");
         let mut response = self.within_budget(get).send().await.map_err(|error| {
-            let detail = format!("the {name} could not be fetched");
-            ProviderError::new(ProviderErrorKind::NotSent, detail).because(error.without_url())
+            let failed = HandshakeFailure::of(&error).map_or_else(
+                || ProviderError::new(ProviderErrorKind::NotSent, format!("the {name} could not be fetched")),
+                HandshakeFailure::into_error,
+            );
+            failed.because(error.without_url())
         })?;
         let status = response.status();
         if status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::REQUEST_TIMEOUT || status.is_server_error()
@@ -155,6 +169,9 @@ async fn read(response: &mut Response) -> Result<Vec<u8>, BrokenBody> {
 
 /// Only a connection that never stood proves that nothing was sent.
 fn unsent_or_unknown(error: reqwest::Error) -> ProviderError {
+    if let Some(failure) = HandshakeFailure::of(&error) {
+        return failure.into_error().because(error.without_url());
+    }
     let (kind, detail) = if error.is_connect() || error.is_builder() {
         (ProviderErrorKind::NotSent, "the server could not be reached")
     } else {
@@ -176,5 +193,6 @@ fn unusable(error: reqwest::Error) -> ProviderError {
         ProviderErrorKind::Misconfigured,
         "the HTTP client cannot be set up; are the certificates readable?",
     )
+    .with_advice("check the certificates that are given, and that this machine has CA certificates of its own")
     .because(error.without_url())
 }

@@ -1,5 +1,6 @@
 //! A scripted authorization server, and what every test needs beside it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use oidc_session_provider_oidc::{Oidc, OidcBuilder};
 use openidconnect::core::{CoreEdDsaPrivateSigningKey, CoreJwsSigningAlgorithm};
 use openidconnect::{JsonWebKeyId, PrivateSigningKey as _};
 use serde_json::{Value, json};
+use url::form_urlencoded;
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -103,11 +105,14 @@ impl Authority {
 
     /// A session of this server with tokens whose names are easy to search for.
     pub(crate) fn session(&self) -> Session {
-        let mut tokens = TokenSet::new(NOW, NOW);
-        tokens.access_token = Some(AccessToken::new("secret-at-1"));
-        tokens.refresh_token = Some(RefreshToken::new("secret-rt-1"));
-        tokens.id_token = Some(IdToken::new("secret.id.token"));
-        Session::new(ProviderId::new("oidc"), self.issuer(), CLIENT_ID, tokens)
+        session_of(&self.issuer())
+    }
+
+    /// The fields of every request to `at`.
+    pub(crate) async fn sent(&self, at: &str) -> Vec<BTreeMap<String, String>> {
+        let requests = self.http.received_requests().await.unwrap();
+        let there = requests.iter().filter(|request| request.url.path() == at);
+        there.map(|request| form_urlencoded::parse(&request.body).into_owned().collect()).collect()
     }
 
     /// The claims of a good ID token, with `changes`.
@@ -122,6 +127,14 @@ impl Authority {
         }
         claims
     }
+}
+
+pub(crate) fn session_of(issuer: &str) -> Session {
+    let mut tokens = TokenSet::new(NOW, NOW);
+    tokens.access_token = Some(AccessToken::new("secret-at-1"));
+    tokens.refresh_token = Some(RefreshToken::new("secret-rt-1"));
+    tokens.id_token = Some(IdToken::new("secret.id.token"));
+    Session::new(ProviderId::new("oidc"), issuer, CLIENT_ID, tokens)
 }
 
 pub(crate) fn key_set(keys: &[(&str, u8)]) -> ResponseTemplate {

@@ -1,6 +1,7 @@
 //! Finding the server's addresses and keys, and refusing the wrong ones.
 
 use crate::authority::{Authority, CLIENT_ID, assert_shows_no_secret};
+use crate::tls_server;
 use oidc_session_core::ProviderErrorKind::{Misconfigured, NotSent, TryLater};
 use oidc_session_core::{Provider as _, ProviderError, Target};
 use oidc_session_provider_oidc::Oidc;
@@ -22,6 +23,8 @@ async fn prepared(authority: &Authority) -> Result<(), ProviderError> {
 
 #[test]
 fn http_is_refused_beyond_loopback() {
+    // A bare machine has no certificates of its own.
+    let builder = |issuer| Oidc::builder(issuer, CLIENT_ID).root_certificate(tls_server::Authority::new("ours").pem());
     for (issuer, allowed) in [
         ("https://login.example", true),
         ("http://127.0.0.1:8080", true),
@@ -32,15 +35,15 @@ fn http_is_refused_beyond_loopback() {
         ("login.example", false),
         ("", false),
     ] {
-        let built = Oidc::builder(issuer, CLIENT_ID).build();
+        let built = builder(issuer).build();
         assert_eq!(built.as_ref().err().map(ProviderError::kind), (!allowed).then_some(Misconfigured), "{issuer}");
     }
     let elsewhere = Url::parse("http://login.example/metadata").unwrap();
-    assert!(Oidc::builder("https://login.example", CLIENT_ID).discovery_url(elsewhere).build().is_err());
+    assert!(builder("https://login.example").discovery_url(elsewhere).build().is_err());
     assert!(Oidc::builder("https://login.example", "").build().is_err());
-    assert!(Oidc::builder("https://login.example", CLIENT_ID).root_certificate("not PEM at all").build().is_ok());
+    assert!(builder("https://login.example").root_certificate("not PEM at all").build().is_ok());
     let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-    assert!(Oidc::builder("https://login.example", CLIENT_ID).root_certificate(broken).build().is_err());
+    assert!(builder("https://login.example").root_certificate(broken).build().is_err());
 }
 
 #[tokio::test]

@@ -3,9 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod authority;
+mod tls_server;
 
+mod client_assertion;
 mod discovery;
 mod failures;
 mod logout;
+mod mutual_tls;
+mod pushed_request;
 mod refresh;
 mod sign_in;
