@@ -1,5 +1,6 @@
 //! [`SignedJwt`]: a JWT of the authorization server's, and whether its signature holds.
 
+use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oidc_session_core::ClientSecret;
@@ -84,11 +85,13 @@ impl<'a> SignedJwt<'a> {
         client_secret: Option<&ClientSecret>,
         may_sign: impl Fn(&Fields) -> bool,
     ) -> Result<Signature, Unverified> {
-        if self.algorithm.uses_shared_secret() {
+        if let Some(symmetric) = self.symmetric() {
             // Anybody can sign with the secret of a client that has none.
             let secret = client_secret.filter(|secret| !secret.expose().is_empty()).ok_or(FORBIDDEN)?;
-            let key = CoreJsonWebKey::new_symmetric(secret.expose().as_bytes().to_vec());
-            return if self.is_signed_with(&key) { Ok(Signature::Holds) } else { Err(WRONG) };
+            // Not `openidconnect`'s: that one panics at a signature of another length.
+            let key = hmac::Key::new(symmetric, secret.expose().as_bytes());
+            let verified = hmac::verify(&key, self.signed.as_bytes(), &self.signature);
+            return verified.map(|()| Signature::Holds).map_err(|_| WRONG);
         }
         let kid = self.header.get("kid").and_then(Value::as_str);
         let mut fitting = keys.keys.iter().filter(|published| self.fits(published, kid)).peekable();
@@ -135,6 +138,15 @@ impl<'a> SignedJwt<'a> {
                 JsonWebKeyAlgorithm::Algorithm(algorithm) => *algorithm == self.algorithm,
                 JsonWebKeyAlgorithm::Unsupported => false,
             }
+    }
+
+    fn symmetric(&self) -> Option<hmac::Algorithm> {
+        match self.algorithm {
+            CoreJwsSigningAlgorithm::HmacSha256 => Some(hmac::HMAC_SHA256),
+            CoreJwsSigningAlgorithm::HmacSha384 => Some(hmac::HMAC_SHA384),
+            CoreJwsSigningAlgorithm::HmacSha512 => Some(hmac::HMAC_SHA512),
+            _ => None,
+        }
     }
 
     fn is_signed_with(&self, key: &CoreJsonWebKey) -> bool {
@@ -241,7 +253,7 @@ mod tests {
                 let header = json!({ "alg": named, "kid": "rsa", "typ": "JWT" });
                 let token = compact(&header, &claims, |input| rsa_signature(&pair, encoding, input));
                 let expected = if named == *own { Ok(Signature::Holds) } else { Err(WRONG) };
-                assert_eq!(check(&token, &[jwk.clone()], None), expected, "{own} as {named}");
+                assert_eq!(check(&token, std::slice::from_ref(&jwk), None), expected, "{own} as {named}");
             }
         }
     }
@@ -262,7 +274,7 @@ mod tests {
                     pair.sign(&SystemRandom::new(), input).unwrap().as_ref().to_vec()
                 });
                 let expected = if named == own { Ok(Signature::Holds) } else { Err(WRONG) };
-                assert_eq!(check(&token, &[jwk.clone()], None), expected, "{own} as {named}");
+                assert_eq!(check(&token, std::slice::from_ref(&jwk), None), expected, "{own} as {named}");
             }
         }
     }
@@ -294,6 +306,51 @@ mod tests {
             let forged = symmetric(&key, kid);
             assert_eq!(check(&forged, &published, None), Err(FORBIDDEN), "{kid}");
             assert_eq!(check(&forged, &published, Some("secret")), Err(WRONG), "{kid}");
+        }
+    }
+
+    #[test]
+    fn the_other_symmetric_algorithms_are_told_apart() {
+        let all = [
+            ("HS256", CoreJwsSigningAlgorithm::HmacSha256),
+            ("HS384", CoreJwsSigningAlgorithm::HmacSha384),
+            ("HS512", CoreJwsSigningAlgorithm::HmacSha512),
+        ];
+        for (own, algorithm) in &all {
+            for (named, _) in &all {
+                let token = compact(&json!({ "alg": named }), &json!({}), |input| {
+                    CoreHmacKey::new("secret").sign(algorithm, input).unwrap()
+                });
+                let expected = if named == own { Ok(Signature::Holds) } else { Err(WRONG) };
+                assert_eq!(check(&token, &[], Some("secret")), expected, "{own} as {named}");
+            }
+        }
+    }
+
+    #[test]
+    fn odd_keys_and_signatures_are_wrong_and_nothing_worse() {
+        for length in [0, 1, 2, 3, 8, 31, 32, 33, 48, 57, 64, 66, 128, 256, 257, 513] {
+            let odd = encoded(&vec![0xff; length]);
+            let zero = encoded(&vec![0; length]);
+            for bytes in [odd, zero] {
+                let published = [
+                    json!({ "kty": "RSA", "n": bytes, "e": "AQAB" }),
+                    json!({ "kty": "RSA", "n": bytes, "e": bytes }),
+                    json!({ "kty": "RSA", "n": bytes }),
+                    json!({ "kty": "EC", "crv": "P-256", "x": bytes, "y": bytes }),
+                    json!({ "kty": "EC", "crv": "P-384", "x": bytes, "y": bytes }),
+                    json!({ "kty": "EC", "crv": "P-521", "x": bytes, "y": bytes }),
+                    json!({ "kty": "OKP", "crv": "Ed25519", "x": bytes }),
+                    json!({ "kty": "OKP", "crv": "Ed448", "x": bytes }),
+                    json!({ "kty": "EC", "crv": "secp256k1" }),
+                ];
+                for algorithm in ["RS256", "RS512", "PS256", "PS512", "ES256", "ES384", "EdDSA", "HS256", "HS512"] {
+                    for signature in [0, 1, 31, 32, 64, 96, length] {
+                        let token = compact(&json!({ "alg": algorithm }), &json!({}), |_| vec![0xff; signature]);
+                        assert_ne!(check(&token, &published, Some("secret")), Ok(Signature::Holds));
+                    }
+                }
+            }
         }
     }
 
@@ -344,7 +401,7 @@ mod tests {
     fn a_changed_byte_breaks_the_signature() {
         let jwk = ed25519("k1", 1);
         let token = signed("k1", 1, &json!({ "sub": "a" }));
-        assert_eq!(check(&token, &[jwk.clone()], None), Ok(Signature::Holds));
+        assert_eq!(check(&token, std::slice::from_ref(&jwk), None), Ok(Signature::Holds));
         let [header, _, signature] = token.split('.').collect::<Vec<_>>().try_into().unwrap();
         let changed = format!("{header}.{}.{signature}", encoded(br#"{"sub":"b"}"#));
         assert_eq!(check(&changed, &[jwk], None), Err(WRONG));

@@ -7,5 +7,7 @@ mod authority;
 mod discovery;
 mod failures;
 mod logout;
+mod logout_token;
 mod refresh;
 mod sign_in;
+mod userinfo;
