@@ -169,6 +169,9 @@ mod tests {
         it.ensure().await;
         it.ensure().await;
         assert_eq!(it.fetched(), 2);
+        it.clock.advance(REST);
+        it.ensure().await;
+        assert_eq!(it.fetched(), 2, "nobody has met an unknown key since");
     }
 
     #[tokio::test]

@@ -197,8 +197,8 @@ mod tests {
     use aws_lc_rs::rand::SystemRandom;
     use aws_lc_rs::rsa::KeySize;
     use aws_lc_rs::signature::{self, EcdsaKeyPair, EcdsaSigningAlgorithm, KeyPair as _, RsaEncoding, RsaKeyPair};
-    use openidconnect::PrivateSigningKey as _;
     use openidconnect::core::CoreHmacKey;
+    use openidconnect::{AccessTokenHash, PrivateSigningKey as _};
     use serde_json::json;
 
     use super::*;
@@ -394,6 +394,34 @@ mod tests {
         }
         for typ in ["JWT", "jwt", "application/JWT"] {
             assert!(parse(&header(json!({ "alg": "EdDSA", "typ": typ }))).is_ok(), "{typ}");
+        }
+    }
+
+    /// The vectors are `openidconnect`'s, which hashes for itself.
+    #[test]
+    fn the_half_hash_is_that_of_the_algorithm() {
+        let rsa: CoreJsonWebKey = serde_json::from_value(rsa().1).unwrap();
+        let ed25519: CoreJsonWebKey = serde_json::from_value(ed25519("k1", 1)).unwrap();
+        let curve: CoreJsonWebKey = serde_json::from_value(json!({ "kty": "EC", "crv": "P-256" })).unwrap();
+        let symmetric = CoreJsonWebKey::new_symmetric(Vec::new());
+        for (name, key) in [
+            ("RS256", &rsa),
+            ("RS384", &rsa),
+            ("RS512", &rsa),
+            ("PS256", &rsa),
+            ("PS384", &rsa),
+            ("PS512", &rsa),
+            ("ES256", &curve),
+            ("ES384", &curve),
+            ("EdDSA", &ed25519),
+            ("HS256", &symmetric),
+            ("HS384", &symmetric),
+            ("HS512", &symmetric),
+        ] {
+            let token = compact(&json!({ "alg": name }), &json!({}), |_| Vec::new());
+            let text = openidconnect::AccessToken::new("at-1".into());
+            let expected = AccessTokenHash::from_token(&text, &algorithm(name).unwrap(), key).unwrap();
+            assert_eq!(parse(&token).unwrap().half_hash("at-1"), **expected, "{name}");
         }
     }
 
