@@ -87,4 +87,18 @@ mod tests {
         }
         assert_eq!(required(&Fields::new(), "sub", "none"), missing);
     }
+
+    #[test]
+    fn audiences_are_one_or_several_texts() {
+        for (written, expected) in [
+            (json!("a"), Ok(vec!["a".to_owned()])),
+            (json!(["a", "b"]), Ok(vec!["a".to_owned(), "b".to_owned()])),
+            (json!([]), Ok(vec![])),
+            (json!(["a", 7]), Err(UNREADABLE)),
+            (json!({ "a": 1 }), Err(UNREADABLE)),
+            (json!(null), Err(Unverified::Refused("it names no audience"))),
+        ] {
+            assert_eq!(audiences(&fields(json!({ "aud": written.clone() }))), expected, "{written}");
+        }
+    }
 }

@@ -444,6 +444,7 @@ mod tests {
         };
         let token = signed("k1", 1, &json!({}));
         let nameless = compact(&json!({ "alg": "EdDSA" }), &json!({}), |input| crate::test_keys::sign(1, input));
+        let another_kind = compact(&json!({ "alg": "ES256", "kid": "k1" }), &json!({}), |_| vec![1; 64]);
         let (_, rsa) = rsa();
         for (token, jwks, expected) in [
             (&token, vec![ed25519("k2", 2), ed25519("k1", 1)], Ok(Signature::Holds)),
@@ -456,6 +457,7 @@ mod tests {
             (&token, vec![ed25519("k2", 1)], Ok(Signature::UnknownKey)),
             (&token, vec![with("use", "enc")], Ok(Signature::UnknownKey)),
             (&token, vec![with("alg", "ES256")], Ok(Signature::UnknownKey)),
+            (&another_kind, vec![ed25519("k1", 1)], Ok(Signature::UnknownKey)),
             (&token, vec![], Ok(Signature::UnknownKey)),
             // A token that does not name its key.
             (&nameless, vec![rsa, ed25519("k2", 2), ed25519("k1", 1)], Ok(Signature::Holds)),

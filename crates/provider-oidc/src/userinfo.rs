@@ -166,3 +166,27 @@ impl fmt::Debug for UserInfo {
         f.debug_struct("UserInfo").field("subject", &self.subject).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use oidc_session_core::{AccessToken, ProviderId, Timestamp, TokenSet};
+
+    use super::*;
+
+    fn session(access_token: &str) -> Session {
+        let now = Timestamp::from_unix_seconds(0);
+        let mut tokens = TokenSet::new(now, now);
+        tokens.access_token = Some(AccessToken::new(access_token));
+        Session::new(ProviderId::new("oidc"), "https://login.example", "app", tokens)
+    }
+
+    #[test]
+    fn the_header_is_sensitive_and_takes_no_second_line() {
+        let header = authorization(&session("at-1")).unwrap();
+        assert_eq!(header, "Bearer at-1");
+        assert!(header.is_sensitive());
+        let error = authorization(&session("at-1\r\nHost: evil.example")).unwrap_err();
+        assert_eq!(error.kind(), ProviderErrorKind::Misconfigured);
+        assert!(!error.to_string().contains("at-1"), "{error}");
+    }
+}
