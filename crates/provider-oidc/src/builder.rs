@@ -10,6 +10,7 @@ use url::Url;
 use crate::channel::Channel;
 use crate::client::Client;
 use crate::keys::Keys;
+use crate::seen_tokens::SeenTokens;
 use crate::server::Server;
 use crate::transport::Transport;
 use crate::{ClientAuth, Dialect, Oidc, PlainOidc};
@@ -139,6 +140,7 @@ impl OidcBuilder {
             clock: self.clock,
             keys: Keys::default(),
             metadata: OnceCell::new(),
+            logout_tokens: SeenTokens::default(),
         };
         Ok(Oidc {
             server: Arc::new(server),

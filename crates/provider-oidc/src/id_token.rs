@@ -1,28 +1,20 @@
-//! [`Verifier`]: whether an ID token holds for itself, by `openidconnect`'s verifier and our clock.
+//! [`Verifier`]: whether an ID token holds for itself, by the server's keys and our clock.
 
-use std::str::FromStr as _;
 use std::sync::Arc;
-use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, Utc};
 use oidc_session_core::{AccessToken, AnsweredIdToken, ClientSecret, IdClaims, IdToken, Timestamp};
-use openidconnect::core::{
-    CoreGenderClaim, CoreJsonWebKey, CoreJsonWebKeySet, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm,
-};
-use openidconnect::{
-    AccessTokenHash, AdditionalClaims, ClaimsVerificationError, ClientId, IdTokenClaims, IdTokenVerifier, IssuerUrl,
-    Nonce, NonceVerifier, SignatureVerificationError,
-};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Dialect;
+use crate::claims;
 use crate::dialect::Fields;
+use crate::key_set::KeySet;
+use crate::lifetime::Lifetime;
+use crate::signed_jwt::{Signature, SignedJwt};
+use crate::unverified::{ClockOff, Unverified};
 
-/// How far the server's clock may be behind ours before its ID tokens count as expired.
-const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
+/// The media types that the header of an ID token may name.
+const TYPES: [&str; 2] = ["jwt", "jose"];
 
 /// Everything an ID token is checked against.
 #[derive(Debug)]
@@ -33,7 +25,7 @@ pub(crate) struct Verifier<'a> {
     pub(crate) client_id: &'a str,
     /// The key of symmetric signatures.
     pub(crate) client_secret: Option<&'a ClientSecret>,
-    pub(crate) keys: Arc<CoreJsonWebKeySet>,
+    pub(crate) keys: Arc<KeySet>,
     pub(crate) now: Timestamp,
 }
 
@@ -55,27 +47,6 @@ pub(crate) struct Judged {
     pub(crate) unknown_key: bool,
 }
 
-/// Why an ID token does not count.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Unverified {
-    /// It is signed with a key that we do not have. The server may have rotated its keys.
-    UnknownKey,
-    /// It is wrong.
-    Refused(&'static str),
-}
-
-type SignedIdToken =
-    openidconnect::IdToken<SessionClaims, CoreGenderClaim, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm>;
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-struct SessionClaims {
-    /// Of any type, because only a string is of use and nothing else is worth a failure.
-    #[serde(default)]
-    sid: Option<Value>,
-}
-
-impl AdditionalClaims for SessionClaims {}
-
 impl Verifier<'_> {
     /// The ID token of a sign-in, if everything in OIDC Core §3.1.3.7 holds.
     pub(crate) fn sign_in(
@@ -84,29 +55,26 @@ impl Verifier<'_> {
         nonce: Option<&str>,
         access_token: &AccessToken,
     ) -> Result<Verified, Unverified> {
-        let token = parse(id_token)?;
-        let fields = fields(id_token)?;
-        let issuer =
-            self.dialect.issuer_of(self.published, &fields).ok_or(Unverified::Refused("it names another issuer"))?;
-        let verifier = self.verifier(written_issuer(&fields))?.set_other_audience_verifier_fn(|_| true);
-        let claims = match nonce {
-            Some(nonce) => token.claims(&verifier, &Nonce::new(nonce.to_owned())),
-            None => token.claims(&verifier, AnyNonce),
-        };
-        let claims = claims.map_err(|error| unverified(&error))?;
-        check_authorized_party(claims, self.client_id)?;
-        if claims.subject().is_empty() {
-            return Err(Unverified::Refused("it names no subject"));
+        let jwt = SignedJwt::parse(id_token.expose(), &TYPES)?;
+        let issuer = self.issuer(jwt.claims())?;
+        let signature = self.signature(&jwt, &issuer)?;
+        let claims = id_claims(jwt.claims(), issuer)?;
+        self.check_audience(&claims)?;
+        Lifetime::of(jwt.claims())?.check(self.now)?;
+        if nonce.is_some() && claims.nonce.as_deref() != nonce {
+            return Err(Unverified::Refused("it belongs to another sign-in"));
         }
-        if let Some(expected) = claims.access_token_hash() {
-            let access_token = openidconnect::AccessToken::new(access_token.expose().to_owned());
-            let hash = hash(&token, &verifier, &access_token)?;
-            if hash != *expected {
-                return Err(Unverified::Refused("it belongs to another access token"));
-            }
+        if let Some(expected) = claims::text(jwt.claims(), "at_hash")?
+            && expected != jwt.half_hash(access_token.expose())
+        {
+            return Err(Unverified::Refused("it belongs to another access token"));
         }
-        self.dialect.admits(&fields).map_err(Unverified::Refused)?;
-        Ok(Verified { claims: IdClaims { issuer, ..session_claims(claims) }, fields })
+        self.dialect.admits(jwt.claims()).map_err(Unverified::Refused)?;
+        // The last of all: nobody looks for the keys of a token that would be refused anyway.
+        match signature {
+            Signature::Holds => Ok(Verified { claims, fields: jwt.into_claims() }),
+            Signature::UnknownKey => Err(Unverified::UnknownKey),
+        }
     }
 
     /// The ID token of a refresh, as far as it can be judged without waiting for anything.
@@ -114,205 +82,104 @@ impl Verifier<'_> {
     /// Whose it is, is not judged here: that is the merge rule of the core.
     pub(crate) fn refresh(&self, id_token: IdToken) -> Judged {
         match self.judge(&id_token) {
-            Ok((Verified { claims, fields }, unknown_key)) => {
+            Ok((Verified { claims, fields }, signature)) => {
                 let claims = Box::new(claims);
                 let id_token = AnsweredIdToken::Verified { token: id_token, claims };
-                Judged { id_token, fields: Some(fields), unknown_key }
+                Judged { id_token, fields: Some(fields), unknown_key: signature == Signature::UnknownKey }
             }
             Err(reason) => {
-                tracing::debug!(?reason, "the ID token of a refresh was refused");
+                tracing::warn!(%reason, "the ID token of a refresh was refused");
                 Judged { id_token: AnsweredIdToken::Refused, fields: None, unknown_key: false }
             }
         }
     }
 
-    fn judge(&self, id_token: &IdToken) -> Result<(Verified, bool), Unverified> {
-        let token = parse(id_token)?;
-        let fields = fields(id_token)?;
-        let verifier =
-            self.verifier(written_issuer(&fields))?.require_issuer_match(false).require_audience_match(false);
-        let (mut claims, unknown_key) = match self.claims(&token, &verifier) {
-            // The answer came straight from the token endpoint, so its connection vouches for the issuer (OIDC Core
-            // §3.1.3.7 item 6). To fetch keys now would keep a rotated refresh token from the store.
-            Err(Unverified::UnknownKey) => (self.claims(&token, &verifier.insecure_disable_signature_check())?, true),
-            claims => (claims?, false),
-        };
-        if let Some(issuer) = self.dialect.issuer_of(self.published, &fields) {
-            claims.issuer = issuer;
-        }
-        Ok((Verified { claims, fields }, unknown_key))
-    }
-
-    fn claims(
-        &self,
-        token: &SignedIdToken,
-        verifier: &IdTokenVerifier<'_, CoreJsonWebKey>,
-    ) -> Result<IdClaims, Unverified> {
-        let claims = token.claims(verifier, AnyNonce).map_err(|error| unverified(&error))?;
-        Ok(session_claims(claims))
-    }
-
-    fn verifier(&self, issuer: &str) -> Result<IdTokenVerifier<'static, CoreJsonWebKey>, Unverified> {
-        let issuer = IssuerUrl::new(issuer.to_owned()).map_err(|_| Unverified::Refused("the issuer is not a URL"))?;
-        let client_id = ClientId::new(self.client_id.to_owned());
-        let keys = (*self.keys).clone();
-        let mut algorithms = vec![
-            CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
-            CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
-            CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha512,
-            CoreJwsSigningAlgorithm::RsaSsaPssSha256,
-            CoreJwsSigningAlgorithm::RsaSsaPssSha384,
-            CoreJwsSigningAlgorithm::RsaSsaPssSha512,
-            CoreJwsSigningAlgorithm::EcdsaP256Sha256,
-            CoreJwsSigningAlgorithm::EcdsaP384Sha384,
-            CoreJwsSigningAlgorithm::EdDsa,
-        ];
-        let verifier = match self.client_secret {
-            None => IdTokenVerifier::new_public_client(client_id, issuer, keys),
-            Some(secret) => {
-                algorithms.extend([
-                    CoreJwsSigningAlgorithm::HmacSha256,
-                    CoreJwsSigningAlgorithm::HmacSha384,
-                    CoreJwsSigningAlgorithm::HmacSha512,
-                ]);
-                let secret = openidconnect::ClientSecret::new(secret.expose().to_owned());
-                IdTokenVerifier::new_confidential_client(client_id, secret, issuer, keys)
+    /// An unknown key is not refused: the answer came straight from the token endpoint, so its connection vouches for the
+    /// issuer (OIDC Core §3.1.3.7 item 6). To fetch keys now would keep a rotated refresh token from the store.
+    fn judge(&self, id_token: &IdToken) -> Result<(Verified, Signature), Unverified> {
+        let jwt = SignedJwt::parse(id_token.expose(), &TYPES)?;
+        let written = claims::required(jwt.claims(), "iss", "it names no issuer")?;
+        let issuer = self.dialect.issuer_of(self.published, jwt.claims()).unwrap_or_else(|| written.to_owned());
+        let signature = self.signature(&jwt, &issuer)?;
+        let claims = id_claims(jwt.claims(), issuer)?;
+        match Lifetime::of(jwt.claims())?.check(self.now) {
+            // Lifetimes count from our own clock. One that is slow costs nothing here, so nobody loses a session to it.
+            Err(reason @ Unverified::ClockOff(ClockOff::Slow(_))) => {
+                tracing::warn!(%reason, "the ID token of a refresh shows that a clock is wrong");
             }
-        };
-        let now = (self.now - CLOCK_TOLERANCE).as_unix_millis();
-        let now = DateTime::from_timestamp_millis(now).unwrap_or(DateTime::<Utc>::MAX_UTC);
-        Ok(verifier.set_allowed_algs(algorithms).set_time_fn(move || now))
-    }
-}
-
-/// Leaves the `nonce` to the merge rule.
-struct AnyNonce;
-
-impl NonceVerifier for AnyNonce {
-    fn verify(self, _nonce: Option<&Nonce>) -> Result<(), String> {
-        Ok(())
-    }
-}
-
-fn parse(id_token: &IdToken) -> Result<SignedIdToken, Unverified> {
-    SignedIdToken::from_str(id_token.expose()).map_err(|_| Unverified::Refused("it is not a signed JWT"))
-}
-
-fn fields(id_token: &IdToken) -> Result<Fields, Unverified> {
-    let payload = id_token.expose().split('.').nth(1).and_then(|payload| URL_SAFE_NO_PAD.decode(payload).ok());
-    payload
-        .and_then(|payload| serde_json::from_slice(&payload).ok())
-        .ok_or(Unverified::Refused("it is not a signed JWT"))
-}
-
-fn written_issuer(fields: &Fields) -> &str {
-    fields.get("iss").and_then(Value::as_str).unwrap_or_default()
-}
-
-/// Further audiences are fine as long as the token says that it was issued to us (OIDC Core §3.1.3.7 items 3 to 5).
-fn check_authorized_party(
-    claims: &IdTokenClaims<SessionClaims, CoreGenderClaim>,
-    client_id: &str,
-) -> Result<(), Unverified> {
-    match claims.authorized_party() {
-        Some(party) if party.as_str() != client_id => Err(Unverified::Refused("it was issued to another client")),
-        None if claims.audiences().len() > 1 => Err(Unverified::Refused("it does not say to whom it was issued")),
-        _ => Ok(()),
-    }
-}
-
-fn hash(
-    token: &SignedIdToken,
-    verifier: &IdTokenVerifier<'_, CoreJsonWebKey>,
-    access_token: &openidconnect::AccessToken,
-) -> Result<AccessTokenHash, Unverified> {
-    let refused = |_| Unverified::Refused("its hash of the access token cannot be checked");
-    let algorithm = token.signing_alg().map_err(refused)?;
-    let symmetric;
-    let key = match token.signing_key(verifier) {
-        Ok(key) => key,
-        // A symmetric signature has no published key, and the hash needs none.
-        Err(_) => {
-            symmetric = <CoreJsonWebKey as openidconnect::JsonWebKey>::new_symmetric(Vec::new());
-            &symmetric
+            checked => checked?,
         }
-    };
-    AccessTokenHash::from_token(access_token, algorithm, key)
-        .map_err(|_| Unverified::Refused("its hash of the access token cannot be checked"))
-}
-
-fn session_claims(claims: &IdTokenClaims<SessionClaims, CoreGenderClaim>) -> IdClaims {
-    IdClaims {
-        issuer: claims.issuer().to_string(),
-        subject: claims.subject().to_string(),
-        audiences: claims.audiences().iter().map(|audience| audience.to_string()).collect(),
-        authorized_party: claims.authorized_party().map(|party| party.to_string()),
-        auth_time: claims.auth_time().map(|time| time.timestamp()),
-        nonce: claims.nonce().map(|nonce| nonce.secret().clone()),
-        sid: claims.additional_claims().sid.as_ref().and_then(Value::as_str).map(str::to_owned),
+        Ok((Verified { claims, fields: jwt.into_claims() }, signature))
     }
-}
 
-/// Without the verifier's own words: they quote claims.
-fn unverified(error: &ClaimsVerificationError) -> Unverified {
-    use SignatureVerificationError::{AmbiguousKeyId, DisallowedAlg, NoMatchingKey, NoSignature, UnsupportedAlg};
-    match error {
-        ClaimsVerificationError::SignatureVerification(NoMatchingKey | AmbiguousKeyId(_)) => Unverified::UnknownKey,
-        ClaimsVerificationError::SignatureVerification(NoSignature) => Unverified::Refused("it is not signed"),
-        ClaimsVerificationError::SignatureVerification(DisallowedAlg(_) | UnsupportedAlg(_)) => {
-            Unverified::Refused("its signature algorithm is not allowed")
+    /// The issuer of a token with `claims`, if it may be one of ours, in the spelling that sessions keep.
+    pub(crate) fn issuer(&self, claims: &Fields) -> Result<String, Unverified> {
+        self.dialect.issuer_of(self.published, claims).ok_or(Unverified::Refused("it names another issuer"))
+    }
+
+    /// Checks the signature of a token that `issuer` is to have issued.
+    pub(crate) fn signature(&self, jwt: &SignedJwt<'_>, issuer: &str) -> Result<Signature, Unverified> {
+        let may_sign = |jwk: &Fields| self.dialect.key_signs_for(jwk, self.published, issuer);
+        jwt.signature(&self.keys, self.client_secret, may_sign)
+    }
+
+    /// Further audiences are fine as long as the token says that it was issued to us (OIDC Core §3.1.3.7 items 3 to 5).
+    fn check_audience(&self, claims: &IdClaims) -> Result<(), Unverified> {
+        if !claims.audiences.iter().any(|audience| audience == self.client_id) {
+            return Err(Unverified::Refused("it is for another client"));
         }
-        ClaimsVerificationError::SignatureVerification(_) => Unverified::Refused("its signature does not verify"),
-        ClaimsVerificationError::Expired(_) => Unverified::Refused("it has expired"),
-        ClaimsVerificationError::InvalidAudience(_) => Unverified::Refused("it is for another client"),
-        ClaimsVerificationError::InvalidIssuer(_) => Unverified::Refused("it names another issuer"),
-        ClaimsVerificationError::InvalidNonce(_) => Unverified::Refused("it belongs to another sign-in"),
-        _ => Unverified::Refused("it does not verify"),
+        match &claims.authorized_party {
+            Some(party) if party != self.client_id => Err(Unverified::Refused("it was issued to another client")),
+            None if claims.audiences.len() > 1 => Err(Unverified::Refused("it does not say to whom it was issued")),
+            _ => Ok(()),
+        }
     }
+}
+
+fn id_claims(fields: &Fields, issuer: String) -> Result<IdClaims, Unverified> {
+    Ok(IdClaims {
+        issuer,
+        subject: claims::required(fields, "sub", "it names no subject")?.to_owned(),
+        audiences: claims::audiences(fields)?,
+        authorized_party: claims::text(fields, "azp")?.map(str::to_owned),
+        // Of these two, a form that nobody expects is not worth a failure.
+        auth_time: claims::instant(fields, "auth_time").ok().flatten().map(Timestamp::as_unix_seconds),
+        sid: fields.get("sid").and_then(Value::as_str).map(str::to_owned),
+        nonce: claims::text(fields, "nonce")?.map(str::to_owned),
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-    use openidconnect::core::{CoreEdDsaPrivateSigningKey, CoreHmacKey};
-    use openidconnect::{JsonWebKeyId, PrivateSigningKey};
+    use std::time::Duration;
+
+    use openidconnect::core::{CoreHmacKey, CoreJsonWebKey, CoreJwsSigningAlgorithm};
+    use openidconnect::{AccessTokenHash, JsonWebKey as _, PrivateSigningKey as _};
     use serde_json::json;
 
     use super::*;
+    use crate::test_keys::{self, compact, ed25519};
 
     const NOW: i64 = 1_700_000_000;
 
-    fn key(kid: &str, seed: u8) -> CoreEdDsaPrivateSigningKey {
-        let mut der = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20".to_vec();
-        der.extend([seed; 32]);
-        let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der));
-        CoreEdDsaPrivateSigningKey::from_ed25519_pem(&pem, Some(JsonWebKeyId::new(kid.into()))).unwrap()
-    }
-
-    fn compact(header: &Value, claims: &Value, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> IdToken {
-        let part = |json: &Value| URL_SAFE_NO_PAD.encode(json.to_string());
-        let input = format!("{}.{}", part(header), part(claims));
-        let signature = URL_SAFE_NO_PAD.encode(sign(input.as_bytes()));
-        IdToken::new(format!("{input}.{signature}"))
-    }
-
     /// Signed with the key of `seed`, under the name `kid`.
     fn signed(kid: &str, seed: u8, claims: &Value) -> IdToken {
-        compact(&json!({ "alg": "EdDSA", "kid": kid }), claims, |input| {
-            key(kid, seed).sign(&CoreJwsSigningAlgorithm::EdDsa, input).unwrap()
-        })
+        IdToken::new(test_keys::signed(kid, seed, claims))
     }
 
     fn unsigned(claims: &Value) -> IdToken {
-        compact(&json!({ "alg": "none" }), claims, |_| Vec::new())
+        IdToken::new(compact(&json!({ "alg": "none" }), claims, |_| Vec::new()))
     }
 
     fn symmetric(secret: &str, claims: &Value) -> IdToken {
         let key = CoreHmacKey::new(secret);
-        compact(&json!({ "alg": "HS256" }), claims, |input| {
+        IdToken::new(compact(&json!({ "alg": "HS256" }), claims, |input| {
             key.sign(&CoreJwsSigningAlgorithm::HmacSha256, input).unwrap()
-        })
+        }))
+    }
+
+    fn keys(jwks: &[Value]) -> Arc<KeySet> {
+        Arc::new(KeySet::read(json!({ "keys": jwks }).to_string().as_bytes()).unwrap())
     }
 
     fn verifier() -> Verifier<'static> {
@@ -321,7 +188,7 @@ mod tests {
             dialect: &crate::PlainOidc,
             client_id: "my-app",
             client_secret: None,
-            keys: Arc::new(CoreJsonWebKeySet::new(vec![key("k1", 1).as_verification_key()])),
+            keys: keys(&[ed25519("k1", 1)]),
             now: Timestamp::from_unix_seconds(NOW),
         }
     }
@@ -392,6 +259,19 @@ mod tests {
             json!({ "sub": "" }),
             json!({ "sub": null }),
             json!({ "at_hash": "77QmUPtjPfzWtF2AnpK9RQ" }),
+            json!({ "at_hash": 7 }),
+            json!({ "iss": null }),
+            json!({ "iss": 7 }),
+            json!({ "aud": null }),
+            json!({ "aud": 7 }),
+            json!({ "aud": ["my-app", 7] }),
+            json!({ "aud": { "my-app": 1 } }),
+            json!({ "azp": 7 }),
+            json!({ "nonce": 7 }),
+            json!({ "exp": "soon" }),
+            json!({ "iat": null }),
+            json!({ "iat": "now" }),
+            json!({ "sub": 7 }),
         ] {
             let refused = sign_in(&signed("k1", 1, &claims(changes.clone())));
             assert!(matches!(refused, Err(Unverified::Refused(_))), "{changes}: {refused:?}");
@@ -400,11 +280,9 @@ mod tests {
 
     #[test]
     fn the_hash_of_the_access_token_is_checked() {
-        let key = key("k1", 1);
+        let key: CoreJsonWebKey = serde_json::from_value(ed25519("k1", 1)).unwrap();
         let access_token = openidconnect::AccessToken::new("at-1".into());
-        let hash =
-            AccessTokenHash::from_token(&access_token, &CoreJwsSigningAlgorithm::EdDsa, &key.as_verification_key())
-                .unwrap();
+        let hash = AccessTokenHash::from_token(&access_token, &CoreJwsSigningAlgorithm::EdDsa, &key).unwrap();
         let id_token = signed("k1", 1, &claims(json!({ "at_hash": hash })));
         assert!(sign_in(&id_token).is_ok());
         let other = verifier().sign_in(&id_token, Some("nonce-1"), &AccessToken::new("at-2"));
@@ -435,7 +313,7 @@ mod tests {
         let hash = AccessTokenHash::from_token(
             &hash,
             &CoreJwsSigningAlgorithm::HmacSha256,
-            &<CoreJsonWebKey as openidconnect::JsonWebKey>::new_symmetric(Vec::new()),
+            &CoreJsonWebKey::new_symmetric(Vec::new()),
         )
         .unwrap();
         let claims = claims(json!({ "at_hash": hash }));
@@ -486,5 +364,90 @@ mod tests {
         let judged = verifier().refresh(signed("k2", 2, &claims(json!({}))));
         assert!(matches!(judged.id_token, AnsweredIdToken::Verified { .. }));
         assert!(judged.unknown_key);
+    }
+
+    #[test]
+    fn a_clock_that_is_off_by_an_hour_is_told_so() {
+        let hour = Duration::from_secs(3600);
+        let id_token = signed("k1", 1, &claims(json!({})));
+        for (clock, off) in [
+            (Timestamp::from_unix_seconds(NOW) - hour, ClockOff::Slow(hour)),
+            (Timestamp::from_unix_seconds(NOW) + hour, ClockOff::Fast(hour)),
+        ] {
+            let verifier = Verifier { now: clock, ..verifier() };
+            let refused = verifier.sign_in(&id_token, Some("nonce-1"), &AccessToken::new("at-1"));
+            assert_eq!(refused, Err(Unverified::ClockOff(off)));
+        }
+    }
+
+    #[test]
+    fn a_slow_clock_costs_no_refresh() {
+        let verifier = Verifier { now: Timestamp::from_unix_seconds(NOW - 3600), ..verifier() };
+        let judged = verifier.refresh(signed("k1", 1, &claims(json!({}))));
+        assert!(matches!(judged.id_token, AnsweredIdToken::Verified { .. }));
+    }
+
+    /// Spells itself in two ways, one of them no URL; each of its keys belongs to one issuer.
+    #[derive(Debug)]
+    struct TwoSpellings;
+
+    impl Dialect for TwoSpellings {
+        fn issuer_of(&self, published: &str, claims: &Fields) -> Option<String> {
+            let iss = claims.get("iss").and_then(Value::as_str)?;
+            (iss == published || iss == "login.example").then(|| published.to_owned())
+        }
+
+        fn key_signs_for(&self, jwk: &Fields, _published: &str, issuer: &str) -> bool {
+            jwk.get("issuer").is_none_or(|owner| owner == issuer)
+        }
+    }
+
+    #[test]
+    fn an_issuer_that_is_no_url_is_kept_in_its_one_spelling() {
+        let verifier = Verifier { dialect: &TwoSpellings, ..verifier() };
+        for iss in ["login.example", "https://login.example"] {
+            let id_token = signed("k1", 1, &claims(json!({ "iss": iss })));
+            let verified = verifier.sign_in(&id_token, Some("nonce-1"), &AccessToken::new("at-1")).unwrap();
+            assert_eq!(verified.claims.issuer, "https://login.example");
+            assert_eq!(verified.fields["iss"], iss);
+            let AnsweredIdToken::Verified { claims, .. } = verifier.refresh(id_token).id_token else {
+                panic!("{iss}");
+            };
+            assert_eq!(claims.issuer, "https://login.example");
+        }
+    }
+
+    #[test]
+    fn a_key_of_another_issuer_signs_nothing() {
+        let owned = |owner: &str| {
+            let mut jwk = ed25519("k1", 1);
+            jwk["issuer"] = json!(owner);
+            Verifier { dialect: &TwoSpellings, keys: keys(&[jwk]), ..verifier() }
+        };
+        let id_token = signed("k1", 1, &claims(json!({ "iss": "login.example" })));
+        let sign_in = |verifier: Verifier<'_>| {
+            verifier.sign_in(&id_token, Some("nonce-1"), &AccessToken::new("at-1")).map(|_| ())
+        };
+        assert_eq!(sign_in(owned("https://login.example")), Ok(()));
+        let refused = Unverified::Refused("its key may not sign for its issuer");
+        assert_eq!(sign_in(owned("https://other.example")), Err(refused));
+        let judged = owned("https://other.example").refresh(id_token.clone());
+        assert!(matches!(judged.id_token, AnsweredIdToken::Refused), "not even on the word of the connection");
+    }
+
+    #[test]
+    fn nobody_looks_for_the_key_of_a_token_that_is_refused_anyway() {
+        for changes in [json!({ "aud": "other" }), json!({ "exp": NOW - 61 }), json!({ "nonce": "other" })] {
+            let refused = sign_in(&signed("k2", 2, &claims(changes.clone())));
+            assert!(matches!(refused, Err(Unverified::Refused(_))), "{changes}: {refused:?}");
+        }
+    }
+
+    #[test]
+    fn another_kind_of_token_is_no_id_token() {
+        let token = compact(&json!({ "alg": "EdDSA", "kid": "k1", "typ": "at+jwt" }), &claims(json!({})), |input| {
+            test_keys::sign(1, input)
+        });
+        assert_eq!(sign_in(&IdToken::new(token)), Err(Unverified::Refused("it is a token of another kind")));
     }
 }

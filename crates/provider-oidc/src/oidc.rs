@@ -16,6 +16,7 @@ use crate::id_token::Verifier;
 use crate::metadata::Metadata;
 use crate::server::Server;
 use crate::token_request::TokenRequest;
+use crate::unverified::Unverified;
 use crate::{AssertionAudience, Dialect, OidcBuilder, RevocableToken, outcome};
 
 /// A client registered at an OpenID Connect authorization server.
@@ -85,6 +86,27 @@ impl Oidc {
             keys: self.server.keys.current(),
             now: self.server.clock.now(),
         }
+    }
+
+    /// What `verify` makes of a signed `token`, with fresh keys if the first try finds its key unknown.
+    pub(crate) async fn verified<T>(
+        &self,
+        metadata: &Metadata,
+        token: &str,
+        verify: impl Fn(&Verifier<'_>) -> Result<T, Unverified> + Send,
+    ) -> Result<T, ProviderError>
+    where
+        T: Send,
+    {
+        match verify(&self.verifier(metadata)) {
+            Err(Unverified::UnknownKey) => {
+                self.server.keys.mark_outdated();
+                self.server.ensure_keys().await?;
+                verify(&self.verifier(metadata))
+            }
+            verified => verified,
+        }
+        .map_err(|unverified| unverified.into_error(token))
     }
 
     /// The access token's own `exp`, where it is ours to read and there is nothing better.

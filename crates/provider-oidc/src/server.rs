@@ -10,6 +10,7 @@ use crate::Dialect;
 use crate::channel::Channel;
 use crate::keys::Keys;
 use crate::metadata::Metadata;
+use crate::seen_tokens::SeenTokens;
 use crate::transport::Transport;
 
 /// What is known about one authorization server. Shared by everything that talks to it.
@@ -26,6 +27,7 @@ pub(crate) struct Server {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keys: Keys,
     pub(crate) metadata: OnceCell<Metadata>,
+    pub(crate) logout_tokens: SeenTokens,
 }
 
 impl Server {
@@ -56,10 +58,10 @@ impl Server {
         }
     }
 
-    /// Sees to it that there are signing keys, and that they are not known to be outdated.
+    /// Sees to it that there are signing keys, neither old nor known to be outdated.
     pub(crate) async fn ensure_keys(&self) -> Result<(), ProviderError> {
         let jwks_uri = &self.metadata().await?.jwks_uri;
         let fetch = || self.transport.fetch(jwks_uri, "key set", self.clock.now());
-        self.keys.ensure(fetch).await
+        self.keys.ensure(&*self.clock, fetch).await
     }
 }

@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::authorization::authorization_request;
 use crate::grant::Grant;
-use crate::id_token::{Unverified, Verified};
+use crate::id_token::Verified;
 use crate::metadata::Metadata;
 use crate::oidc::Granted;
 use crate::token_request::TokenRequest;
@@ -80,16 +80,7 @@ impl Oidc {
         let access_token = grant.access_token.as_ref().ok_or_else(|| {
             invalid("the answer carries no access token").with_advice(self.dialect.ask_for_access_token())
         })?;
-        let mut verified = self.verifier(metadata).sign_in(id_token, nonce, access_token);
-        if verified == Err(Unverified::UnknownKey) {
-            self.server.keys.mark_outdated();
-            self.server.ensure_keys().await?;
-            verified = self.verifier(metadata).sign_in(id_token, nonce, access_token);
-        }
-        verified.map_err(|unverified| match unverified {
-            Unverified::UnknownKey => invalid("the ID token is not usable: no published key fits its signature"),
-            Unverified::Refused(reason) => invalid(format!("the ID token is not usable: {reason}")),
-        })
+        self.verified(metadata, "the ID token", |verifier| verifier.sign_in(id_token, nonce, access_token)).await
     }
 
     /// The session that a grant begins.

@@ -117,6 +117,36 @@ impl Transport {
         })
     }
 
+    /// Asks for what is called `name` and belongs to the bearer of a token, once. Whatever fails, nothing was spent.
+    pub(crate) async fn get(
+        &self,
+        url: &Url,
+        authorization: HeaderValue,
+        name: &str,
+        deadline: Instant,
+        now: impl Fn() -> Timestamp + Send,
+    ) -> Result<HttpAnswer, ProviderError> {
+        let get = self.client.get(url.clone()).header(ACCEPT, "application/json, application/jwt");
+        let mut response = match timeout_at(deadline, get.header(AUTHORIZATION, authorization).send()).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => {
+                return Err(ProviderError::new(ProviderErrorKind::NotSent, format!("the {name} could not be fetched"))
+                    .because(error.without_url()));
+            }
+            Err(_) => {
+                return Err(ProviderError::new(ProviderErrorKind::NotSent, format!("the {name} did not come in time")));
+            }
+        };
+        Ok(HttpAnswer {
+            status: response.status(),
+            retry_after: retry_after(response.headers(), now()),
+            body: match timeout_at(deadline, read(&mut response)).await {
+                Ok(body) => body,
+                Err(_) => Err(BrokenBody::Late),
+            },
+        })
+    }
+
     /// Fetches the document called `name`. No token is involved: whatever fails, nothing was presented.
     pub(crate) async fn fetch(&self, url: &Url, name: &str, now: Timestamp) -> Result<Vec<u8>, ProviderError> {
         let get = self.client.get(url.clone()).header(ACCEPT, "application/json");

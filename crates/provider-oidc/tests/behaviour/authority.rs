@@ -138,15 +138,25 @@ pub(crate) fn session_of(issuer: &str) -> Session {
 }
 
 pub(crate) fn key_set(keys: &[(&str, u8)]) -> ResponseTemplate {
-    let keys: Vec<_> = keys.iter().map(|(kid, seed)| key(kid, *seed).as_verification_key()).collect();
+    let keys: Vec<_> = keys.iter().map(|(kid, seed)| jwk(kid, *seed)).collect();
     ResponseTemplate::new(200).set_body_json(json!({ "keys": keys }))
+}
+
+/// The public key of `seed` under the name `kid`.
+pub(crate) fn jwk(kid: &str, seed: u8) -> Value {
+    serde_json::to_value(key(kid, seed).as_verification_key()).unwrap()
 }
 
 /// An ID token, signed with the key of `seed` under the name `kid`.
 pub(crate) fn signed(kid: &str, seed: u8, claims: &Value) -> String {
+    signed_as(&json!({ "alg": "EdDSA", "kid": kid }), seed, claims)
+}
+
+/// Any token with the Ed25519 signature of the key of `seed`, whatever `header` says.
+pub(crate) fn signed_as(header: &Value, seed: u8, claims: &Value) -> String {
     let part = |json: &Value| URL_SAFE_NO_PAD.encode(json.to_string());
-    let input = format!("{}.{}", part(&json!({ "alg": "EdDSA", "kid": kid })), part(claims));
-    let signature = key(kid, seed).sign(&CoreJwsSigningAlgorithm::EdDsa, input.as_bytes()).unwrap();
+    let input = format!("{}.{}", part(header), part(claims));
+    let signature = key("", seed).sign(&CoreJwsSigningAlgorithm::EdDsa, input.as_bytes()).unwrap();
     format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 

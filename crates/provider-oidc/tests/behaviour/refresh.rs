@@ -1,13 +1,15 @@
 //! What a refresh sends, and what it makes of a good answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::authority::{Authority, NOW, assert_shows_no_secret, key_set, signed};
+use crate::authority::{Authority, NOW, assert_shows_no_secret, jwk, key_set, signed};
 use oidc_session_core::{
     AccessToken, AnsweredIdToken, ClientSecret, Provider as _, ProviderErrorKind, ProviderId, ProviderProfile,
     RefreshToken, Scopes, Target, TokenAnswer, TokenType,
 };
-use oidc_session_provider_oidc::{ClientAuth, Dialect, Oidc};
+use oidc_session_provider_oidc::{ClientAuth, Dialect, Fields, Oidc};
+use oidc_session_testkit::ManualClock;
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
@@ -189,4 +191,63 @@ async fn keys_that_cannot_be_fetched_again_do_not_stop_a_refresh() {
         refreshed(&authority, &provider, json!({ "access_token": "at-2", "id_token": id_token })).await;
     }
     assert_eq!(authority.count("/jwks").await, 2);
+}
+
+#[tokio::test]
+async fn keys_of_a_day_are_fetched_again_by_prepare_and_stay_in_use_when_that_fails() {
+    let authority = Authority::silent().await;
+    authority.publish(json!({})).await;
+    let once = wiremock::Mock::given(wiremock::matchers::path("/jwks")).respond_with(key_set(&[("k1", 1)]));
+    once.up_to_n_times(1).mount(&authority.http).await;
+    authority.on("GET", "/jwks", ResponseTemplate::new(503)).await;
+    let clock = ManualClock::new();
+    let provider = authority.builder().clock(Arc::new(clock.clone())).build().unwrap();
+    let session = authority.session();
+    provider.prepare(&session).await.unwrap();
+    clock.advance(Duration::from_secs(24 * 60 * 60 - 1));
+    provider.prepare(&session).await.unwrap();
+    assert_eq!(authority.count("/jwks").await, 1);
+    clock.advance(Duration::from_secs(1));
+    let exp = NOW.as_unix_seconds() + 2 * 24 * 60 * 60;
+    let id_token = signed("k1", 2, &authority.claims(json!({ "exp": exp })));
+    let answer = refreshed(&authority, &provider, json!({ "access_token": "at-2", "id_token": id_token })).await;
+    assert_eq!(authority.count("/jwks").await, 2);
+    assert!(matches!(answer.id_token, Some(AnsweredIdToken::Refused)), "the older keys still judge");
+}
+
+#[tokio::test]
+async fn one_key_of_an_unknown_kind_costs_the_others_nothing() {
+    let authority = Authority::silent().await;
+    authority.publish(json!({})).await;
+    let unknown = json!({ "kty": "AKP", "alg": "ML-DSA-44", "kid": "k0", "pub": "AA" });
+    let keys = json!({ "keys": [unknown, 7, jwk("k1", 1)] });
+    authority.on("GET", "/jwks", ResponseTemplate::new(200).set_body_json(keys)).await;
+    // A wrong signature is told from an unknown key only by a key that was understood.
+    let id_token = signed("k1", 2, &authority.claims(json!({})));
+    let answer = json!({ "access_token": "at-2", "id_token": id_token });
+    let answer = refreshed(&authority, &authority.provider(), answer).await;
+    assert!(matches!(answer.id_token, Some(AnsweredIdToken::Refused)));
+}
+
+#[tokio::test]
+async fn a_key_of_another_issuer_verifies_no_refresh() {
+    #[derive(Debug)]
+    struct OwnedKeys;
+    impl Dialect for OwnedKeys {
+        fn key_signs_for(&self, jwk: &Fields, _published: &str, issuer: &str) -> bool {
+            jwk.get("issuer").is_some_and(|owner| owner == issuer)
+        }
+    }
+    for (owner, is_good) in [(None, true), (Some("https://other.example"), false)] {
+        let authority = Authority::silent().await;
+        authority.publish(json!({})).await;
+        let owner = owner.map_or_else(|| authority.issuer(), str::to_owned);
+        let mut jwk = jwk("k1", 1);
+        jwk["issuer"] = json!(owner);
+        authority.on("GET", "/jwks", ResponseTemplate::new(200).set_body_json(json!({ "keys": [jwk] }))).await;
+        let provider = authority.builder().dialect(OwnedKeys).build().unwrap();
+        let id_token = signed("k1", 1, &authority.claims(json!({})));
+        let answer = refreshed(&authority, &provider, json!({ "access_token": "at-2", "id_token": id_token })).await;
+        assert_eq!(matches!(answer.id_token, Some(AnsweredIdToken::Verified { .. })), is_good);
+    }
 }

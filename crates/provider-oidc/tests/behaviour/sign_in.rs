@@ -1,11 +1,15 @@
 //! From the authorization URL to a session, and everything that must not become one.
 
-use crate::authority::{Authority, NOW, assert_shows_no_secret, key_set, signed};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::authority::{Authority, NOW, assert_shows_no_secret, key_set, signed_as};
 use oidc_session_core::ProviderErrorKind::{InvalidAnswer, Misconfigured, OutcomeUnknown, Refused, Rejected};
 use oidc_session_core::{
     AccessToken, PendingSignIn, ProviderError, RefreshToken, Scopes, Session, SignIn as _, SignInRequest,
 };
-use oidc_session_provider_oidc::Oidc;
+use oidc_session_provider_oidc::{Dialect, Fields, Oidc};
+use oidc_session_testkit::ManualClock;
 use serde_json::{Value, json};
 use url::Url;
 use wiremock::ResponseTemplate;
@@ -28,13 +32,22 @@ async fn answer_with(authority: &Authority, answer: Value) {
 
 /// A whole sign-in whose ID token has the nonce and `changes`, signed by `signer`.
 async fn sign_in(authority: &Authority, signer: (&str, u8), changes: Value) -> Result<Session, ProviderError> {
-    let provider = authority.provider();
-    let pending = start(&provider).await;
+    let header = json!({ "alg": "EdDSA", "kid": signer.0 });
+    sign_in_with(authority, &authority.provider(), (header, signer.1), changes).await
+}
+
+async fn sign_in_with(
+    authority: &Authority,
+    provider: &Oidc,
+    signer: (Value, u8),
+    changes: Value,
+) -> Result<Session, ProviderError> {
+    let pending = start(provider).await;
     let mut claims = authority.claims(json!({ "nonce": pending.nonce }));
     for (name, value) in changes.as_object().unwrap() {
         claims[name] = value.clone();
     }
-    let id_token = signed(signer.0, signer.1, &claims);
+    let id_token = signed_as(&signer.0, signer.1, &claims);
     let answer = json!({
         "access_token": "secret-at", "refresh_token": "secret-rt", "expires_in": 300, "id_token": id_token,
     });
@@ -179,4 +192,56 @@ async fn a_server_without_an_authorization_endpoint_signs_nobody_in() {
     let request = SignInRequest::new(redirect_uri, Scopes::default());
     let error = authority.provider().authorization_request(request).await.unwrap_err();
     assert_eq!(error.kind(), Misconfigured);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_by_an_hour_is_named_with_its_fix() {
+    let authority = Authority::start().await;
+    let hour = Duration::from_secs(3600);
+    for (is_fast, told) in [(true, "probably fast by about 60 minutes"), (false, "probably slow by about 60 minutes")] {
+        authority.http.reset().await;
+        authority.publish(json!({})).await;
+        authority.publish_keys(&[("k1", 1)]).await;
+        let clock = ManualClock::new();
+        if is_fast {
+            clock.set_forward(hour)
+        } else {
+            clock.set_back(hour)
+        }
+        let provider = authority.builder().clock(Arc::new(clock)).build().unwrap();
+        let signer = (json!({ "alg": "EdDSA", "kid": "k1" }), 1);
+        let error = sign_in_with(&authority, &provider, signer, json!({})).await.unwrap_err();
+        assert_eq!(error.kind(), InvalidAnswer);
+        assert!(error.to_string().contains(told), "{error}");
+        assert_eq!(error.advice(), Some("set the clock of this machine, best by NTP"));
+    }
+}
+
+#[tokio::test]
+async fn a_new_key_is_looked_for_even_if_tokens_do_not_name_theirs() {
+    let authority = Authority::silent().await;
+    authority.publish(json!({})).await;
+    let before = wiremock::Mock::given(wiremock::matchers::path("/jwks")).respond_with(key_set(&[("k1", 1)]));
+    before.up_to_n_times(1).mount(&authority.http).await;
+    authority.publish_keys(&[("k2", 2)]).await;
+    let nameless = (json!({ "alg": "EdDSA" }), 2);
+    assert!(sign_in_with(&authority, &authority.provider(), nameless, json!({})).await.is_ok());
+    assert_eq!(authority.count("/jwks").await, 2);
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_no_url_signs_in_under_its_one_spelling() {
+    #[derive(Debug)]
+    struct WithoutScheme;
+    impl Dialect for WithoutScheme {
+        fn issuer_of(&self, published: &str, claims: &Fields) -> Option<String> {
+            let iss = claims.get("iss").and_then(Value::as_str)?;
+            (iss == published || iss == "login.example").then(|| published.to_owned())
+        }
+    }
+    let authority = Authority::start().await;
+    let provider = authority.builder().dialect(WithoutScheme).build().unwrap();
+    let signer = (json!({ "alg": "EdDSA", "kid": "k1" }), 1);
+    let session = sign_in_with(&authority, &provider, signer, json!({ "iss": "login.example" })).await.unwrap();
+    assert_eq!(session.issuer, authority.issuer());
 }
