@@ -26,6 +26,7 @@ pub struct OidcBuilder {
     reuse_window: Option<Duration>,
     root_certificates: Vec<Vec<u8>>,
     discovery_url: Option<Url>,
+    dpop: bool,
 }
 
 impl OidcBuilder {
@@ -39,6 +40,7 @@ impl OidcBuilder {
             reuse_window: None,
             root_certificates: Vec::new(),
             discovery_url: None,
+            dpop: false,
         }
     }
 
@@ -96,6 +98,15 @@ impl OidcBuilder {
         self
     }
 
+    /// Whether sign-ins bind their tokens to a key of their own (RFC 9449, DPoP). Default: no.
+    ///
+    /// Then a sign-in fails as `Misconfigured` if the server issues an access token that is not bound. A session that
+    /// was signed in with a key is refreshed with that key whatever is set here, and one without stays without.
+    pub fn dpop(mut self, bind: bool) -> Self {
+        self.dpop = bind;
+        self
+    }
+
     /// The provider.
     ///
     /// Fails as `Misconfigured` if the issuer is neither `https` nor on loopback, or if a certificate is unreadable.
@@ -126,7 +137,13 @@ impl OidcBuilder {
             keys: Keys::default(),
             metadata: OnceCell::new(),
         };
-        Ok(Oidc { server: Arc::new(server), client: Arc::new(self.client), dialect: self.dialect, profile })
+        Ok(Oidc {
+            server: Arc::new(server),
+            client: Arc::new(self.client),
+            dialect: self.dialect,
+            profile,
+            dpop: self.dpop,
+        })
     }
 }
 

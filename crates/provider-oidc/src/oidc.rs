@@ -12,11 +12,13 @@ use tokio::time::{Instant, sleep, timeout_at};
 use url::Url;
 
 use crate::client::Client;
+use crate::dpop::Prover;
 use crate::grant::{Grant, expires_at_hint};
 use crate::id_token::Verifier;
 use crate::metadata::Metadata;
 use crate::server::Server;
 use crate::token_request::TokenRequest;
+use crate::transport::HttpAnswer;
 use crate::{Dialect, OidcBuilder, RevocableToken, outcome};
 
 /// A client registered at an OpenID Connect authorization server.
@@ -29,6 +31,8 @@ pub struct Oidc {
     pub(crate) client: Arc<Client>,
     pub(crate) dialect: Arc<dyn Dialect>,
     pub(crate) profile: ProviderProfile,
+    /// Whether sign-ins bind their tokens to a key.
+    pub(crate) dpop: bool,
 }
 
 /// A grant, and when it was asked for and given.
@@ -36,6 +40,16 @@ pub(crate) struct Granted {
     pub(crate) grant: Grant,
     pub(crate) requested_at: Timestamp,
     pub(crate) received_at: Timestamp,
+    /// The nonce that the next proof is to carry, if tokens are bound and the server has given one.
+    pub(crate) dpop_nonce: Option<String>,
+}
+
+/// An answer of the token endpoint that nobody has read yet.
+pub(crate) struct Presented {
+    pub(crate) answer: HttpAnswer,
+    requested_at: Timestamp,
+    received_at: Timestamp,
+    dpop_nonce: Option<String>,
 }
 
 impl Oidc {
@@ -44,19 +58,53 @@ impl Oidc {
         OidcBuilder::new(issuer, client_id)
     }
 
-    /// Presents a grant, at most once.
+    /// Presents a grant, at most once, and reads the answer.
     pub(crate) async fn grant(
         &self,
         endpoint: &Url,
-        request: &TokenRequest,
+        request: impl Fn() -> TokenRequest + Send + Sync,
+        prover: Option<&Prover>,
         deadline: Instant,
     ) -> Result<Granted, ProviderError> {
-        let clock = &self.server.clock;
+        self.present(endpoint, request, prover, deadline).await?.read(&*self.dialect)
+    }
+
+    /// Presents a grant, at most once.
+    ///
+    /// `request` is asked for a new request each time one is sent, because some of what authenticates a client is good
+    /// for one request.
+    pub(crate) async fn present(
+        &self,
+        endpoint: &Url,
+        request: impl Fn() -> TokenRequest + Send + Sync,
+        prover: Option<&Prover>,
+        deadline: Instant,
+    ) -> Result<Presented, ProviderError> {
+        let first = self.send(endpoint, &request(), prover, deadline).await?;
+        if prover.is_none() || !outcome::wants_nonce(&first.answer) {
+            return Ok(first);
+        }
+        // The server has not looked at the grant (RFC 9449 §8). Once only: one that is never content would get the
+        // client to prove for ever.
+        tracing::debug!("the token endpoint wants a nonce in the proof");
+        self.send(endpoint, &request(), prover, deadline).await
+    }
+
+    async fn send(
+        &self,
+        endpoint: &Url,
+        request: &TokenRequest,
+        prover: Option<&Prover>,
+        deadline: Instant,
+    ) -> Result<Presented, ProviderError> {
+        let Server { clock, transport, .. } = &*self.server;
         let requested_at = clock.now();
-        let answer = self.server.transport.post(endpoint, request, deadline, || clock.now()).await?;
+        let proof = prover.map(|prover| prover.proof("POST", endpoint, &transport.nonces, requested_at)).transpose()?;
+        let answer = transport.post_with_proof(endpoint, request, proof.as_ref(), deadline, || clock.now()).await?;
         let received_at = clock.now();
         tracing::debug!(status = answer.status.as_u16(), "the token endpoint answered");
-        Ok(Granted { grant: outcome::grant(answer, &*self.dialect)?, requested_at, received_at })
+        let dpop_nonce = prover.and_then(|_| transport.nonces.last(endpoint));
+        Ok(Presented { answer, requested_at, received_at, dpop_nonce })
     }
 
     /// When a request that starts now must be over.
@@ -91,6 +139,14 @@ impl Oidc {
     }
 }
 
+impl Presented {
+    /// The grant in the answer, or what its absence means.
+    pub(crate) fn read(self, dialect: &dyn Dialect) -> Result<Granted, ProviderError> {
+        let Self { answer, requested_at, received_at, dpop_nonce } = self;
+        Ok(Granted { grant: outcome::grant(answer, dialect)?, requested_at, received_at, dpop_nonce })
+    }
+}
+
 #[async_trait]
 impl Provider for Oidc {
     fn profile(&self) -> &ProviderProfile {
@@ -98,6 +154,7 @@ impl Provider for Oidc {
     }
 
     async fn prepare(&self, session: &Session) -> Result<(), ProviderError> {
+        Prover::of_session(session)?;
         self.check_own(self.server.metadata().await?, session)?;
         self.server.ensure_keys().await
     }
@@ -106,16 +163,17 @@ impl Provider for Oidc {
         let Some(refresh_token) = &session.tokens.refresh_token else {
             return Err(ProviderError::new(ProviderErrorKind::Misconfigured, "the session has no refresh token"));
         };
+        let prover = Prover::of_session(session)?;
         let deadline = self.deadline();
         let metadata = timeout_at(deadline, self.server.metadata()).await.map_err(|_| {
             ProviderError::new(ProviderErrorKind::NotSent, "the discovery document could not be fetched in time")
         })??;
         self.check_own(metadata, session)?;
-        let request = TokenRequest::refresh(&self.client, &*self.dialect, session, refresh_token, target);
-        let granted = self.grant(&metadata.token_endpoint, &request, deadline).await?;
+        let request = || TokenRequest::refresh(&self.client, &*self.dialect, session, refresh_token, target);
+        let granted = self.grant(&metadata.token_endpoint, request, prover.as_ref(), deadline).await?;
 
         // From here on nothing waits and nothing fails: the server may have spent the old refresh token.
-        let Granted { grant, requested_at, received_at } = granted;
+        let Granted { grant, requested_at, received_at, dpop_nonce } = granted;
         let mut answer = TokenAnswer::new(requested_at, received_at);
         answer.expires_at_hint = self.expires_at_hint(&grant);
         answer.access_token = grant.access_token;
@@ -127,6 +185,7 @@ impl Provider for Oidc {
         answer.refresh_token_expires_in = grant.refresh_token_expires_in;
         answer.lacks_scope = grant.scope.as_ref().is_some_and(|granted| !self.dialect.grants(target.scope(), granted));
         answer.scope = grant.scope;
+        answer.dpop_nonce = dpop_nonce;
         let mut fields = None;
         if let Some(id_token) = grant.id_token {
             let judged = self.verifier(metadata).refresh(id_token);

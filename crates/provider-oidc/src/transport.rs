@@ -1,5 +1,6 @@
 //! [`Transport`]: the HTTP client. Every request is sent once, over a connection of its own, and followed nowhere.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use oidc_session_core::{ProviderError, ProviderErrorKind, Timestamp};
@@ -9,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::channel::Channel;
+use crate::dpop::{DpopProof, Nonces};
 use crate::retry_after::retry_after;
 use crate::token_request::TokenRequest;
 
@@ -20,12 +22,16 @@ const LARGEST_ANSWER: usize = 1024 * 1024;
 pub(crate) struct Transport {
     client: reqwest::Client,
     budget: Duration,
+    /// What the servers want the next proof of possession to carry.
+    pub(crate) nonces: Arc<Nonces>,
 }
 
 /// An HTTP answer, as far as anything depends on it.
 pub(crate) struct HttpAnswer {
     pub(crate) status: StatusCode,
     pub(crate) retry_after: Option<Duration>,
+    /// The nonce that the next proof of possession is to carry (RFC 9449 §8).
+    pub(crate) dpop_nonce: Option<String>,
     /// The whole body, or why there is none. A status may say enough without it.
     pub(crate) body: Result<Vec<u8>, BrokenBody>,
 }
@@ -66,7 +72,7 @@ impl Transport {
             Channel::Loopback => builder.no_proxy().tls_certs_only(certificates),
         };
         let client = builder.build().map_err(unusable)?;
-        Ok(Self { client, budget })
+        Ok(Self { client, budget, nonces: Arc::default() })
     }
 
     /// Presents `request`, at most once, and reads the answer until `deadline`.
@@ -74,6 +80,18 @@ impl Transport {
         &self,
         url: &Url,
         request: &TokenRequest,
+        deadline: Instant,
+        now: impl Fn() -> Timestamp + Send,
+    ) -> Result<HttpAnswer, ProviderError> {
+        self.post_with_proof(url, request, None, deadline, now).await
+    }
+
+    /// The same with a proof that the tokens in question are ours (RFC 9449 §5).
+    pub(crate) async fn post_with_proof(
+        &self,
+        url: &Url,
+        request: &TokenRequest,
+        proof: Option<&DpopProof>,
         deadline: Instant,
         now: impl Fn() -> Timestamp + Send,
     ) -> Result<HttpAnswer, ProviderError> {
@@ -89,6 +107,9 @@ impl Transport {
         if let Some(authorization) = request.authorization() {
             post = post.header(AUTHORIZATION, sensitive(authorization)?);
         }
+        if let Some(proof) = proof {
+            post = post.header("DPoP", sensitive(proof.as_str())?);
+        }
         let mut response = match timeout_at(deadline, post.send()).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(unsent_or_unknown(error)),
@@ -99,6 +120,7 @@ impl Transport {
         Ok(HttpAnswer {
             status: response.status(),
             retry_after: retry_after(response.headers(), now()),
+            dpop_nonce: self.nonces.remember(url, response.headers()),
             body: match timeout_at(deadline, read(&mut response)).await {
                 Ok(body) => body,
                 Err(_) => Err(BrokenBody::Late),
