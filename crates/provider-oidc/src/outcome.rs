@@ -63,6 +63,22 @@ pub(crate) fn refusal(answer: HttpAnswer, dialect: &dyn Dialect) -> ProviderErro
     }
 }
 
+/// The fields of an answer that grants nothing yet, or what their absence means.
+pub(crate) fn fields(answer: HttpAnswer, dialect: &dyn Dialect) -> Result<Map<String, Value>, ProviderError> {
+    if !answer.status.is_success() {
+        return Err(refusal(answer, dialect));
+    }
+    let (status, retry_after) = (answer.status.as_u16(), answer.retry_after);
+    let Some(fields) = object(&answer.body.map_err(broken)?) else {
+        return Err(unknown("the answer is not a JSON object"));
+    };
+    if fields.contains_key("error") {
+        let refused = ErrorAnswer::from_fields(status, fields).with_retry_after(retry_after);
+        return Err(classified(&refused, dialect));
+    }
+    Ok(fields)
+}
+
 /// The error answer that `answer` is, whatever its status says. `None` if it carries a token, or no JSON object.
 pub(crate) fn error_answer(answer: &HttpAnswer) -> Option<ErrorAnswer> {
     let fields = answer.body.as_ref().ok().and_then(|body| object(body))?;

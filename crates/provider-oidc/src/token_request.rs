@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use oidc_session_core::{PendingSignIn, RefreshToken, Session, Target};
+use oidc_session_core::{DeviceCode, PendingSignIn, RefreshToken, Scopes, Session, Target};
 use url::form_urlencoded::Serializer;
 
 use crate::client::Client;
@@ -39,6 +39,23 @@ impl TokenRequest {
         request.push("redirect_uri", pending.redirect_uri.as_str());
         request.push("code_verifier", pending.code_verifier.expose());
         request.fields.extend(dialect.code_fields(&pending.scopes));
+        request
+    }
+
+    /// A request for a user code (RFC 8628 §3.1).
+    pub(crate) fn device_authorization(client: &Client, scopes: &Scopes, parameters: &[(String, String)]) -> Self {
+        let mut request = Self::authenticated(client);
+        request.push("scope", &scopes.to_string());
+        // The names of these parameters are not ours, so the form is written here.
+        let form = Serializer::new(String::new()).extend_pairs(&request.fields).extend_pairs(parameters).finish();
+        request.encoded = Some(EncodedRequest::new("application/x-www-form-urlencoded", form));
+        request
+    }
+
+    /// A device's poll (RFC 8628 §3.4).
+    pub(crate) fn device_code(client: &Client, device_code: &DeviceCode) -> Self {
+        let mut request = Self::grant(client, "urn:ietf:params:oauth:grant-type:device_code");
+        request.push("device_code", device_code.expose());
         request
     }
 
@@ -158,6 +175,34 @@ mod tests {
             request.body(),
             "grant_type=authorization_code&client_id=my-app&code=code-1\
              &redirect_uri=http%3A%2F%2F127.0.0.1%3A9%2Fcb&code_verifier=verifier-1"
+        );
+    }
+
+    #[test]
+    fn a_device_names_itself_and_what_it_wants() {
+        let parameters = [("audience".to_owned(), "https://api.example".to_owned())];
+        for (auth, body, authorization) in [
+            (ClientAuth::None, "client_id=my-app&scope=email+openid&audience=https%3A%2F%2Fapi.example", None),
+            (
+                ClientAuth::Basic(ClientSecret::new("pw")),
+                "scope=email+openid&audience=https%3A%2F%2Fapi.example",
+                Some("Basic bXktYXBwOnB3"),
+            ),
+        ] {
+            let scopes = Scopes::parse("openid email");
+            let request = TokenRequest::device_authorization(&client(auth), &scopes, &parameters);
+            assert_eq!(request.body(), body);
+            assert_eq!(request.content_type(), "application/x-www-form-urlencoded");
+            assert_eq!(request.authorization(), authorization);
+        }
+    }
+
+    #[test]
+    fn a_poll_carries_the_device_code_and_the_client() {
+        let request = TokenRequest::device_code(&client(ClientAuth::None), &DeviceCode::new("dc 1"));
+        assert_eq!(
+            request.body(),
+            "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code&client_id=my-app&device_code=dc+1"
         );
     }
 

@@ -4,7 +4,9 @@
 
 mod authority;
 
+mod device;
 mod discovery;
+mod dpop;
 mod failures;
 mod logout;
 mod refresh;
