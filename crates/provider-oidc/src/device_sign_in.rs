@@ -46,7 +46,7 @@ impl DeviceSignIn for Oidc {
         self.server.ensure_keys().await?;
 
         let request = || TokenRequest::device_code(&self.client, &pending.device_code);
-        let presented = self.present(&metadata.token_endpoint, request, prover.as_ref(), self.deadline()).await?;
+        let presented = self.present(metadata, request, prover.as_ref(), self.deadline()).await?;
         // Before the status is looked at: one server's "not yet" is a 403, another's "slow down" a 429.
         if let Some(refused) = outcome::error_answer(&presented.answer)
             && let Some(status) = self.dialect.device_status(&refused)

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 /// use oidc_session_provider_oidc::{Dialect as _, ErrorAnswer, Meaning, PlainOidc};
 ///
 /// let answer = ErrorAnswer::new(400, "invalid_grant");
-/// assert_eq!(PlainOidc.classify(&answer), Meaning::Verdict);
+/// assert_eq!(PlainOidc.classify(&answer).meaning, Meaning::Verdict);
 /// ```
 #[derive(Clone, Eq, PartialEq)]
 pub struct ErrorAnswer {

@@ -9,7 +9,6 @@ use oidc_session_core::{
     Target, Timestamp, TokenAnswer,
 };
 use tokio::time::{Instant, sleep, timeout_at};
-use url::Url;
 
 use crate::client::Client;
 use crate::dpop::Prover;
@@ -61,43 +60,42 @@ impl Oidc {
     /// Presents a grant, at most once, and reads the answer.
     pub(crate) async fn grant(
         &self,
-        endpoint: &Url,
+        metadata: &Metadata,
         request: impl Fn() -> TokenRequest + Send + Sync,
         prover: Option<&Prover>,
         deadline: Instant,
     ) -> Result<Granted, ProviderError> {
-        self.present(endpoint, request, prover, deadline).await?.read(&*self.dialect)
+        self.present(metadata, request, prover, deadline).await?.read(&*self.dialect)
     }
 
-    /// Presents a grant, at most once.
-    ///
-    /// `request` is asked for a new request each time one is sent, because some of what authenticates a client is good
-    /// for one request.
+    /// Presents a grant, at most once. `request` makes it, anew whenever it is sent: some of what authenticates a client
+    /// is good for one request.
     pub(crate) async fn present(
         &self,
-        endpoint: &Url,
+        metadata: &Metadata,
         request: impl Fn() -> TokenRequest + Send + Sync,
         prover: Option<&Prover>,
         deadline: Instant,
     ) -> Result<Presented, ProviderError> {
-        let first = self.send(endpoint, &request(), prover, deadline).await?;
+        let first = self.send(metadata, &request(), prover, deadline).await?;
         if prover.is_none() || !outcome::wants_nonce(&first.answer) {
             return Ok(first);
         }
-        // The server has not looked at the grant (RFC 9449 §8). Once only: one that is never content would get the
-        // client to prove for ever.
+        // The server has not looked at the grant (RFC 9449 §8). Once more, not for ever: the next nonce may not please
+        // it either.
         tracing::debug!("the token endpoint wants a nonce in the proof");
-        self.send(endpoint, &request(), prover, deadline).await
+        self.send(metadata, &request(), prover, deadline).await
     }
 
     async fn send(
         &self,
-        endpoint: &Url,
+        metadata: &Metadata,
         request: &TokenRequest,
         prover: Option<&Prover>,
         deadline: Instant,
     ) -> Result<Presented, ProviderError> {
         let Server { clock, transport, .. } = &*self.server;
+        let endpoint = &metadata.token_endpoint;
         let requested_at = clock.now();
         let proof = prover.map(|prover| prover.proof("POST", endpoint, &transport.nonces, requested_at)).transpose()?;
         let answer = transport.post_with_proof(endpoint, request, proof.as_ref(), deadline, || clock.now()).await?;
@@ -170,7 +168,7 @@ impl Provider for Oidc {
         })??;
         self.check_own(metadata, session)?;
         let request = || TokenRequest::refresh(&self.client, &*self.dialect, session, refresh_token, target);
-        let granted = self.grant(&metadata.token_endpoint, request, prover.as_ref(), deadline).await?;
+        let granted = self.grant(metadata, request, prover.as_ref(), deadline).await?;
 
         // From here on nothing waits and nothing fails: the server may have spent the old refresh token.
         let Granted { grant, requested_at, received_at, dpop_nonce } = granted;

@@ -48,7 +48,7 @@ impl SignIn for Oidc {
         self.server.ensure_keys().await?;
 
         let request = || TokenRequest::code(&self.client, &*self.dialect, &pending, &code);
-        let granted = self.grant(&metadata.token_endpoint, request, prover.as_ref(), self.deadline()).await?;
+        let granted = self.grant(metadata, request, prover.as_ref(), self.deadline()).await?;
         let verified = self.verify(metadata, &granted.grant, Some(&pending.nonce)).await?;
         let mut session = self.session(granted, verified, prover, pending.scopes)?;
         session.nonce = Some(pending.nonce);
