@@ -11,7 +11,8 @@
 //! # Ok::<(), oidc_session_core::ProviderError>(())
 //! ```
 //!
-//! Start at [`Oidc`]; [`Dialect`] is where a vendor says how it differs. A refresh sends one request over one
+//! Start at [`Oidc`]. [`Oidc::device_session`] signs in on a device without a browser, [`OidcBuilder::dpop`] binds tokens
+//! to a key. [`Dialect`] is where a vendor says how it differs. A refresh sends one request over one
 //! connection of its own and never repeats it: `outcome.rs` says what each way of failing means.
 
 mod authorization;

@@ -230,6 +230,16 @@ async fn a_dialect_has_its_own_words_for_no() {
 }
 
 #[tokio::test]
+async fn tokens_beside_an_error_are_not_thrown_away() {
+    let authority = with_codes().await;
+    let id_token = signed("k1", 1, &authority.claims(json!({})));
+    let answer = json!({ "access_token": "secret-at", "id_token": id_token, "error": "authorization_pending" });
+    let answer = ResponseTemplate::new(200).set_body_json(answer);
+    let (polled, _) = polled(&authority.builder(), &authority, answer).await;
+    assert!(matches!(polled, Ok(DevicePoll::SignedIn(_))), "{polled:?}");
+}
+
+#[tokio::test]
 async fn tokens_that_do_not_verify_make_no_session() {
     for (signer, changes) in
         [(("k1", 1), json!({ "aud": "other" })), (("k1", 2), json!({})), (("k1", 1), json!({ "exp": 1 }))]
