@@ -28,6 +28,7 @@ pub struct OidcBuilder {
     root_certificates: Vec<Vec<u8>>,
     discovery_url: Option<Url>,
     pushes: bool,
+    dpop: bool,
 }
 
 impl OidcBuilder {
@@ -42,6 +43,7 @@ impl OidcBuilder {
             root_certificates: Vec::new(),
             discovery_url: None,
             pushes: false,
+            dpop: false,
         }
     }
 
@@ -106,6 +108,15 @@ impl OidcBuilder {
         self
     }
 
+    /// Whether sign-ins bind their tokens to a key of their own (RFC 9449, DPoP). Default: no.
+    ///
+    /// Then a sign-in fails as `Misconfigured` if the server issues an access token that is not bound. A session that
+    /// was signed in with a key is refreshed with that key whatever is set here, and one without stays without.
+    pub fn dpop(mut self, bind: bool) -> Self {
+        self.dpop = bind;
+        self
+    }
+
     /// The provider.
     ///
     /// Fails as `Misconfigured` if the issuer is neither `https` nor on loopback, if the client id or secret is empty or
@@ -148,6 +159,7 @@ impl OidcBuilder {
             dialect: self.dialect,
             profile,
             pushes: self.pushes,
+            dpop: self.dpop,
         })
     }
 }

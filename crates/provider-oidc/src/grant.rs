@@ -77,7 +77,7 @@ fn take_text(fields: &mut Map<String, Value>, name: &str) -> Option<String> {
 }
 
 /// Whole or broken seconds, as a number or as text. Less than nothing is nothing: that token has expired already.
-fn lifetime(value: &Value) -> Option<Duration> {
+pub(crate) fn lifetime(value: &Value) -> Option<Duration> {
     let seconds = match value {
         Value::Number(number) => number.as_f64()?,
         Value::String(text) => text.trim().parse().ok()?,

@@ -11,7 +11,8 @@
 //! # Ok::<(), oidc_session_core::ProviderError>(())
 //! ```
 //!
-//! Start at [`Oidc`]; [`Dialect`] is where a vendor says how it differs. A refresh sends one request over one
+//! Start at [`Oidc`]. [`Oidc::device_session`] signs in on a device without a browser, [`OidcBuilder::dpop`] binds tokens
+//! to a key. [`Dialect`] is where a vendor says how it differs. A refresh sends one request over one
 //! connection of its own and never repeats it: `outcome.rs` says what each way of failing means.
 
 mod assertion;
@@ -22,9 +23,13 @@ mod channel;
 mod claims;
 mod client;
 mod client_certificate;
+mod device_authorization;
+mod device_sign_in;
 mod device_status;
+mod device_wait;
 mod diagnosis;
 mod dialect;
+mod dpop;
 mod encoded_request;
 mod error_answer;
 mod grant;
@@ -60,6 +65,7 @@ pub use client_certificate::ClientCertificate;
 pub use device_status::DeviceStatus;
 pub use diagnosis::{Diagnosis, Meaning};
 pub use dialect::{Dialect, Fields, PlainOidc};
+pub use dpop::DpopProof;
 pub use encoded_request::EncodedRequest;
 pub use error_answer::ErrorAnswer;
 pub use logout_token::LogoutToken;

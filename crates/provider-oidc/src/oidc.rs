@@ -11,11 +11,13 @@ use oidc_session_core::{
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::client::{Client, Credentials};
+use crate::dpop::Prover;
 use crate::grant::{Grant, expires_at_hint};
 use crate::id_token::Verifier;
 use crate::metadata::Metadata;
 use crate::server::Server;
 use crate::token_request::TokenRequest;
+use crate::transport::HttpAnswer;
 use crate::unverified::Unverified;
 use crate::{AssertionAudience, Dialect, OidcBuilder, RevocableToken, outcome};
 
@@ -31,6 +33,8 @@ pub struct Oidc {
     pub(crate) profile: ProviderProfile,
     /// Whether authorization requests are pushed, even where the server does not require it.
     pub(crate) pushes: bool,
+    /// Whether sign-ins bind their tokens to a key.
+    pub(crate) dpop: bool,
 }
 
 /// A grant, and when it was asked for and given.
@@ -38,6 +42,16 @@ pub(crate) struct Granted {
     pub(crate) grant: Grant,
     pub(crate) requested_at: Timestamp,
     pub(crate) received_at: Timestamp,
+    /// The nonce that the next proof is to carry, if tokens are bound and the server has given one.
+    pub(crate) dpop_nonce: Option<String>,
+}
+
+/// An answer of the token endpoint that nobody has read yet.
+pub(crate) struct Presented {
+    pub(crate) answer: HttpAnswer,
+    requested_at: Timestamp,
+    received_at: Timestamp,
+    dpop_nonce: Option<String>,
 }
 
 impl Oidc {
@@ -46,20 +60,52 @@ impl Oidc {
         OidcBuilder::new(issuer, client_id)
     }
 
-    /// Presents a grant, at most once. `request` makes it; whenever it is sent, it is sent with credentials of its own.
+    /// Presents a grant, at most once, and reads the answer.
     pub(crate) async fn grant(
         &self,
         metadata: &Metadata,
-        request: impl Fn(Credentials) -> TokenRequest + Send,
+        request: impl Fn(Credentials) -> TokenRequest + Send + Sync,
+        prover: Option<&Prover>,
         deadline: Instant,
     ) -> Result<Granted, ProviderError> {
-        let clock = &self.server.clock;
-        let request = request(self.credentials(metadata)?);
+        self.present(metadata, request, prover, deadline).await?.read(&*self.dialect)
+    }
+
+    /// Presents a grant, at most once. `request` makes it, anew whenever it is sent: some of what authenticates a client
+    /// is good for one request.
+    pub(crate) async fn present(
+        &self,
+        metadata: &Metadata,
+        request: impl Fn(Credentials) -> TokenRequest + Send + Sync,
+        prover: Option<&Prover>,
+        deadline: Instant,
+    ) -> Result<Presented, ProviderError> {
+        let first = self.send(metadata, &request(self.credentials(metadata)?), prover, deadline).await?;
+        if prover.is_none() || !outcome::wants_nonce(&first.answer) {
+            return Ok(first);
+        }
+        // The server has not looked at the grant (RFC 9449 §8). Once more, not for ever: the next nonce may not please
+        // it either.
+        tracing::debug!("the token endpoint wants a nonce in the proof");
+        self.send(metadata, &request(self.credentials(metadata)?), prover, deadline).await
+    }
+
+    async fn send(
+        &self,
+        metadata: &Metadata,
+        request: &TokenRequest,
+        prover: Option<&Prover>,
+        deadline: Instant,
+    ) -> Result<Presented, ProviderError> {
+        let Server { clock, transport, .. } = &*self.server;
+        let endpoint = &metadata.token_endpoint;
         let requested_at = clock.now();
-        let answer = self.server.transport.post(&metadata.token_endpoint, &request, deadline, || clock.now()).await?;
+        let proof = prover.map(|prover| prover.proof("POST", endpoint, &transport.nonces, requested_at)).transpose()?;
+        let answer = transport.post_with_proof(endpoint, request, proof.as_ref(), deadline, || clock.now()).await?;
         let received_at = clock.now();
         tracing::debug!(status = answer.status.as_u16(), "the token endpoint answered");
-        Ok(Granted { grant: outcome::grant(answer, &*self.dialect)?, requested_at, received_at })
+        let dpop_nonce = prover.and_then(|_| transport.nonces.last(endpoint));
+        Ok(Presented { answer, requested_at, received_at, dpop_nonce })
     }
 
     /// What authenticates the next request, and that one only.
@@ -124,6 +170,14 @@ impl Oidc {
     }
 }
 
+impl Presented {
+    /// The grant in the answer, or what its absence means.
+    pub(crate) fn read(self, dialect: &dyn Dialect) -> Result<Granted, ProviderError> {
+        let Self { answer, requested_at, received_at, dpop_nonce } = self;
+        Ok(Granted { grant: outcome::grant(answer, dialect)?, requested_at, received_at, dpop_nonce })
+    }
+}
+
 #[async_trait]
 impl Provider for Oidc {
     fn profile(&self) -> &ProviderProfile {
@@ -131,6 +185,7 @@ impl Provider for Oidc {
     }
 
     async fn prepare(&self, session: &Session) -> Result<(), ProviderError> {
+        Prover::of_session(session)?;
         self.check_own(self.server.metadata().await?, session)?;
         self.server.ensure_keys().await
     }
@@ -139,16 +194,17 @@ impl Provider for Oidc {
         let Some(refresh_token) = &session.tokens.refresh_token else {
             return Err(ProviderError::new(ProviderErrorKind::Misconfigured, "the session has no refresh token"));
         };
+        let prover = Prover::of_session(session)?;
         let deadline = self.deadline();
         let metadata = timeout_at(deadline, self.server.metadata()).await.map_err(|_| {
             ProviderError::new(ProviderErrorKind::NotSent, "the discovery document could not be fetched in time")
         })??;
         self.check_own(metadata, session)?;
         let request = |credentials| TokenRequest::refresh(credentials, &*self.dialect, session, refresh_token, target);
-        let granted = self.grant(metadata, request, deadline).await?;
+        let granted = self.grant(metadata, request, prover.as_ref(), deadline).await?;
 
         // From here on nothing waits and nothing fails: the server may have spent the old refresh token.
-        let Granted { grant, requested_at, received_at } = granted;
+        let Granted { grant, requested_at, received_at, dpop_nonce } = granted;
         let mut answer = TokenAnswer::new(requested_at, received_at);
         answer.expires_at_hint = self.expires_at_hint(&grant);
         answer.access_token = grant.access_token;
@@ -160,6 +216,7 @@ impl Provider for Oidc {
         answer.refresh_token_expires_in = grant.refresh_token_expires_in;
         answer.lacks_scope = grant.scope.as_ref().is_some_and(|granted| !self.dialect.grants(target.scope(), granted));
         answer.scope = grant.scope;
+        answer.dpop_nonce = dpop_nonce;
         let mut fields = None;
         if let Some(id_token) = grant.id_token {
             let judged = self.verifier(metadata).refresh(id_token);

@@ -63,6 +63,38 @@ pub(crate) fn refusal(answer: HttpAnswer, dialect: &dyn Dialect) -> ProviderErro
     }
 }
 
+/// The fields of an answer that grants nothing yet, or what their absence means.
+pub(crate) fn fields(answer: HttpAnswer, dialect: &dyn Dialect) -> Result<Map<String, Value>, ProviderError> {
+    if !answer.status.is_success() {
+        return Err(refusal(answer, dialect));
+    }
+    let (status, retry_after) = (answer.status.as_u16(), answer.retry_after);
+    let Some(fields) = object(&answer.body.map_err(broken)?) else {
+        return Err(unknown("the answer is not a JSON object"));
+    };
+    if fields.contains_key("error") {
+        let refused = ErrorAnswer::from_fields(status, fields).with_retry_after(retry_after);
+        return Err(classified(&refused, dialect));
+    }
+    Ok(fields)
+}
+
+/// The error answer that `answer` is, whatever its status says. `None` if it carries a token, or no JSON object.
+pub(crate) fn error_answer(answer: &HttpAnswer) -> Option<ErrorAnswer> {
+    let fields = answer.body.as_ref().ok().and_then(|body| object(body))?;
+    if answer.status.is_success() && Grant::read(fields.clone()).has_tokens() {
+        return None;
+    }
+    Some(ErrorAnswer::from_fields(answer.status.as_u16(), fields).with_retry_after(answer.retry_after))
+}
+
+/// Whether the server refused the request unread, for want of the nonce that came with the answer (RFC 9449 §8).
+pub(crate) fn wants_nonce(answer: &HttpAnswer) -> bool {
+    answer.status == StatusCode::BAD_REQUEST
+        && answer.dpop_nonce.is_some()
+        && error_answer(answer).is_some_and(|refused| refused.error() == "use_dpop_nonce")
+}
+
 /// What an answer of the revocation endpoint without success comes to.
 pub(crate) fn revocation(answer: HttpAnswer, dialect: &dyn Dialect) -> Result<Revocation, ProviderError> {
     let status = answer.status.as_u16();
@@ -139,6 +171,7 @@ mod tests {
         let answer = HttpAnswer {
             status: StatusCode::from_u16(status).unwrap(),
             retry_after: Some(Duration::from_secs(9)),
+            dpop_nonce: None,
             body: body.map(|text| text.as_bytes().to_vec()),
         };
         grant(answer, &PlainOidc)

@@ -59,7 +59,10 @@ mod tests {
     fn answered(status: u16, body: &str) -> Result<String, ProviderError> {
         let status = StatusCode::from_u16(status).unwrap();
         let retry_after = Some(Duration::from_secs(9));
-        request_uri(HttpAnswer { status, retry_after, body: Ok(body.as_bytes().to_vec()) }, &PlainOidc)
+        request_uri(
+            HttpAnswer { status, retry_after, dpop_nonce: None, body: Ok(body.as_bytes().to_vec()) },
+            &PlainOidc,
+        )
     }
 
     #[test]

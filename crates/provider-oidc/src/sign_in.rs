@@ -2,11 +2,13 @@
 
 use async_trait::async_trait;
 use oidc_session_core::{
-    PendingSignIn, ProviderError, ProviderErrorKind, Scopes, Session, SignIn, SignInRequest, TokenSet,
+    DpopKey, PendingSignIn, ProviderError, ProviderErrorKind, Scopes, Session, SignIn, SignInRequest, TokenSet,
+    TokenType,
 };
 use url::Url;
 
 use crate::authorization::authorization_request;
+use crate::dpop::Prover;
 use crate::grant::Grant;
 use crate::id_token::Verified;
 use crate::metadata::Metadata;
@@ -14,13 +16,24 @@ use crate::oidc::Granted;
 use crate::token_request::TokenRequest;
 use crate::{Oidc, callback, pushed_request};
 
+/// Ties the code to the key (RFC 9449 §10).
+const DPOP_JKT: &str = "dpop_jkt";
+
 #[async_trait]
 impl SignIn for Oidc {
-    async fn authorization_request(&self, request: SignInRequest) -> Result<PendingSignIn, ProviderError> {
+    async fn authorization_request(&self, mut request: SignInRequest) -> Result<PendingSignIn, ProviderError> {
         let metadata = self.server.metadata().await?;
         let endpoint = metadata.authorization_endpoint.as_ref().ok_or_else(|| {
             ProviderError::new(ProviderErrorKind::Misconfigured, "the server has no authorization endpoint")
         })?;
+        if request.parameters.iter().any(|(name, _)| name == DPOP_JKT) {
+            let detail = "a parameter of the sign-in would replace one of the protocol";
+            return Err(ProviderError::new(ProviderErrorKind::Misconfigured, detail));
+        }
+        let prover = self.prover(None)?;
+        if let Some(prover) = &prover {
+            request.parameters.push((DPOP_JKT.to_owned(), prover.thumbprint().to_owned()));
+        }
         let now = self.server.clock.now();
         let mut pending = authorization_request(endpoint, &self.client.id, &*self.dialect, request, now)?;
         if self.pushes || metadata.require_pushed_authorization_requests {
@@ -28,6 +41,7 @@ impl SignIn for Oidc {
             let request_uri = self.push(metadata, parameters).await?;
             pending.authorization_url = pushed_request::authorization_url(endpoint, &self.client.id, &request_uri);
         }
+        pending.dpop_key = prover.map(Prover::into_key);
         Ok(pending)
     }
 
@@ -35,12 +49,13 @@ impl SignIn for Oidc {
         let metadata = self.server.metadata().await?;
         let code = callback::code(&pending, callback, &metadata.issuer, metadata.names_issuer)?;
         // Before the code is spent: without keys its answer would be worth nothing.
+        let prover = self.prover(pending.dpop_key.as_ref())?;
         self.server.ensure_keys().await?;
 
         let request = |credentials| TokenRequest::code(credentials, &*self.dialect, &pending, &code);
-        let granted = self.grant(metadata, request, self.deadline()).await?;
+        let granted = self.grant(metadata, request, prover.as_ref(), self.deadline()).await?;
         let verified = self.verify(metadata, &granted.grant, Some(&pending.nonce)).await?;
-        let mut session = self.session(granted, verified, pending.scopes);
+        let mut session = self.session(granted, verified, prover, pending.scopes)?;
         session.nonce = Some(pending.nonce);
         Ok(session)
     }
@@ -74,8 +89,21 @@ impl Oidc {
         pushed_request::request_uri(answer, &*self.dialect)
     }
 
+    /// What proves possession at a sign-in: the key it began with, or a new one if tokens are to be bound.
+    pub(crate) fn prover(&self, key: Option<&DpopKey>) -> Result<Option<Prover>, ProviderError> {
+        match key {
+            Some(key) => Prover::read(key).map(Some),
+            None => self.dpop.then(Prover::generate).transpose(),
+        }
+    }
+
     /// Verifies the ID token of a sign-in, with fresh keys if the first try finds its key unknown.
-    async fn verify(&self, metadata: &Metadata, grant: &Grant, nonce: Option<&str>) -> Result<Verified, ProviderError> {
+    pub(crate) async fn verify(
+        &self,
+        metadata: &Metadata,
+        grant: &Grant,
+        nonce: Option<&str>,
+    ) -> Result<Verified, ProviderError> {
         let id_token = grant.id_token.as_ref().ok_or_else(|| invalid("the answer carries no ID token"))?;
         let access_token = grant.access_token.as_ref().ok_or_else(|| {
             invalid("the answer carries no access token").with_advice(self.dialect.ask_for_access_token())
@@ -84,8 +112,20 @@ impl Oidc {
     }
 
     /// The session that a grant begins.
-    fn session(&self, granted: Granted, verified: Verified, requested: Scopes) -> Session {
-        let Granted { grant, requested_at, received_at } = granted;
+    pub(crate) fn session(
+        &self,
+        granted: Granted,
+        verified: Verified,
+        prover: Option<Prover>,
+        requested: Scopes,
+    ) -> Result<Session, ProviderError> {
+        let Granted { grant, requested_at, received_at, dpop_nonce } = granted;
+        // A server may leave the access token unbound, and say so (RFC 9449 §5). Whoever asked for DPoP does not want it.
+        if self.dpop && grant.token_type != Some(TokenType::DPoP) {
+            let detail = "the server issued an access token that is not bound to the client's key";
+            return Err(ProviderError::new(ProviderErrorKind::Misconfigured, detail)
+                .with_advice("let the server issue DPoP tokens to this client, or sign in without DPoP"));
+        }
         let mut tokens = TokenSet::new(requested_at, received_at);
         tokens.expires_at_hint = self.expires_at_hint(&grant);
         tokens.access_token = grant.access_token;
@@ -110,7 +150,9 @@ impl Oidc {
         session.requested_scope = Some(requested);
         session.ends_at = self.dialect.ends_at(&fields);
         session.provider_data = self.dialect.keep(&grant.others, Some(&fields));
-        session
+        // Kept even if the access token is not bound: the refresh token of a public client is (RFC 9449 §5).
+        session.dpop = prover.map(|prover| prover.into_binding(dpop_nonce));
+        Ok(session)
     }
 
     /// What to do about a session that has no refresh token: one clause. `None` if it has one.

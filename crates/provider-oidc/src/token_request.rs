@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use oidc_session_core::{PendingSignIn, RefreshToken, Session, Target};
+use oidc_session_core::{DeviceCode, PendingSignIn, RefreshToken, Scopes, Session, Target};
 use url::form_urlencoded::Serializer;
 
 use crate::client::Credentials;
@@ -41,6 +41,25 @@ impl TokenRequest {
         request.push("redirect_uri", pending.redirect_uri.as_str());
         request.push("code_verifier", pending.code_verifier.expose());
         request.fields.extend(dialect.code_fields(&pending.scopes));
+        request
+    }
+
+    /// A request for a user code (RFC 8628 §3.1).
+    pub(crate) fn device_authorization(
+        credentials: Credentials,
+        scopes: &Scopes,
+        parameters: Vec<(String, String)>,
+    ) -> Self {
+        let mut request = Self::authenticated(credentials);
+        request.push("scope", &scopes.to_string());
+        request.parameters = parameters;
+        request
+    }
+
+    /// A device's poll (RFC 8628 §3.4).
+    pub(crate) fn device_code(credentials: Credentials, device_code: &DeviceCode) -> Self {
+        let mut request = Self::grant(credentials, "urn:ietf:params:oauth:grant-type:device_code");
+        request.push("device_code", device_code.expose());
         request
     }
 
@@ -210,6 +229,34 @@ mod tests {
             assert_eq!(request.authorization(), authorization);
             assert!(!format!("{request:?}").contains("s 1"));
         }
+    }
+
+    #[test]
+    fn a_device_names_itself_and_what_it_wants() {
+        let parameters = vec![("audience".to_owned(), "https://api.example".to_owned())];
+        for (auth, body, authorization) in [
+            (ClientAuth::None, "client_id=my-app&scope=email+openid&audience=https%3A%2F%2Fapi.example", None),
+            (
+                ClientAuth::Basic(ClientSecret::new("pw")),
+                "scope=email+openid&audience=https%3A%2F%2Fapi.example",
+                Some("Basic bXktYXBwOnB3"),
+            ),
+        ] {
+            let scopes = Scopes::parse("openid email");
+            let request = TokenRequest::device_authorization(credentials(auth), &scopes, parameters.clone());
+            assert_eq!(request.body(), body);
+            assert_eq!(request.content_type(), "application/x-www-form-urlencoded");
+            assert_eq!(request.authorization(), authorization);
+        }
+    }
+
+    #[test]
+    fn a_poll_carries_the_device_code_and_the_client() {
+        let request = TokenRequest::device_code(credentials(ClientAuth::None), &DeviceCode::new("dc 1"));
+        assert_eq!(
+            request.body(),
+            "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code&client_id=my-app&device_code=dc+1"
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! [`Transport`]: the HTTP client. Every request is sent once, over a connection of its own, and followed nowhere.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use oidc_session_core::{ProviderError, ProviderErrorKind, Timestamp};
@@ -10,6 +11,7 @@ use url::Url;
 
 use crate::ClientCertificate;
 use crate::channel::Channel;
+use crate::dpop::{DpopProof, Nonces};
 use crate::handshake::HandshakeFailure;
 use crate::retry_after::retry_after;
 use crate::token_request::TokenRequest;
@@ -22,12 +24,16 @@ const LARGEST_ANSWER: usize = 1024 * 1024;
 pub(crate) struct Transport {
     client: reqwest::Client,
     budget: Duration,
+    /// What the servers want the next proof of possession to carry.
+    pub(crate) nonces: Arc<Nonces>,
 }
 
 /// An HTTP answer, as far as anything depends on it.
 pub(crate) struct HttpAnswer {
     pub(crate) status: StatusCode,
     pub(crate) retry_after: Option<Duration>,
+    /// The nonce that the next proof of possession is to carry (RFC 9449 §8).
+    pub(crate) dpop_nonce: Option<String>,
     /// The whole body, or why there is none. A status may say enough without it.
     pub(crate) body: Result<Vec<u8>, BrokenBody>,
 }
@@ -77,7 +83,7 @@ impl Transport {
             None => builder,
         };
         let client = builder.build().map_err(unusable)?;
-        Ok(Self { client, budget })
+        Ok(Self { client, budget, nonces: Arc::default() })
     }
 
     /// Presents `request`, at most once, and reads the answer until `deadline`.
@@ -85,6 +91,18 @@ impl Transport {
         &self,
         url: &Url,
         request: &TokenRequest,
+        deadline: Instant,
+        now: impl Fn() -> Timestamp + Send,
+    ) -> Result<HttpAnswer, ProviderError> {
+        self.post_with_proof(url, request, None, deadline, now).await
+    }
+
+    /// The same with a proof that the tokens in question are ours (RFC 9449 §5).
+    pub(crate) async fn post_with_proof(
+        &self,
+        url: &Url,
+        request: &TokenRequest,
+        proof: Option<&DpopProof>,
         deadline: Instant,
         now: impl Fn() -> Timestamp + Send,
     ) -> Result<HttpAnswer, ProviderError> {
@@ -100,6 +118,9 @@ impl Transport {
         if let Some(authorization) = request.authorization() {
             post = post.header(AUTHORIZATION, sensitive(authorization)?);
         }
+        if let Some(proof) = proof {
+            post = post.header("DPoP", sensitive(proof.as_str())?);
+        }
         let mut response = match timeout_at(deadline, post.send()).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(unsent_or_unknown(error)),
@@ -110,6 +131,7 @@ impl Transport {
         Ok(HttpAnswer {
             status: response.status(),
             retry_after: retry_after(response.headers(), now()),
+            dpop_nonce: self.nonces.remember(url, response.headers()),
             body: match timeout_at(deadline, read(&mut response)).await {
                 Ok(body) => body,
                 Err(_) => Err(BrokenBody::Late),
@@ -122,11 +144,15 @@ impl Transport {
         &self,
         url: &Url,
         authorization: HeaderValue,
+        proof: Option<&DpopProof>,
         name: &str,
         deadline: Instant,
         now: impl Fn() -> Timestamp + Send,
     ) -> Result<HttpAnswer, ProviderError> {
-        let get = self.client.get(url.clone()).header(ACCEPT, "application/json, application/jwt");
+        let mut get = self.client.get(url.clone()).header(ACCEPT, "application/json, application/jwt");
+        if let Some(proof) = proof {
+            get = get.header("DPoP", sensitive(proof.as_str())?);
+        }
         let mut response = match timeout_at(deadline, get.header(AUTHORIZATION, authorization).send()).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
@@ -140,6 +166,7 @@ impl Transport {
         Ok(HttpAnswer {
             status: response.status(),
             retry_after: retry_after(response.headers(), now()),
+            dpop_nonce: self.nonces.remember(url, response.headers()),
             body: match timeout_at(deadline, read(&mut response)).await {
                 Ok(body) => body,
                 Err(_) => Err(BrokenBody::Late),

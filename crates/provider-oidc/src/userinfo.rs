@@ -2,18 +2,21 @@
 
 use std::fmt;
 
-use oidc_session_core::{ProviderError, ProviderErrorKind, Session, TokenType};
+use oidc_session_core::{AccessToken, ProviderError, ProviderErrorKind, Session, TokenType};
 use reqwest::StatusCode;
 use reqwest::header::HeaderValue;
 use serde_json::Value;
+use tokio::time::Instant;
+use url::Url;
 
 use crate::dialect::Fields;
 use crate::id_token::Verifier;
 use crate::metadata::Metadata;
+use crate::server::Server;
 use crate::signed_jwt::{Signature, SignedJwt};
 use crate::transport::{BrokenBody, HttpAnswer};
 use crate::unverified::Unverified;
-use crate::{Oidc, claims};
+use crate::{DpopProof, Oidc, claims};
 
 /// The media types that the header of a signed answer may name.
 const TYPES: [&str; 3] = ["jwt", "jose", "userinfo+jwt"];
@@ -62,11 +65,12 @@ impl Oidc {
         let subject = session.subject.as_deref().ok_or_else(|| {
             misconfigured("the session does not know its subject").with_advice("sign in with the scope openid")
         })?;
-        let authorization = authorization(session)?;
-        let clock = &self.server.clock;
-        let answer =
-            self.server.transport.get(endpoint, authorization, "user info", self.deadline(), || clock.now()).await?;
-        tracing::debug!(status = answer.status.as_u16(), "the UserInfo endpoint answered");
+        let deadline = self.deadline();
+        let mut answer = self.ask(endpoint, session, deadline).await?;
+        // It wants a nonce in the proof (RFC 9449 §9). Once more, not for ever: the next one may not please it either.
+        if session.dpop.is_some() && answer.status == StatusCode::UNAUTHORIZED && answer.dpop_nonce.is_some() {
+            answer = self.ask(endpoint, session, deadline).await?;
+        }
         let claims = self.user_claims(metadata, &body(answer)?).await?;
         match claims.get("sub").and_then(Value::as_str) {
             Some(sub) if sub == subject => Ok(UserInfo { subject: subject.to_owned(), claims }),
@@ -74,6 +78,19 @@ impl Oidc {
             Some(_) => Err(invalid("the user info is about another subject")),
             None => Err(invalid("the user info names no subject")),
         }
+    }
+
+    async fn ask(&self, endpoint: &Url, session: &Session, deadline: Instant) -> Result<HttpAnswer, ProviderError> {
+        let Server { clock, transport, .. } = &*self.server;
+        let (token, authorization) = authorization(session)?;
+        let nonce = transport.nonces.last(endpoint);
+        let prove =
+            |binding| DpopProof::for_request(binding, "GET", endpoint, Some(token), nonce.as_deref(), clock.now());
+        let proof = session.dpop.as_ref().map(prove).transpose()?;
+        let answer =
+            transport.get(endpoint, authorization, proof.as_ref(), "user info", deadline, || clock.now()).await?;
+        tracing::debug!(status = answer.status.as_u16(), "the UserInfo endpoint answered");
+        Ok(answer)
     }
 
     /// The claims of an answer in either form. Its media type is not asked: servers get it wrong, and neither form can be
@@ -109,16 +126,18 @@ impl Verifier<'_> {
     }
 }
 
-/// How the access token is presented (RFC 6750 §2.1): the one place that makes this header.
-fn authorization(session: &Session) -> Result<HeaderValue, ProviderError> {
+/// The access token, and how it is presented (RFC 6750 §2.1, RFC 9449 §7.1): the one place that makes this header.
+fn authorization(session: &Session) -> Result<(&AccessToken, HeaderValue), ProviderError> {
     let token = session.tokens.access_token.as_ref().ok_or_else(|| misconfigured("the session has no access token"))?;
-    if session.tokens.token_type != TokenType::Bearer || session.dpop.is_some() {
-        return Err(misconfigured("the access token is not a bearer token"));
+    match (&session.tokens.token_type, &session.dpop) {
+        (TokenType::Bearer, _) | (TokenType::DPoP, Some(_)) => {}
+        (TokenType::DPoP, None) => return Err(misconfigured("the access token is bound to a key that is not there")),
+        (TokenType::Other(_), _) => return Err(misconfigured("the access token is of an unknown type")),
     }
-    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
+    let mut value = HeaderValue::from_str(&format!("{} {}", session.tokens.token_type, token.expose()))
         .map_err(|_| misconfigured("the access token does not fit into a header"))?;
     value.set_sensitive(true);
-    Ok(value)
+    Ok((token, value))
 }
 
 /// The body of a good answer, or what another one means.
@@ -182,7 +201,8 @@ mod tests {
 
     #[test]
     fn the_header_is_sensitive_and_takes_no_second_line() {
-        let header = authorization(&session("at-1")).unwrap();
+        let session_1 = session("at-1");
+        let (_, header) = authorization(&session_1).unwrap();
         assert_eq!(header, "Bearer at-1");
         assert!(header.is_sensitive());
         let error = authorization(&session("at-1\r\nHost: evil.example")).unwrap_err();

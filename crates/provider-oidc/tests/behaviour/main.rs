@@ -6,7 +6,9 @@ mod authority;
 mod tls_server;
 
 mod client_assertion;
+mod device;
 mod discovery;
+mod dpop;
 mod failures;
 mod logout;
 mod logout_token;

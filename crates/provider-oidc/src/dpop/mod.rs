@@ -1,0 +1,10 @@
+//! Tokens that are worth nothing without a key (RFC 9449, DPoP).
+
+mod key;
+mod nonces;
+mod proof;
+mod prover;
+
+pub(crate) use nonces::Nonces;
+pub use proof::DpopProof;
+pub(crate) use prover::Prover;
