@@ -59,6 +59,16 @@ impl Client {
         Some(format!("Basic {}", STANDARD.encode(pair)))
     }
 
+    /// What the header says, as fields: for a request in a form of the vendor's own, which has no such header.
+    pub(crate) fn fields_of_header(&self) -> Vec<(&'static str, String)> {
+        match &self.auth {
+            ClientAuth::None | ClientAuth::Post(_) => Vec::new(),
+            ClientAuth::Basic(secret) => {
+                vec![("client_id", self.id.clone()), ("client_secret", secret.expose().to_owned())]
+            }
+        }
+    }
+
     /// The secret, which is also the key of a symmetric ID token signature (OIDC Core §10.1).
     pub(crate) fn secret(&self) -> Option<&ClientSecret> {
         match &self.auth {

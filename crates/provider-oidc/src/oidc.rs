@@ -106,13 +106,19 @@ impl Provider for Oidc {
         let Some(refresh_token) = &session.tokens.refresh_token else {
             return Err(ProviderError::new(ProviderErrorKind::Misconfigured, "the session has no refresh token"));
         };
+        if !target.is_default() && !self.dialect.reaches(target) {
+            let detail = "this server keeps one access token per session, and no further ones";
+            return Err(ProviderError::new(ProviderErrorKind::Misconfigured, detail)
+                .with_advice("ask for everything that is needed at the sign-in"));
+        }
         let deadline = self.deadline();
         let metadata = timeout_at(deadline, self.server.metadata()).await.map_err(|_| {
             ProviderError::new(ProviderErrorKind::NotSent, "the discovery document could not be fetched in time")
         })??;
         self.check_own(metadata, session)?;
         let request = TokenRequest::refresh(&self.client, &*self.dialect, session, refresh_token, target);
-        let granted = self.grant(&metadata.token_endpoint, &request, deadline).await?;
+        let endpoint = request.endpoint().unwrap_or(&metadata.token_endpoint);
+        let granted = self.grant(endpoint, &request, deadline).await?;
 
         // From here on nothing waits and nothing fails: the server may have spent the old refresh token.
         let Granted { grant, requested_at, received_at } = granted;
@@ -153,10 +159,13 @@ impl Provider for Oidc {
             }
             None => (None, ""),
         };
-        let (Some(token), Some(endpoint)) = (token, &metadata.revocation_endpoint) else {
+        let Some(token) = token else {
             return Ok(Revocation::Unsupported);
         };
-        let request = TokenRequest::revocation(&self.client, token, hint);
+        let request = TokenRequest::revocation(&self.client, &*self.dialect, session, token, hint);
+        let Some(endpoint) = request.endpoint().or(metadata.revocation_endpoint.as_ref()) else {
+            return Ok(Revocation::Unsupported);
+        };
         let clock = &self.server.clock;
         let answer = self.server.transport.post(endpoint, &request, self.deadline(), || clock.now()).await?;
         tracing::debug!(status = answer.status.as_u16(), "the revocation endpoint answered");

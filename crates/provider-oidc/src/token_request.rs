@@ -3,6 +3,7 @@
 use std::fmt;
 
 use oidc_session_core::{PendingSignIn, RefreshToken, Session, Target};
+use url::Url;
 use url::form_urlencoded::Serializer;
 
 use crate::client::Client;
@@ -28,8 +29,7 @@ impl TokenRequest {
         let mut request = Self::grant(client, "refresh_token");
         request.push("refresh_token", token.expose());
         request.fields.extend(dialect.refresh_fields(session, target));
-        request.encoded = dialect.encode_refresh(session, &request.fields);
-        request
+        request.encoded(client, |fields| dialect.encode_refresh(session, fields))
     }
 
     /// A code exchange with PKCE (RFC 6749 §4.1.3, RFC 7636 §4.5).
@@ -43,11 +43,22 @@ impl TokenRequest {
     }
 
     /// A revocation (RFC 7009 §2.1).
-    pub(crate) fn revocation(client: &Client, token: &str, hint: &'static str) -> Self {
+    pub(crate) fn revocation(
+        client: &Client,
+        dialect: &dyn Dialect,
+        session: &Session,
+        token: &str,
+        hint: &'static str,
+    ) -> Self {
         let mut request = Self::authenticated(client);
         request.push("token", token);
         request.push("token_type_hint", hint);
-        request
+        request.encoded(client, |fields| dialect.encode_revocation(session, fields))
+    }
+
+    /// Where the dialect sends it, if not to the endpoint that the metadata names.
+    pub(crate) fn endpoint(&self) -> Option<&Url> {
+        self.encoded.as_ref()?.endpoint.as_ref()
     }
 
     /// The body: `application/x-www-form-urlencoded`, unless the dialect has a form of its own.
@@ -83,6 +94,19 @@ impl TokenRequest {
         Self { fields: client.fields(), authorization: client.authorization(), encoded: None }
     }
 
+    /// The same in the dialect's own form, if it has one: there, the client authenticates in the fields alone.
+    fn encoded(
+        mut self,
+        client: &Client,
+        encode: impl FnOnce(&[(&'static str, String)]) -> Option<EncodedRequest>,
+    ) -> Self {
+        self.encoded = encode(&[client.fields_of_header(), self.fields.clone()].concat());
+        if self.encoded.is_some() {
+            self.authorization = None;
+        }
+        self
+    }
+
     fn push(&mut self, name: &'static str, value: &str) {
         self.fields.push((name, value.to_owned()));
     }
@@ -97,7 +121,6 @@ impl fmt::Debug for TokenRequest {
 #[cfg(test)]
 mod tests {
     use oidc_session_core::{ClientSecret, CodeVerifier, ProviderId, Scopes, SignInRequest, Timestamp, TokenSet};
-    use url::Url;
 
     use super::*;
     use crate::{ClientAuth, PlainOidc};
@@ -148,6 +171,36 @@ mod tests {
     }
 
     #[test]
+    fn a_form_of_the_vendors_own_gets_the_secret_as_a_field_and_sends_no_header() {
+        #[derive(Debug)]
+        struct Listing;
+        impl Listing {
+            fn list(fields: &[(&'static str, String)]) -> Option<EncodedRequest> {
+                let lines: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                Some(EncodedRequest::new("text/plain", lines.join("\n")))
+            }
+        }
+        impl Dialect for Listing {
+            fn encode_refresh(&self, _: &Session, fields: &[(&'static str, String)]) -> Option<EncodedRequest> {
+                Self::list(fields)
+            }
+            fn encode_revocation(&self, _: &Session, fields: &[(&'static str, String)]) -> Option<EncodedRequest> {
+                Self::list(fields)
+            }
+        }
+        let token = RefreshToken::new("rt-1");
+        for auth in [ClientAuth::Basic(ClientSecret::new("p w")), ClientAuth::Post(ClientSecret::new("p w"))] {
+            let client = client(auth);
+            let refresh = TokenRequest::refresh(&client, &Listing, &session(), &token, &Target::default());
+            let revocation = TokenRequest::revocation(&client, &Listing, &session(), "rt-1", "refresh_token");
+            for request in [refresh, revocation] {
+                assert!(request.body().contains("client_id=my-app\nclient_secret=p w"), "{}", request.body());
+                assert_eq!(request.authorization(), None);
+            }
+        }
+    }
+
+    #[test]
     fn a_code_exchange_repeats_the_redirect_uri_and_proves_the_code_is_ours() {
         let redirect_uri = Url::parse("http://127.0.0.1:9/cb").unwrap();
         let verifier = CodeVerifier::new("verifier-1");
@@ -164,7 +217,7 @@ mod tests {
     #[test]
     fn debug_shows_names_only() {
         let auth = ClientAuth::Post(ClientSecret::new("hidden-1"));
-        let request = TokenRequest::revocation(&client(auth), "hidden-2", "refresh_token");
+        let request = TokenRequest::revocation(&client(auth), &PlainOidc, &session(), "hidden-2", "refresh_token");
         let shown = format!("{request:?}");
         assert!(shown.contains("token_type_hint"));
         assert!(!shown.contains("hidden"), "{shown}");
