@@ -79,7 +79,7 @@ impl UserPool {
         let [here, _] = aws_issuers(id, region);
         let discovery = discovery_url(&here);
         let updated_discovery = discovery_url(&updated);
-        let mut issuers = vec![original, updated, here];
+        let mut issuers = vec![original, here, updated];
         issuers.dedup();
         // In AWS GovCloud (US) the API answers at FIPS endpoints only.
         let service = if region.starts_with("us-gov-") { "cognito-idp-fips" } else { "cognito-idp" };
