@@ -7,5 +7,6 @@ mod authority;
 mod discovery;
 mod failures;
 mod logout;
+mod own_form;
 mod refresh;
 mod sign_in;
