@@ -46,3 +46,7 @@ mod exception;
 mod user_pool;
 
 pub use cognito::Cognito;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/providers/cognito.md")]
+struct Page;

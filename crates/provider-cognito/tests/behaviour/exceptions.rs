@@ -86,6 +86,18 @@ async fn what_is_not_known_is_no_verdict() {
 }
 
 #[tokio::test]
+async fn an_internal_error_proves_nothing_whatever_its_status() {
+    let error = refused(json_answer(400, exception("InternalErrorException", ""))).await;
+    assert_eq!(error.kind(), OutcomeUnknown);
+}
+
+#[tokio::test]
+async fn the_message_may_begin_with_a_capital() {
+    let body = json!({ "__type": "NotAuthorizedException", "Message": "Refresh Token has been revoked" });
+    assert_eq!(refused(json_answer(400, body)).await.kind(), Rejected);
+}
+
+#[tokio::test]
 async fn throttling_with_400_is_try_later() {
     for kind in ["TooManyRequestsException", "ThrottlingException"] {
         let throttled = json_answer(400, exception(kind, "Rate exceeded")).insert_header("retry-after", "7");
