@@ -80,6 +80,14 @@ pub(crate) struct Credentials {
     pub(crate) fields: Vec<(&'static str, String)>,
     /// The value of the `Authorization` header.
     pub(crate) authorization: Option<String>,
+    /// What the header says, as fields: for a request in a form of the vendor's own, which has no such header.
+    pub(crate) header_fields: Vec<(&'static str, String)>,
+}
+
+impl Credentials {
+    fn in_body(fields: Vec<(&'static str, String)>) -> Self {
+        Self { fields, authorization: None, header_fields: Vec::new() }
+    }
 }
 
 impl Client {
@@ -107,17 +115,19 @@ impl Client {
         let asserted = |assertion| {
             let mut fields = named();
             fields.extend([("client_assertion_type", ASSERTION_TYPE.to_owned()), ("client_assertion", assertion)]);
-            Credentials { fields, authorization: None }
+            Credentials::in_body(fields)
         };
         Ok(match &self.auth {
-            ClientAuth::None | ClientAuth::MutualTls(_) => Credentials { fields: named(), authorization: None },
+            ClientAuth::None | ClientAuth::MutualTls(_) => Credentials::in_body(named()),
             ClientAuth::Basic(secret) => {
-                Credentials { fields: Vec::new(), authorization: Some(basic(&self.id, secret)) }
+                let mut header_fields = named();
+                header_fields.push(("client_secret", secret.expose().to_owned()));
+                Credentials { fields: Vec::new(), authorization: Some(basic(&self.id, secret)), header_fields }
             }
             ClientAuth::Post(secret) => {
                 let mut fields = named();
                 fields.push(("client_secret", secret.expose().to_owned()));
-                Credentials { fields, authorization: None }
+                Credentials::in_body(fields)
             }
             ClientAuth::SecretJwt(secret) => asserted(client_assertion(secret, &self.id, audience, now)?),
             ClientAuth::PrivateKeyJwt(key) => asserted(client_assertion(key, &self.id, audience, now)?),

@@ -107,14 +107,28 @@ pub trait Dialect: fmt::Debug + Send + Sync + 'static {
     }
 
     /// A refresh request in a form of the vendor's own; `fields` are those of the standard form, client authentication
-    /// included. `None`: the standard form.
+    /// included, even where that would be a header. `None`: the standard form.
     fn encode_refresh(&self, _session: &Session, _fields: &[(&'static str, String)]) -> Option<EncodedRequest> {
         None
     }
 
-    /// The answer to such a request under the standard names (RFC 6749 §5.1).
+    /// A revocation request in a form of the vendor's own, likewise (RFC 7009 §2.1). One that names its endpoint is sent
+    /// even if the metadata names none.
+    fn encode_revocation(&self, _session: &Session, _fields: &[(&'static str, String)]) -> Option<EncodedRequest> {
+        None
+    }
+
+    /// The answer to a refresh request under the standard names (RFC 6749 §5.1).
     fn decode_answer(&self, answer: Fields) -> Fields {
         answer
+    }
+
+    /// Whether one refresh token can stand for an access token of `target` beside that of the sign-in.
+    ///
+    /// A server that would take the wish for another target and answer with the usual access token must be known for
+    /// it here: nothing in its answer tells the two apart.
+    fn reaches(&self, _target: &Target) -> bool {
+        true
     }
 
     /// Fields to add to a refresh request (RFC 6749 §6, RFC 8707 §2.2).

@@ -98,7 +98,7 @@ impl Oidc {
         deadline: Instant,
     ) -> Result<Presented, ProviderError> {
         let Server { clock, transport, .. } = &*self.server;
-        let endpoint = &metadata.token_endpoint;
+        let endpoint = request.endpoint().unwrap_or(&metadata.token_endpoint);
         let requested_at = clock.now();
         let proof = prover.map(|prover| prover.proof("POST", endpoint, &transport.nonces, requested_at)).transpose()?;
         let answer = transport.post_with_proof(endpoint, request, proof.as_ref(), deadline, || clock.now()).await?;
@@ -195,6 +195,11 @@ impl Provider for Oidc {
             return Err(ProviderError::new(ProviderErrorKind::Misconfigured, "the session has no refresh token"));
         };
         let prover = Prover::of_session(session)?;
+        if !target.is_default() && !self.dialect.reaches(target) {
+            let detail = "this server keeps one access token per session, and no further ones";
+            return Err(ProviderError::new(ProviderErrorKind::Misconfigured, detail)
+                .with_advice("ask for everything that is needed at the sign-in"));
+        }
         let deadline = self.deadline();
         let metadata = timeout_at(deadline, self.server.metadata()).await.map_err(|_| {
             ProviderError::new(ProviderErrorKind::NotSent, "the discovery document could not be fetched in time")
@@ -243,10 +248,13 @@ impl Provider for Oidc {
             }
             None => (None, ""),
         };
-        let (Some(token), Some(endpoint)) = (token, &metadata.revocation_endpoint) else {
+        let Some(token) = token else {
             return Ok(Revocation::Unsupported);
         };
-        let request = TokenRequest::revocation(self.credentials(metadata)?, token, hint);
+        let request = TokenRequest::revocation(self.credentials(metadata)?, &*self.dialect, session, token, hint);
+        let Some(endpoint) = request.endpoint().or(metadata.revocation_endpoint.as_ref()) else {
+            return Ok(Revocation::Unsupported);
+        };
         let clock = &self.server.clock;
         let answer = self.server.transport.post(endpoint, &request, self.deadline(), || clock.now()).await?;
         tracing::debug!(status = answer.status.as_u16(), "the revocation endpoint answered");

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use oidc_session_core::{DeviceCode, PendingSignIn, RefreshToken, Scopes, Session, Target};
+use url::Url;
 use url::form_urlencoded::Serializer;
 
 use crate::client::Credentials;
@@ -15,6 +16,8 @@ pub(crate) struct TokenRequest {
     /// What a program may name freely, after the fields.
     parameters: Vec<(String, String)>,
     authorization: Option<String>,
+    /// What the header says, for a form that has none.
+    header_fields: Vec<(&'static str, String)>,
     encoded: Option<EncodedRequest>,
 }
 
@@ -30,8 +33,7 @@ impl TokenRequest {
         let mut request = Self::grant(credentials, "refresh_token");
         request.push("refresh_token", token.expose());
         request.fields.extend(dialect.refresh_fields(session, target));
-        request.encoded = dialect.encode_refresh(session, &request.fields);
-        request
+        request.encoded(|fields| dialect.encode_refresh(session, fields))
     }
 
     /// A code exchange with PKCE (RFC 6749 §4.1.3, RFC 7636 §4.5).
@@ -64,11 +66,22 @@ impl TokenRequest {
     }
 
     /// A revocation (RFC 7009 §2.1).
-    pub(crate) fn revocation(credentials: Credentials, token: &str, hint: &'static str) -> Self {
+    pub(crate) fn revocation(
+        credentials: Credentials,
+        dialect: &dyn Dialect,
+        session: &Session,
+        token: &str,
+        hint: &'static str,
+    ) -> Self {
         let mut request = Self::authenticated(credentials);
         request.push("token", token);
         request.push("token_type_hint", hint);
-        request
+        request.encoded(|fields| dialect.encode_revocation(session, fields))
+    }
+
+    /// Where the dialect sends it, if not to the endpoint that the metadata names.
+    pub(crate) fn endpoint(&self) -> Option<&Url> {
+        self.encoded.as_ref()?.endpoint.as_ref()
     }
 
     /// A pushed authorization request (RFC 9126 §2.1); `parameters` name the client.
@@ -109,8 +122,17 @@ impl TokenRequest {
     }
 
     fn authenticated(credentials: Credentials) -> Self {
-        let Credentials { fields, authorization } = credentials;
-        Self { fields, parameters: Vec::new(), authorization, encoded: None }
+        let Credentials { fields, authorization, header_fields } = credentials;
+        Self { fields, parameters: Vec::new(), authorization, header_fields, encoded: None }
+    }
+
+    /// The same in the dialect's own form, if it has one: there, the client authenticates in the fields alone.
+    fn encoded(mut self, encode: impl FnOnce(&[(&'static str, String)]) -> Option<EncodedRequest>) -> Self {
+        self.encoded = encode(&[self.header_fields.clone(), self.fields.clone()].concat());
+        if self.encoded.is_some() {
+            self.authorization = None;
+        }
+        self
     }
 
     fn push(&mut self, name: &'static str, value: &str) {
@@ -128,7 +150,6 @@ impl fmt::Debug for TokenRequest {
 #[cfg(test)]
 mod tests {
     use oidc_session_core::{ClientSecret, CodeVerifier, ProviderId, Scopes, SignInRequest, Timestamp, TokenSet};
-    use url::Url;
 
     use super::*;
     use crate::client::Client;
@@ -142,7 +163,7 @@ mod tests {
     /// Such as a client that signs has.
     fn asserted() -> Credentials {
         let fields = vec![("client_id", "my-app".into()), ("client_assertion", "a.b.c".into())];
-        Credentials { fields, authorization: None }
+        Credentials { fields, authorization: None, header_fields: Vec::new() }
     }
 
     fn session() -> Session {
@@ -188,6 +209,36 @@ mod tests {
     }
 
     #[test]
+    fn a_form_of_the_vendors_own_gets_the_secret_as_a_field_and_sends_no_header() {
+        #[derive(Debug)]
+        struct Listing;
+        impl Listing {
+            fn list(fields: &[(&'static str, String)]) -> Option<EncodedRequest> {
+                let lines: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                Some(EncodedRequest::new("text/plain", lines.join("\n")))
+            }
+        }
+        impl Dialect for Listing {
+            fn encode_refresh(&self, _: &Session, fields: &[(&'static str, String)]) -> Option<EncodedRequest> {
+                Self::list(fields)
+            }
+            fn encode_revocation(&self, _: &Session, fields: &[(&'static str, String)]) -> Option<EncodedRequest> {
+                Self::list(fields)
+            }
+        }
+        let token = RefreshToken::new("rt-1");
+        for auth in [ClientAuth::Basic(ClientSecret::new("p w")), ClientAuth::Post(ClientSecret::new("p w"))] {
+            let of = || credentials(auth.clone());
+            let refresh = TokenRequest::refresh(of(), &Listing, &session(), &token, &Target::default());
+            let revocation = TokenRequest::revocation(of(), &Listing, &session(), "rt-1", "refresh_token");
+            for request in [refresh, revocation] {
+                assert!(request.body().contains("client_id=my-app\nclient_secret=p w"), "{}", request.body());
+                assert_eq!(request.authorization(), None);
+            }
+        }
+    }
+
+    #[test]
     fn a_code_exchange_repeats_the_redirect_uri_and_proves_the_code_is_ours() {
         let redirect_uri = Url::parse("http://127.0.0.1:9/cb").unwrap();
         let verifier = CodeVerifier::new("verifier-1");
@@ -209,7 +260,7 @@ mod tests {
             request.body(),
             "grant_type=refresh_token&client_id=my-app&client_assertion=a.b.c&refresh_token=rt-1"
         );
-        let request = TokenRequest::revocation(asserted(), "rt-1", "refresh_token");
+        let request = TokenRequest::revocation(asserted(), &PlainOidc, &session(), "rt-1", "refresh_token");
         assert_eq!(request.body(), "client_id=my-app&client_assertion=a.b.c&token=rt-1&token_type_hint=refresh_token");
     }
 
@@ -262,7 +313,7 @@ mod tests {
     #[test]
     fn debug_shows_names_only() {
         let auth = ClientAuth::Post(ClientSecret::new("hidden-1"));
-        let request = TokenRequest::revocation(credentials(auth), "hidden-2", "refresh_token");
+        let request = TokenRequest::revocation(credentials(auth), &PlainOidc, &session(), "hidden-2", "refresh_token");
         let shown = format!("{request:?}");
         assert!(shown.contains("token_type_hint"));
         assert!(!shown.contains("hidden"), "{shown}");

@@ -26,6 +26,8 @@ pub(crate) struct Transport {
     budget: Duration,
     /// What the servers want the next proof of possession to carry.
     pub(crate) nonces: Arc<Nonces>,
+    /// Those of resource servers, which are not the same even at the same origin (RFC 9449 §9).
+    pub(crate) resource_nonces: Arc<Nonces>,
 }
 
 /// An HTTP answer, as far as anything depends on it.
@@ -83,7 +85,7 @@ impl Transport {
             None => builder,
         };
         let client = builder.build().map_err(unusable)?;
-        Ok(Self { client, budget, nonces: Arc::default() })
+        Ok(Self { client, budget, nonces: Arc::default(), resource_nonces: Arc::default() })
     }
 
     /// Presents `request`, at most once, and reads the answer until `deadline`.
@@ -166,7 +168,7 @@ impl Transport {
         Ok(HttpAnswer {
             status: response.status(),
             retry_after: retry_after(response.headers(), now()),
-            dpop_nonce: self.nonces.remember(url, response.headers()),
+            dpop_nonce: self.resource_nonces.remember(url, response.headers()),
             body: match timeout_at(deadline, read(&mut response)).await {
                 Ok(body) => body,
                 Err(_) => Err(BrokenBody::Late),

@@ -83,7 +83,7 @@ impl Oidc {
     async fn ask(&self, endpoint: &Url, session: &Session, deadline: Instant) -> Result<HttpAnswer, ProviderError> {
         let Server { clock, transport, .. } = &*self.server;
         let (token, authorization) = authorization(session)?;
-        let nonce = transport.nonces.last(endpoint);
+        let nonce = transport.resource_nonces.last(endpoint);
         let prove =
             |binding| DpopProof::for_request(binding, "GET", endpoint, Some(token), nonce.as_deref(), clock.now());
         let proof = session.dpop.as_ref().map(prove).transpose()?;

@@ -13,6 +13,7 @@ mod failures;
 mod logout;
 mod logout_token;
 mod mutual_tls;
+mod own_form;
 mod pushed_request;
 mod refresh;
 mod sign_in;
