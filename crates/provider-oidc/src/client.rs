@@ -21,15 +21,16 @@ use crate::{ClientCertificate, SigningKey};
 /// | [`Basic`](Self::Basic) | `client_secret_basic` | a server program; what every server understands |
 /// | [`Post`](Self::Post) | `client_secret_post` | the same, at a server or gateway that does not read the header |
 /// | [`SecretJwt`](Self::SecretJwt) | `client_secret_jwt` | the same, where the secret must not travel |
-/// | [`PrivateKeyJwt`](Self::PrivateKeyJwt) | `private_key_jwt` | best: the server never holds anything that could be stolen from it |
-/// | [`MutualTls`](Self::MutualTls) | `tls_client_auth`, `self_signed_tls_client_auth` | as good, where certificates are managed anyway |
+/// | [`PrivateKeyJwt`](Self::PrivateKeyJwt) | `private_key_jwt` | best: the server holds nothing worth stealing |
+/// | [`MutualTls`](Self::MutualTls) | `tls_client_auth`, `self_signed_tls_client_auth` | as good, with certificates |
 ///
 /// ```
 /// use oidc_session_core::ClientSecret;
 /// use oidc_session_provider_oidc::{ClientAuth, Oidc};
 ///
-/// let builder = Oidc::builder("https://login.example", "my-app");
-/// let provider = builder.client_auth(ClientAuth::SecretJwt(ClientSecret::new("a secret of 32 or more bytes"))).build()?;
+/// let secret = ClientSecret::new("a secret of 32 or more bytes");
+/// let provider =
+///     Oidc::builder("https://login.example", "my-app").client_auth(ClientAuth::SecretJwt(secret)).build()?;
 /// # Ok::<(), oidc_session_core::ProviderError>(())
 /// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

@@ -26,9 +26,9 @@ pub struct ClientCertificate {
 impl ClientCertificate {
     /// A certificate, those that lead to its authority, and its private key, one after the other in `pem`.
     ///
-    /// The client's own certificate is the first one. The key is `PRIVATE KEY` (PKCS #8), `RSA PRIVATE KEY` (PKCS #1) or
-    /// `EC PRIVATE KEY` (SEC 1), and not encrypted. Fails as `Misconfigured` if any of it is missing or unreadable, or if
-    /// the key is not that of the certificate.
+    /// The client's own certificate is the first one. The key is `PRIVATE KEY` (PKCS #8), `RSA PRIVATE KEY` (PKCS #1)
+    /// or `EC PRIVATE KEY` (SEC 1), and not encrypted. Fails as `Misconfigured` if any of it is missing or unreadable,
+    /// or if the key is not that of the certificate.
     pub fn from_pem(pem: impl AsRef<[u8]>) -> Result<Self, ProviderError> {
         let pem = pem.as_ref();
         let identity = Identity::from_pem(pem).map_err(|error| {
