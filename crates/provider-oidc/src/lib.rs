@@ -11,9 +11,10 @@
 //! # Ok::<(), oidc_session_core::ProviderError>(())
 //! ```
 //!
-//! Start at [`Oidc`]. [`Oidc::device_session`] signs in on a device without a browser, [`OidcBuilder::dpop`] binds tokens
-//! to a key. [`Dialect`] is where a vendor says how it differs. A refresh sends one request over one
-//! connection of its own and never repeats it: `outcome.rs` says what each way of failing means.
+//! Start at [`Oidc`]. [`Oidc::device_session`] signs in on a device without a browser, [`OidcBuilder::dpop`] binds the
+//! tokens to a key. [`Dialect`] is where a vendor says how it differs. A refresh sends one request over one connection of
+//! its own: `outcome.rs` says what each way of failing means. It is repeated in one case, where the server says that it
+//! has not looked at it for want of a nonce (RFC 9449 §8).
 
 mod assertion;
 mod authorization;
