@@ -45,7 +45,8 @@ impl fmt::Display for Unverified {
                 write!(f, "it was issued in the future; the clock of this machine is probably slow by {}", roughly(*by))
             }
             Self::ClockOff(ClockOff::Fast(by)) => {
-                write!(f, "it has expired already; the clock of this machine is probably fast by {}", roughly(*by))
+                f.write_str("it has expired already; unless it was held up on the way, ")?;
+                write!(f, "the clock of this machine is probably fast by {}", roughly(*by))
             }
         }
     }
