@@ -154,6 +154,8 @@ struct WireSessionRef<'a> {
     ends_at_unix_ms: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     requested_scope: Option<&'a Scopes>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    resources: &'a [String],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     further_tokens: Vec<WireFurtherRef<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -225,6 +227,8 @@ struct WireSession {
     refresh_token_expires_at_unix_ms: Option<Timestamp>,
     ends_at_unix_ms: Option<Timestamp>,
     requested_scope: Option<Scopes>,
+    #[serde(default)]
+    resources: Vec<String>,
     #[serde(default)]
     further_tokens: Vec<WireFurther>,
     dpop: Option<WireDpop>,
@@ -308,6 +312,7 @@ impl<'a> From<&'a SessionState> for WireRef<'a> {
                 tokens: WireTokenExtrasRef::of(&session.tokens),
                 ends_at_unix_ms: session.ends_at,
                 requested_scope: session.requested_scope.as_ref(),
+                resources: &session.resources,
                 further_tokens: session.further_tokens.iter().map(WireFurtherRef::of).collect(),
                 dpop: session.dpop.as_ref().map(|dpop| WireDpopRef {
                     key: dpop.key.expose(),
@@ -391,6 +396,7 @@ impl From<Wire> for SessionState {
                 signed_in_at: wire.signed_in_at_unix_ms,
                 ends_at: wire.ends_at_unix_ms,
                 requested_scope: wire.requested_scope,
+                resources: wire.resources,
                 tokens: TokenSet {
                     access_token: wire.access_token.map(AccessToken::new),
                     token_type: wire.token_type,

@@ -37,6 +37,8 @@ pub struct Session {
     pub ends_at: Option<Timestamp>,
     /// The scope that the sign-in asked for. The granted one is in the tokens.
     pub requested_scope: Option<Scopes>,
+    /// The resource servers that the sign-in asked for (RFC 8707).
+    pub resources: Vec<String>,
     /// The tokens in force.
     pub tokens: TokenSet,
     /// Access tokens for further targets, all over the one refresh token in [`tokens`](Self::tokens).
@@ -74,6 +76,7 @@ impl Session {
             signed_in_at: tokens.received_at,
             ends_at: None,
             requested_scope: None,
+            resources: Vec::new(),
             tokens,
             further_tokens: BTreeMap::new(),
             dpop: None,

@@ -35,6 +35,8 @@ pub struct SignInRequest {
     pub redirect_uri: Url,
     /// The scopes to ask for; `openid` is always among them.
     pub scopes: Scopes,
+    /// The resource servers that the session is to reach (RFC 8707): what its further access tokens may be for.
+    pub resources: Vec<String>,
     /// Further parameters of the authorization request, such as `prompt` or `login_hint`.
     pub parameters: Vec<(String, String)>,
 }
@@ -42,7 +44,7 @@ pub struct SignInRequest {
 impl SignInRequest {
     /// A request for `scopes`, coming back to `redirect_uri`.
     pub fn new(redirect_uri: Url, scopes: Scopes) -> Self {
-        Self { redirect_uri, scopes, parameters: Vec::new() }
+        Self { redirect_uri, scopes, resources: Vec::new(), parameters: Vec::new() }
     }
 }
 
@@ -61,6 +63,8 @@ pub struct PendingSignIn {
     pub code_verifier: CodeVerifier,
     /// The scopes that were asked for.
     pub scopes: Scopes,
+    /// The resource servers that were asked for.
+    pub resources: Vec<String>,
     /// When the authorization URL was made.
     pub started_at: Timestamp,
     /// The key to bind the tokens to, if they are to be bound (RFC 9449).
@@ -84,6 +88,7 @@ impl PendingSignIn {
             nonce: nonce.into(),
             code_verifier,
             scopes: request.scopes.clone(),
+            resources: request.resources.clone(),
             started_at,
             dpop_key: None,
         }

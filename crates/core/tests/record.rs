@@ -102,6 +102,7 @@ fn grown_session() -> Session {
     let mut session = session();
     session.ends_at = Some(START + Duration::from_secs(28_800));
     session.requested_scope = Some(Scopes::parse("openid offline_access"));
+    session.resources = vec!["https://api.example".into()];
     session.tokens.refresh_in = Some(Duration::from_secs(150));
     session.tokens.extended_expires_in = Some(Duration::from_secs(600));
     session.tokens.refresh_token_expires_at = Some(START + Duration::from_secs(86_400));
@@ -430,6 +431,7 @@ fn any_growth() -> impl Strategy<Value = Session> {
         });
         let tokens = &mut session.tokens;
         (tokens.refresh_in, tokens.extended_expires_in, tokens.refresh_token_expires_at, session.ends_at) = lifetimes;
+        session.resources = scope.iter().flat_map(Scopes::iter).map(str::to_owned).collect();
         session.requested_scope = scope;
         session.provider_data = data;
         session

@@ -55,6 +55,11 @@ impl Dialect for Auth0 {
 
     /// Nothing for the sign-in's own access token: without `audience` and `scope` they stay as they were. Another API is
     /// named by its audience (Multi-Resource Refresh Tokens).
+    fn reaches(&self, _session: &Session, _target: &Target) -> Result<(), &'static str> {
+        // The application's multi-resource policy decides, not the sign-in.
+        Ok(())
+    }
+
     fn refresh_fields(&self, _session: &Session, target: &Target) -> Vec<(&'static str, String)> {
         let audience = target.resource_indicator().map(|audience| ("audience", audience.to_owned()));
         let scope = (!target.scope().is_empty()).then(|| ("scope", target.scope().to_string()));

@@ -85,8 +85,8 @@ impl Dialect for UserPoolDialect {
         api::standard_names(answer)
     }
 
-    fn reaches(&self, _target: &Target) -> bool {
-        false
+    fn reaches(&self, _session: &Session, _target: &Target) -> Result<(), &'static str> {
+        Err("a user pool gives one access token per session: ask for every scope at the sign-in")
     }
 
     fn revocable(&self, session: &Session) -> Option<RevocableToken> {

@@ -10,12 +10,13 @@ use crate::Dialect;
 
 /// The parameters of an authorization request that a caller cannot set: each of these ties the answer to this sign-in,
 /// decides how it comes back, or authenticates the client.
-pub const RESERVED_PARAMETERS: [&str; 15] = [
+pub const RESERVED_PARAMETERS: [&str; 16] = [
     "response_type",
     "response_mode",
     "client_id",
     "redirect_uri",
     "scope",
+    "resource",
     "state",
     "nonce",
     "code_challenge",
@@ -49,6 +50,7 @@ pub(crate) fn authorization_request(
         .append_pair("client_id", client_id)
         .append_pair("redirect_uri", request.redirect_uri.as_str())
         .append_pair("scope", &request.scopes.to_string())
+        .extend_pairs(request.resources.iter().map(|resource| ("resource", resource)))
         .append_pair("state", &state)
         .append_pair("nonce", &nonce)
         .append_pair("code_challenge", challenge.as_str())

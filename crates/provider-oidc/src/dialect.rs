@@ -123,12 +123,18 @@ pub trait Dialect: fmt::Debug + Send + Sync + 'static {
         answer
     }
 
-    /// Whether one refresh token can stand for an access token of `target` beside that of the sign-in.
+    /// Whether the refresh token of `session` can stand for an access token of `target`, which is not the sign-in's own.
+    /// If not, what to do about it: one clause. Then nothing is sent.
     ///
-    /// A server that would take the wish for another target and answer with the usual access token must be known for
-    /// it here: nothing in its answer tells the two apart.
-    fn reaches(&self, _target: &Target) -> bool {
-        true
+    /// Plain OIDC wants a resource to be among those of the sign-in. Servers differ in what they do with another one: some
+    /// ignore the wish and answer with the usual access token, some refuse and have spent the refresh token all the same.
+    fn reaches(&self, session: &Session, target: &Target) -> Result<(), &'static str> {
+        match target.resource_indicator() {
+            Some(resource) if !session.resources.iter().any(|known| known == resource) => {
+                Err("name the resource at the sign-in, in SignInRequest::resources")
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Fields to add to a refresh request (RFC 6749 §6, RFC 8707 §2.2).

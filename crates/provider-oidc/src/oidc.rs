@@ -195,10 +195,11 @@ impl Provider for Oidc {
             return Err(ProviderError::new(ProviderErrorKind::Misconfigured, "the session has no refresh token"));
         };
         let prover = Prover::of_session(session)?;
-        if !target.is_default() && !self.dialect.reaches(target) {
-            let detail = "this server keeps one access token per session, and no further ones";
-            return Err(ProviderError::new(ProviderErrorKind::Misconfigured, detail)
-                .with_advice("ask for everything that is needed at the sign-in"));
+        if !target.is_default() {
+            self.dialect.reaches(session, target).map_err(|advice| {
+                let detail = "the session does not reach the resource that an access token was asked for";
+                ProviderError::new(ProviderErrorKind::Misconfigured, detail).with_advice(advice)
+            })?;
         }
         let deadline = self.deadline();
         let metadata = timeout_at(deadline, self.server.metadata()).await.map_err(|_| {

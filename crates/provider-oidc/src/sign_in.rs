@@ -57,6 +57,7 @@ impl SignIn for Oidc {
         let verified = self.verify(metadata, &granted.grant, Some(&pending.nonce)).await?;
         let mut session = self.session(granted, verified, prover, pending.scopes)?;
         session.nonce = Some(pending.nonce);
+        session.resources = pending.resources;
         Ok(session)
     }
 

@@ -27,8 +27,8 @@ impl Dialect for OneAddress {
         self.lines(fields)
     }
 
-    fn reaches(&self, _target: &Target) -> bool {
-        false
+    fn reaches(&self, _session: &Session, _target: &Target) -> Result<(), &'static str> {
+        Err("ask for everything that is needed at the sign-in")
     }
 }
 
