@@ -42,7 +42,7 @@ impl Duende {
 
     /// The same configuration for a server that behaves like this one, at `address`; see [emulators](crate#emulators).
     pub fn emulator(self, address: &str) -> Result<Self, ProviderError> {
-        Ok(Self { issuer: emulator::moved(&self.issuer, address)?, ..self })
+        Ok(Self { issuer: emulator::moved(&self.issuer, address)? })
     }
 
     /// Our client there.
