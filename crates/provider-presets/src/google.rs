@@ -25,8 +25,9 @@ use crate::emulator;
 /// # Ok::<(), oidc_session_core::ProviderError>(())
 /// ```
 ///
-/// - A refresh token comes with `access_type=offline`, and only with a consent: so every sign-in asks for one, unless its
-///   own `prompt` says otherwise. `offline_access` is no scope here and is left out.
+/// - The secret belongs in the body, and installed applications have one, too.
+/// - A refresh token comes with `access_type=offline`, and only with a consent: so every sign-in asks for one, unless
+///   its own `prompt` says otherwise. `offline_access` is no scope here and is left out.
 /// - Revoking a token removes **every** grant of the user to the whole project: other devices are signed out too. So a
 ///   logout revokes nothing, unless [`revoke_at_logout`](Self::revoke_at_logout) says so.
 ///

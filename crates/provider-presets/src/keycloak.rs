@@ -18,8 +18,8 @@ use crate::emulator;
 /// # Ok::<(), oidc_session_core::ProviderError>(())
 /// ```
 ///
-/// Keycloak puts whatever is wrong with a refresh into `invalid_grant`, also a wrong client or host name. Those are told
-/// apart by its descriptions, so that they end nobody's session. Sources: Keycloak's `TokenManager`, and its guides.
+/// Keycloak puts whatever is wrong with a refresh into `invalid_grant`, also a wrong client or host name. Those are
+/// told apart by its descriptions, so that they end nobody's session. Sources: Keycloak's `TokenManager`, and its guides.
 #[derive(Clone, Debug)]
 pub struct Keycloak {
     issuer: String,

@@ -27,8 +27,8 @@
 //!
 //! # One crate for six vendors
 //!
-//! Each preset is one page of data: an issuer, a profile, and what the server's answers mean. They share a crate because
-//! they share every dependency; a crate for each would be six manifests and not one dependency less.
+//! Each preset is one page of data: an issuer, a profile, and what the server's answers mean. They share a crate
+//! because they share every dependency; a crate for each would be six manifests and not one dependency less.
 
 mod duende;
 mod emulator;

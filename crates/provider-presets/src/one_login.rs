@@ -18,9 +18,9 @@ use crate::emulator;
 /// # Ok::<(), oidc_session_core::ProviderError>(())
 /// ```
 ///
-/// Its logout ends the tokens of every OpenID Connect application in the user's single sign-on, unless
-/// [`keep_single_sign_on`](Self::keep_single_sign_on) is set. Sources: OneLogin's developer pages on refresh, revocation
-/// and logout.
+/// Its logout ends the user's single sign-on, and with it the tokens of every OpenID Connect application that takes part.
+/// [`keep_single_sign_on`](Self::keep_single_sign_on) leaves the single sign-on alone. Sources: OneLogin's developer
+/// pages on refresh, revocation and logout.
 #[derive(Clone, Debug)]
 pub struct OneLogin {
     issuer: String,

@@ -20,9 +20,9 @@ use crate::emulator;
 /// # Ok::<(), oidc_session_core::ProviderError>(())
 /// ```
 ///
-/// Every refresh replaces the refresh token. How long refreshing goes on after a sign-in is set in the application, and no
-/// refresh extends that; nor does one go on without the user's session, unless the application is set to skip that check.
-/// Sources: the PingOne platform API reference and its changelog.
+/// Every refresh replaces the refresh token. How long refreshing goes on after a sign-in is set in the application, and
+/// no refresh extends that. Nor does it go on without the user's session, unless the application is set to skip that
+/// check. Sources: the PingOne platform API reference and its changelog.
 #[derive(Clone, Debug)]
 pub struct PingOne {
     issuer: String,
@@ -33,7 +33,8 @@ pub struct PingOne {
 const REGIONS: [&str; 6] = ["com", "ca", "eu", "asia", "com.au", "sg"];
 
 impl PingOne {
-    /// The environment `environment` in a region, which is a top-level domain: `com`, `ca`, `eu`, `asia`, `com.au`, `sg`.
+    /// The environment `environment` in a region, which is a top-level domain: `com` (North America), `ca`, `eu`,
+    /// `com.au`, `sg` or `asia`.
     pub fn new(region: &str, environment: &str) -> Result<Self, ProviderError> {
         if !REGIONS.contains(&region) {
             let detail = "the region is a top-level domain: com for North America, ca, eu, com.au, sg or asia";
