@@ -31,7 +31,8 @@ use crate::emulator;
 /// - Revoking a token removes **every** grant of the user to the whole project: other devices are signed out too. So a
 ///   logout revokes nothing, unless [`revoke_at_logout`](Self::revoke_at_logout) says so.
 ///
-/// Sources: Google's pages on OpenID Connect, web server applications and limited-input devices.
+/// Sources: Google's pages on OpenID Connect, web server applications and limited-input devices, and its client library
+/// for Python.
 #[derive(Clone, Debug)]
 pub struct Google {
     issuer: String,

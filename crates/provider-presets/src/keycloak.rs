@@ -19,7 +19,8 @@ use crate::emulator;
 /// ```
 ///
 /// Keycloak puts whatever is wrong with a refresh into `invalid_grant`, also a wrong client or host name. Those are
-/// told apart by its descriptions, so that they end nobody's session. Sources: Keycloak's `TokenManager`, and its guides.
+/// told apart by its descriptions, so that they end nobody's session. Sources: Keycloak's `TokenManager` and
+/// its guides.
 #[derive(Clone, Debug)]
 pub struct Keycloak {
     issuer: String,

@@ -18,7 +18,7 @@ use crate::emulator;
 /// # Ok::<(), oidc_session_core::ProviderError>(())
 /// ```
 ///
-/// Its logout ends the user's single sign-on, and with it the tokens of every OpenID Connect application that takes part.
+/// Its logout ends the user's single sign-on, and with it the tokens of every OpenID Connect application in it.
 /// [`keep_single_sign_on`](Self::keep_single_sign_on) leaves the single sign-on alone. Sources: OneLogin's developer
 /// pages on refresh, revocation and logout.
 #[derive(Clone, Debug)]
