@@ -9,6 +9,8 @@ use oidc_session_core::{
 use oidc_session_provider_oidc::{Dialect, Oidc, OidcBuilder};
 use url::Url;
 
+use crate::emulator;
+
 /// A Duende IdentityServer.
 ///
 /// ```
@@ -19,8 +21,9 @@ use url::Url;
 /// ```
 ///
 /// It is plain OpenID Connect; what there is to know are its facts. By default it gives the same refresh token back at
-/// every refresh; where a client is set to `OneTimeOnly`, a consumed one is refused, and nothing else is revoked. Sources:
-/// the IdentityServer documentation on refresh tokens and its client reference.
+/// every refresh; where a client is set to `OneTimeOnly`, a consumed one is refused, and nothing else is revoked. By
+/// default a refresh token ends 30 days after the sign-in, however often it is used. Sources: the IdentityServer
+/// documentation on refresh tokens and its client reference.
 #[derive(Clone, Debug)]
 pub struct Duende {
     issuer: String,
@@ -37,6 +40,11 @@ impl Duende {
         Ok(Self { issuer: issuer.to_owned() })
     }
 
+    /// The same configuration for a server that behaves like this one, at `address`; see [emulators](crate#emulators).
+    pub fn emulator(self, address: &str) -> Result<Self, ProviderError> {
+        Ok(Self { issuer: emulator::moved(&self.issuer, address)? })
+    }
+
     /// Our client there.
     pub fn client(self, client_id: impl Into<String>) -> OidcBuilder {
         Oidc::builder(&self.issuer.clone(), client_id).dialect(self)
@@ -48,7 +56,6 @@ impl Dialect for Duende {
         let mut profile = ProviderProfile::new(ProviderId::new("duende"));
         profile.rotation = Rotation::Configured;
         profile.reuse_reaction = ReuseReaction::Refuses;
-        profile.refresh_token_idle_lifetime = Some(Duration::from_secs(15 * 24 * 60 * 60));
         profile.refresh_token_absolute_lifetime = Some(Duration::from_secs(30 * 24 * 60 * 60));
         profile.refresh_extends = RefreshExtends::Nothing;
         profile.revocation = RevocationShape::AnyToken;

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use oidc_session_core::{
     LogoutShape, ProviderError, ProviderId, ProviderProfile, RefreshExtends, ReuseReaction, Revocation,
-    RevocationShape, Rotation, Scopes, Session,
+    RevocationShape, Rotation, Scopes, Session, Target,
 };
 use oidc_session_provider_oidc::{
-    Diagnosis, Dialect, ErrorAnswer, Fields, Meaning, Oidc, OidcBuilder, Origin, RevocableToken,
+    Diagnosis, Dialect, ErrorAnswer, Fields, Meaning, Oidc, OidcBuilder, PlainOidc, RevocableToken,
 };
 use serde_json::Value;
-use url::Url;
+
+use crate::emulator;
 
 /// Google's authorization server.
 ///
@@ -24,12 +25,14 @@ use url::Url;
 /// # Ok::<(), oidc_session_core::ProviderError>(())
 /// ```
 ///
-/// - A refresh token comes with `access_type=offline`, and only with a consent: so every sign-in asks for one, unless its
-///   own `prompt` says otherwise. `offline_access` is no scope here and is left out.
+/// - The secret belongs in the body, and installed applications have one, too.
+/// - A refresh token comes with `access_type=offline`, and only with a consent: so every sign-in asks for one, unless
+///   its own `prompt` says otherwise. `offline_access` is no scope here and is left out.
 /// - Revoking a token removes **every** grant of the user to the whole project: other devices are signed out too. So a
 ///   logout revokes nothing, unless [`revoke_at_logout`](Self::revoke_at_logout) says so.
 ///
-/// Sources: Google's pages on OpenID Connect, web server applications and limited-input devices.
+/// Sources: Google's pages on OpenID Connect, web server applications and limited-input devices, and its client library
+/// for Python.
 #[derive(Clone, Debug)]
 pub struct Google {
     issuer: String,
@@ -45,16 +48,16 @@ impl Google {
         Self { issuer: format!("https://{BARE_ISSUER}"), revoke_at_logout: false }
     }
 
-    /// A server that behaves like Google, on this machine.
-    pub fn emulator(address: &str) -> Result<Self, ProviderError> {
-        Ok(Self { issuer: Origin::parse("address of the emulator", address)?.issuer(""), ..Self::new() })
-    }
-
     /// Lets a logout revoke the refresh token, and with it every grant of the user to the whole project.
     #[must_use]
     pub fn revoke_at_logout(mut self) -> Self {
         self.revoke_at_logout = true;
         self
+    }
+
+    /// The same configuration for a server that behaves like this one, at `address`; see [emulators](crate#emulators).
+    pub fn emulator(self, address: &str) -> Result<Self, ProviderError> {
+        Ok(Self { issuer: emulator::moved(&self.issuer, address)?, ..self })
     }
 
     /// Our client there.
@@ -95,24 +98,31 @@ impl Dialect for Google {
         vec![("access_type", "offline".into()), ("prompt", "consent".into())]
     }
 
-    fn revocable(&self, session: &Session) -> Option<RevocableToken> {
-        (self.revoke_at_logout && session.tokens.refresh_token.is_some()).then_some(RevocableToken::RefreshToken)
+    fn refresh_fields(&self, session: &Session, target: &Target) -> Vec<(&'static str, String)> {
+        let resource = target.resource_indicator().map(Target::resource).unwrap_or_default();
+        PlainOidc.refresh_fields(session, &resource.scopes(self.scopes_to_request(target.scope())))
     }
 
-    fn end_session_url(&self, _endpoint: Option<&Url>, _session: &Session, _back: Option<&Url>) -> Option<Url> {
-        None
+    fn revocable(&self, session: &Session) -> Option<RevocableToken> {
+        (self.revoke_at_logout && session.tokens.refresh_token.is_some()).then_some(RevocableToken::RefreshToken)
     }
 
     fn classify(&self, answer: &ErrorAnswer) -> Diagnosis {
         let subtype = answer.field("error_subtype").and_then(Value::as_str);
         match (answer.status(), answer.error(), subtype) {
-            (_, "invalid_grant", Some(subtype @ "invalid_rapt")) => {
-                Diagnosis::from(Meaning::InteractionRequired).code(subtype)
+            // Both are known from Google's own client libraries only.
+            (_, "invalid_grant", Some(subtype @ ("invalid_rapt" | "rapt_required"))) => {
+                Diagnosis::from(Meaning::InteractionRequired)
+                    .code(subtype)
+                    .advice("sign in again: the user's organization limits how long a Cloud session lasts")
             }
             (_, "admin_policy_enforced", _) => Diagnosis::from(Meaning::InteractionRequired)
                 .advice("an administrator of the user's organization has to allow the scopes"),
-            // Quotas answer 403 with an error that is no OAuth code.
-            (403, "", _) => Meaning::TryLater { after: answer.retry_after() }.into(),
+            (_, "invalid_client" | "invalid_request", _) => Diagnosis::from(Meaning::Misconfigured).advice(
+                "check the client id and the client secret: it belongs in the body, and installed apps have one too",
+            ),
+            // Quotas answer 403, without a code of OAuth.
+            (403, "" | "rate_limit_exceeded", _) => Meaning::TryLater { after: answer.retry_after() }.into(),
             _ => Meaning::by_standard(answer).into(),
         }
     }
@@ -145,6 +155,11 @@ mod tests {
                 ErrorAnswer::new(400, "invalid_grant").with_field("error_subtype", "invalid_rapt"),
                 InteractionRequired,
             ),
+            (
+                "a Cloud session that never had a proof",
+                ErrorAnswer::new(400, "invalid_grant").with_field("error_subtype", "rapt_required"),
+                InteractionRequired,
+            ),
             ("an administrator's policy", ErrorAnswer::new(400, "admin_policy_enforced"), InteractionRequired),
             ("wrong client", ErrorAnswer::new(401, "invalid_client"), Misconfigured),
             ("client not allowed", ErrorAnswer::new(401, "unauthorized_client"), Misconfigured),
@@ -153,6 +168,7 @@ mod tests {
                 ErrorAnswer::new(403, "").with_field("error", json!({ "code": 403, "status": "RESOURCE_EXHAUSTED" })),
                 TryLater { after: None },
             ),
+            ("a rate limit by name", ErrorAnswer::new(403, "rate_limit_exceeded"), TryLater { after: None }),
             ("refused outright", ErrorAnswer::new(403, "access_denied"), Misconfigured),
         ] {
             assert_eq!(Google::new().classify(&answer).meaning, expected, "{row}");
@@ -175,6 +191,14 @@ mod tests {
     fn offline_access_is_no_scope() {
         let wanted = Scopes::parse("openid offline_access email");
         assert_eq!(Google::new().scopes_to_request(&wanted), Scopes::parse("openid email"));
+    }
+
+    #[test]
+    fn the_secret_is_asked_for_where_it_is_missing() {
+        for (status, error) in [(400, "invalid_request"), (401, "invalid_client")] {
+            let advice = Google::new().classify(&ErrorAnswer::new(status, error)).advice.unwrap();
+            assert!(advice.contains("in the body"), "{advice}");
+        }
     }
 
     #[test]

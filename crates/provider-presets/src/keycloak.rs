@@ -7,6 +7,8 @@ use oidc_session_core::{
 use oidc_session_provider_oidc::{Diagnosis, Dialect, ErrorAnswer, Meaning, Oidc, OidcBuilder};
 use url::Url;
 
+use crate::emulator;
+
 /// A realm of a Keycloak server.
 ///
 /// ```
@@ -16,8 +18,9 @@ use url::Url;
 /// # Ok::<(), oidc_session_core::ProviderError>(())
 /// ```
 ///
-/// Keycloak puts whatever is wrong with a refresh into `invalid_grant`, also a wrong client or host name. Those are told
-/// apart by its descriptions, so that they end nobody's session. Sources: Keycloak's `TokenManager`, and its guides.
+/// Keycloak puts whatever is wrong with a refresh into `invalid_grant`, also a wrong client or host name. Those are
+/// told apart by its descriptions, so that they end nobody's session. Sources: Keycloak's `TokenManager` and
+/// its guides.
 #[derive(Clone, Debug)]
 pub struct Keycloak {
     issuer: String,
@@ -34,15 +37,16 @@ const NOT_THE_SESSION: [(&str, &str); 3] = [
 impl Keycloak {
     /// The realm `realm` of the server at `base`: the address up to `/realms`, with `/auth` where the server has that.
     pub fn new(base: &str, realm: &str) -> Result<Self, ProviderError> {
+        let base = base.trim();
         let whole = if base.contains("://") { base.to_owned() } else { format!("https://{base}") };
-        let url = Url::parse(whole.trim()).map_err(|_| misconfigured("the address of Keycloak is not a URL"))?;
+        let url = Url::parse(&whole).map_err(|_| misconfigured("the address of Keycloak is not a URL"))?;
         if url.query().is_some() || url.fragment().is_some() {
             return Err(misconfigured("the address of Keycloak has a query or a fragment"));
         }
         if url.path_segments().is_some_and(|mut segments| segments.any(|segment| segment == "realms")) {
             return Err(misconfigured("the address of Keycloak ends before /realms; the realm is named apart"));
         }
-        if realm.is_empty() || realm.contains(['/', '?', '#', '%']) {
+        if matches!(realm, "" | "." | "..") || realm.contains(['/', '\\', '?', '#', '%']) {
             return Err(misconfigured("the realm is one path segment, such as \"my-realm\""));
         }
         let mut issuer = url.clone();
@@ -59,6 +63,11 @@ impl Keycloak {
     pub fn revokes_refresh_tokens(mut self) -> Self {
         self.revokes_refresh_tokens = true;
         self
+    }
+
+    /// The same configuration for a server that behaves like this one, at `address`; see [emulators](crate#emulators).
+    pub fn emulator(self, address: &str) -> Result<Self, ProviderError> {
+        Ok(Self { issuer: emulator::moved(&self.issuer, address)?, ..self })
     }
 
     /// Our client there.
@@ -90,6 +99,10 @@ impl Dialect for Keycloak {
             "invalid_scope" if description.starts_with("Client no longer has requested consent") => {
                 Meaning::InteractionRequired.into()
             }
+            // What Keycloak calls a wrong secret. The standard has `invalid_client` for that.
+            "unauthorized_client" if answer.status() == 401 => Diagnosis::from(Meaning::Misconfigured).advice(
+                "check the client id, the client secret and the client authenticator in the client's credentials",
+            ),
             _ => Meaning::by_standard(answer).into(),
         }
     }
@@ -117,6 +130,7 @@ mod tests {
             ("https://login.example", "https://login.example/realms/r"),
             ("https://login.example/", "https://login.example/realms/r"),
             ("login.example/auth", "https://login.example/auth/realms/r"),
+            (" login.example ", "https://login.example/realms/r"),
             ("http://127.0.0.1:8080/auth/", "http://127.0.0.1:8080/auth/realms/r"),
         ] {
             assert_eq!(Keycloak::new(base, "r").unwrap().issuer, issuer);
@@ -126,6 +140,7 @@ mod tests {
             ("https://login.example?x=y", "r"),
             ("https://login.example", ""),
             ("https://login.example", "a/b"),
+            ("https://login.example", ".."),
             ("https://", "r"),
         ] {
             assert!(Keycloak::new(base, realm).is_err(), "{base} {realm}");
@@ -160,6 +175,14 @@ mod tests {
             assert_eq!(keycloak.classify(&answer).meaning, expected, "{error}: {description}");
         }
         assert_eq!(keycloak.classify(&ErrorAnswer::new(400, "invalid_grant")).meaning, Verdict);
+    }
+
+    #[test]
+    fn a_wrong_secret_is_told_from_a_grant_that_is_not_allowed() {
+        let keycloak = Keycloak::new("https://login.example", "r").unwrap();
+        let advice = |status| keycloak.classify(&ErrorAnswer::new(status, "unauthorized_client")).advice;
+        assert!(advice(401).unwrap().contains("client secret"));
+        assert_eq!(advice(400), None, "the standard advice fits");
     }
 
     #[test]

@@ -2,18 +2,36 @@
 //! differently from plain OpenID Connect.
 //!
 //! ```
-//! use oidc_session_provider_presets::{Google, Keycloak, Okta};
+//! use oidc_session_provider_presets::{Keycloak, Okta, OneLogin};
 //!
 //! let okta = Okta::custom_server("acme.okta.com", "default")?.client("client-id").build()?;
 //! let keycloak = Keycloak::new("https://login.example", "my-realm")?.client("client-id").build()?;
-//! let google = Google::new().client("client-id").build()?;
+//! let one_login = OneLogin::new("acme")?.client("client-id").build()?;
 //! # Ok::<(), oidc_session_core::ProviderError>(())
 //! ```
 //!
-//! Each preset is one page of data: an issuer, a profile, and what the server's answers mean. They share a crate because
-//! they share every dependency; a crate for each would be six manifests and not one dependency less.
+//! # Emulators
+//!
+//! Every preset has a method `emulator`, which moves it to another address: scheme, host and port change, the path and
+//! everything else stays as the vendor has it. That is how tests reach a scripted server. `http` is for loopback only.
+//!
+//! ```
+//! use oidc_session_provider_presets::{Google, PingOne};
+//!
+//! let environment = "01234567-89ab-cdef-0123-456789abcdef";
+//! let ping_one = PingOne::new("eu", environment)?.emulator("http://127.0.0.1:9000")?;
+//! let google = Google::new().emulator("http://localhost:9001")?;
+//! assert!(Google::new().emulator("http://emulator.example").is_err());
+//! # Ok::<(), oidc_session_core::ProviderError>(())
+//! ```
+//!
+//! # One crate for six vendors
+//!
+//! Each preset is one page of data: an issuer, a profile, and what the server's answers mean. They share a crate
+//! because they share every dependency; a crate for each would be six manifests and not one dependency less.
 
 mod duende;
+mod emulator;
 mod google;
 mod keycloak;
 mod okta;

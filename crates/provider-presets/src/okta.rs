@@ -11,6 +11,8 @@ use oidc_session_provider_oidc::{
 };
 use serde_json::Value;
 
+use crate::emulator;
+
 /// An Okta authorization server.
 ///
 /// ```
@@ -32,7 +34,7 @@ pub struct Okta {
 impl Okta {
     /// The org authorization server of `domain`. Its access tokens are for Okta's own APIs, and not to be read.
     pub fn org_server(domain: &str) -> Result<Self, ProviderError> {
-        let issuer = Origin::parse("Okta domain", domain)?.issuer("");
+        let issuer = origin(domain)?.issuer("");
         Ok(Self { issuer, custom: false, rotation_grace: None })
     }
 
@@ -44,7 +46,7 @@ impl Okta {
             let detail = "the id of the authorization server has letters and digits only, such as \"default\"";
             return Err(ProviderError::new(ProviderErrorKind::Misconfigured, detail));
         }
-        let issuer = Origin::parse("Okta domain", domain)?.issuer(&format!("/oauth2/{id}"));
+        let issuer = origin(domain)?.issuer(&format!("/oauth2/{id}"));
         Ok(Self { issuer, custom: true, rotation_grace: None })
     }
 
@@ -57,10 +59,28 @@ impl Okta {
         self
     }
 
+    /// The same configuration for a server that behaves like this one, at `address`; see [emulators](crate#emulators).
+    pub fn emulator(self, address: &str) -> Result<Self, ProviderError> {
+        Ok(Self { issuer: emulator::moved(&self.issuer, address)?, ..self })
+    }
+
     /// Our client there.
     pub fn client(self, client_id: impl Into<String>) -> OidcBuilder {
         Oidc::builder(&self.issuer.clone(), client_id).dialect(self)
     }
+}
+
+/// The host of an Okta org, which is not that of its admin console.
+fn origin(domain: &str) -> Result<Origin, ProviderError> {
+    let origin = Origin::parse("Okta domain", domain).map_err(|error| {
+        error.with_advice("it is a host name, such as \"acme.okta.com\"; a custom server's id goes apart")
+    })?;
+    let (org, rest) = origin.host().split_once('.').unwrap_or_default();
+    if org.ends_with("-admin") && matches!(rest, "okta.com" | "oktapreview.com" | "okta-emea.com") {
+        let detail = "the Okta domain is that of the admin console: leave out \"-admin\"";
+        return Err(ProviderError::new(ProviderErrorKind::Misconfigured, detail));
+    }
+    Ok(origin)
 }
 
 impl Dialect for Okta {
@@ -79,11 +99,15 @@ impl Dialect for Okta {
 
     fn refresh_fields(&self, session: &Session, target: &Target) -> Vec<(&'static str, String)> {
         let own = session.tokens.scope.as_ref().or(session.requested_scope.as_ref());
-        let scope = match target.is_default() {
-            true => own.cloned(),
-            false => Some(Scopes::parse(&format!("openid offline_access {}", target.scope()))),
+        let openid = if own.is_none_or(|own| own.contains("openid")) { "openid" } else { "" };
+        let scope = match target.scope().is_empty() {
+            true => own.map(Scopes::to_string),
+            false => Some(format!("{openid} {}", target.scope())),
         };
-        scope.map(|scope| ("scope", scope.to_string())).into_iter().collect()
+        // A session that has a refresh token was granted `offline_access`, whatever an answer has named since.
+        let scope = scope.map(|scope| ("scope", Scopes::parse(&format!("offline_access {scope}")).to_string()));
+        let resource = target.resource_indicator().map(|resource| ("resource", resource.to_owned()));
+        resource.into_iter().chain(scope).collect()
     }
 
     fn assertion_audience(&self) -> AssertionAudience {
@@ -135,6 +159,20 @@ mod tests {
     }
 
     #[test]
+    fn a_domain_that_is_not_the_one_of_the_org_is_refused_with_the_fix() {
+        for (domain, fix) in [
+            ("acme-admin.okta.com", "leave out \"-admin\""),
+            ("https://acme-admin.oktapreview.com/", "leave out \"-admin\""),
+            ("https://acme.okta.com/oauth2/default", "id goes apart"),
+        ] {
+            for error in [Okta::org_server(domain).unwrap_err(), Okta::custom_server(domain, "default").unwrap_err()] {
+                assert!(error.to_string().contains(fix), "{domain}: {error}");
+            }
+        }
+        assert!(Okta::org_server("login-admin.acme.example").is_ok(), "a custom domain may be called anything");
+    }
+
+    #[test]
     fn every_answer_has_its_meaning() {
         let okta = Okta::org_server("acme.okta.com").unwrap();
         let rate_limit = ErrorAnswer::new(429, "").with_field("errorCode", "E0000047");
@@ -162,10 +200,16 @@ mod tests {
         session.requested_scope = Some(Scopes::parse("openid offline_access profile"));
         let scope = |session: &Session| okta.refresh_fields(session, &Target::default());
         assert_eq!(scope(&session), [("scope", "offline_access openid profile".to_owned())]);
-        session.tokens.scope = Some(Scopes::parse("openid offline_access"));
+        session.tokens.scope = Some(Scopes::parse("openid"));
         assert_eq!(scope(&session), [("scope", "offline_access openid".to_owned())]);
         let target = Target::default().scopes(Scopes::parse("reports"));
         assert_eq!(okta.refresh_fields(&session, &target), [("scope", "offline_access openid reports".to_owned())]);
+        let target = Target::resource("https://api.acme.example");
+        let fields = [("resource", "https://api.acme.example".to_owned()), scope(&session).remove(0)];
+        assert_eq!(okta.refresh_fields(&session, &target), fields);
+        session.tokens.scope = Some(Scopes::parse("offline_access read write"));
+        let target = Target::default().scopes(Scopes::parse("read"));
+        assert_eq!(okta.refresh_fields(&session, &target), [("scope", "offline_access read".to_owned())]);
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! [`OneLogin`]: one account.
 
 use oidc_session_core::{
-    LogoutShape, ProviderError, ProviderErrorKind, ProviderId, ProviderProfile, Revocation, RevocationShape, Session,
+    LogoutShape, ProviderError, ProviderErrorKind, ProviderId, ProviderProfile, Revocation, RevocationShape, Scopes,
+    Session,
 };
 use oidc_session_provider_oidc::{Diagnosis, Dialect, ErrorAnswer, Meaning, Oidc, OidcBuilder, Origin};
 use url::Url;
+
+use crate::emulator;
 
 /// A OneLogin account.
 ///
@@ -15,9 +18,9 @@ use url::Url;
 /// # Ok::<(), oidc_session_core::ProviderError>(())
 /// ```
 ///
-/// Its logout ends the tokens of every OpenID Connect application in the user's single sign-on, unless
-/// [`keep_single_sign_on`](Self::keep_single_sign_on) is set. Sources: OneLogin's developer pages on refresh, revocation
-/// and logout.
+/// Its logout ends the user's single sign-on, and with it the tokens of every OpenID Connect application in it.
+/// [`keep_single_sign_on`](Self::keep_single_sign_on) leaves the single sign-on alone. Sources: OneLogin's developer
+/// pages on refresh, revocation and logout.
 #[derive(Clone, Debug)]
 pub struct OneLogin {
     issuer: String,
@@ -46,6 +49,11 @@ impl OneLogin {
     pub fn keep_single_sign_on(mut self) -> Self {
         self.keep_single_sign_on = true;
         self
+    }
+
+    /// The same configuration for a server that behaves like this one, at `address`; see [emulators](crate#emulators).
+    pub fn emulator(self, address: &str) -> Result<Self, ProviderError> {
+        Ok(Self { issuer: emulator::moved(&self.issuer, address)?, ..self })
     }
 
     /// Our client there.
@@ -97,6 +105,10 @@ impl Dialect for OneLogin {
 
     fn check_address(&self) -> &'static str {
         "check the subdomain of onelogin.com"
+    }
+
+    fn ask_for_refresh_token(&self, _requested: &Scopes) -> &'static str {
+        "set a timeout for refresh tokens in the application's settings at OneLogin"
     }
 }
 

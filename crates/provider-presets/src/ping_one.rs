@@ -8,6 +8,8 @@ use oidc_session_core::{
 };
 use oidc_session_provider_oidc::{Dialect, Oidc, OidcBuilder, Origin};
 
+use crate::emulator;
+
 /// An environment of PingOne.
 ///
 /// ```
@@ -18,8 +20,9 @@ use oidc_session_provider_oidc::{Dialect, Oidc, OidcBuilder, Origin};
 /// # Ok::<(), oidc_session_core::ProviderError>(())
 /// ```
 ///
-/// Every refresh replaces the refresh token, and none extends the time that was set at the sign-in. Sources: the PingOne
-/// platform API reference and its changelog.
+/// Every refresh replaces the refresh token. How long refreshing goes on after a sign-in is set in the application, and
+/// no refresh extends that. Nor does it go on without the user's session, unless the application is set to skip that
+/// check. Sources: the PingOne platform API reference and its changelog.
 #[derive(Clone, Debug)]
 pub struct PingOne {
     issuer: String,
@@ -30,10 +33,12 @@ pub struct PingOne {
 const REGIONS: [&str; 6] = ["com", "ca", "eu", "asia", "com.au", "sg"];
 
 impl PingOne {
-    /// The environment `environment` in a region, which is a top-level domain: `com`, `ca`, `eu`, `asia`, `com.au`, `sg`.
+    /// The environment `environment` in a region, which is a top-level domain: `com` (North America), `ca`, `eu`,
+    /// `com.au`, `sg` or `asia`.
     pub fn new(region: &str, environment: &str) -> Result<Self, ProviderError> {
         if !REGIONS.contains(&region) {
-            return Err(misconfigured("the region is one of com, ca, eu, asia, com.au and sg"));
+            let detail = "the region is a top-level domain: com for North America, ca, eu, com.au, sg or asia";
+            return Err(misconfigured(detail));
         }
         let groups: Vec<usize> = environment.split('-').map(str::len).collect();
         let is_id =
@@ -41,7 +46,7 @@ impl PingOne {
         if !is_id {
             return Err(misconfigured("the environment is its id, a UUID, as the console shows it"));
         }
-        Ok(Self::at(format!("https://auth.pingone.{region}/{environment}/as")))
+        Ok(Self::at(format!("https://auth.pingone.{region}/{}/as", environment.to_ascii_lowercase())))
     }
 
     /// An environment with a custom domain.
@@ -60,6 +65,11 @@ impl PingOne {
         self
     }
 
+    /// The same configuration for a server that behaves like this one, at `address`; see [emulators](crate#emulators).
+    pub fn emulator(self, address: &str) -> Result<Self, ProviderError> {
+        Ok(Self { issuer: emulator::moved(&self.issuer, address)?, ..self })
+    }
+
     /// Our client there.
     pub fn client(self, client_id: impl Into<String>) -> OidcBuilder {
         Oidc::builder(&self.issuer.clone(), client_id).dialect(self)
@@ -72,8 +82,8 @@ impl Dialect for PingOne {
         profile.reuse_window = self.rolling_grace;
         profile.rotation = Rotation::Always;
         profile.reuse_reaction = ReuseReaction::Unknown;
-        profile.refresh_token_absolute_lifetime = Some(Duration::from_secs(2_592_000));
-        profile.refresh_extends = RefreshExtends::Nothing;
+        profile.refresh_token_idle_lifetime = Some(Duration::from_secs(2_592_000));
+        profile.refresh_extends = RefreshExtends::Idle;
         profile.revocation = RevocationShape::AnyToken;
         profile.logout = LogoutShape::RpInitiated;
         profile
@@ -104,6 +114,9 @@ mod tests {
         assert_eq!(issuer("eu").unwrap(), format!("https://auth.pingone.eu/{ENVIRONMENT}/as"));
         assert_eq!(issuer("com.au").unwrap(), format!("https://auth.pingone.com.au/{ENVIRONMENT}/as"));
         assert!(issuer("europe").is_err() && issuer("example/").is_err());
+        // The issuer is compared byte for byte, and PingOne writes the id in small letters.
+        let shouted = PingOne::new("eu", &ENVIRONMENT.to_ascii_uppercase()).unwrap();
+        assert_eq!(shouted.issuer, issuer("eu").unwrap());
         for environment in ["", "my-environment", "01234567-89ab-cdef-0123-456789abcdeg", "0123456789abcdef"] {
             assert!(PingOne::new("eu", environment).is_err(), "{environment}");
         }
