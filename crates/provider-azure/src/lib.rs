@@ -45,3 +45,8 @@ pub use azure_b2c::AzureB2c;
 pub use cloud::Cloud;
 pub use entra_id::EntraId;
 pub use external_id::ExternalId;
+
+/// The documentation's code compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/providers/azure.md")]
+struct Page;
