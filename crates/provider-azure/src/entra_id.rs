@@ -27,8 +27,8 @@ use crate::issuers::{Issuers, Tenants};
 /// # Ok::<(), oidc_session_core::ProviderError>(())
 /// ```
 ///
-/// A refresh asks for the scope of the sign-in, of one resource: of an API rather than of Microsoft Graph. Access tokens
-/// for further resources are a [`Target`](oidc_session_core::Target) each, such as
+/// A refresh asks for the scope of the sign-in, of one resource: of an API rather than of Microsoft Graph. The access
+/// token for each further resource is a [`Target`](oidc_session_core::Target), such as
 /// `Target::resource("https://graph.microsoft.com")`.
 #[derive(Clone, Debug)]
 #[must_use = "this is configuration: make a client of it"]
