@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use clap::{Args, ValueEnum};
 use oidc_session_core::ProviderError;
 use oidc_session_provider_auth0::Auth0;
+use oidc_session_provider_azure::{AzureB2c, EntraId, ExternalId};
+use oidc_session_provider_cognito::Cognito;
 use oidc_session_provider_oidc::{Oidc, OidcBuilder};
 use oidc_session_provider_presets::{Duende, Google, Keycloak, Okta, OneLogin, PingOne};
 use serde::{Deserialize, Serialize};
@@ -20,6 +22,14 @@ pub(crate) enum ProviderName {
     Oidc,
     /// Auth0: --domain, and --audience for an API of your own
     Auth0,
+    /// Microsoft Entra ID: --tenant, and --cloud for a national cloud
+    Entra,
+    /// Microsoft Entra External ID: --domain (the part before .ciamlogin.com) and --tenant
+    ExternalId,
+    /// Azure AD B2C: --tenant and --policy, and --domain for a custom domain
+    B2c,
+    /// Amazon Cognito: --user-pool
+    Cognito,
     /// Okta: --domain, and --server for a custom authorization server
     Okta,
     /// Keycloak: --domain (its address), --realm
@@ -82,6 +92,10 @@ pub(crate) struct ProviderFlags {
     #[arg(long, value_name = "ID")]
     environment: Option<String>,
 
+    /// The login host of a national cloud, such as login.microsoftonline.us [entra]
+    #[arg(long, value_name = "HOST")]
+    cloud: Option<String>,
+
     /// An emulator on this machine that stands in for the vendor's servers [cognito, entra, google]
     #[arg(long, value_name = "URL")]
     emulator: Option<String>,
@@ -123,6 +137,7 @@ impl ProviderFlags {
             ("server", &self.server),
             ("region", &self.region),
             ("environment", &self.environment),
+            ("cloud", &self.cloud),
             ("emulator", &self.emulator),
         ];
         let options = given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))).collect();
@@ -157,15 +172,34 @@ impl ProviderChoice {
                 let auth0 = Auth0::new(needed("domain"))?;
                 of("audience").map_or(auth0.clone(), |audience| auth0.audience(audience)).client(client_id)
             }
+            ProviderName::Entra => {
+                let entra = match needed("tenant") {
+                    "common" => EntraId::common(),
+                    "organizations" => EntraId::organizations(),
+                    "consumers" => EntraId::consumers(),
+                    tenant => EntraId::tenant(tenant)?,
+                };
+                let entra = of("cloud").map_or(Ok(entra.clone()), |host| entra.authority(host))?;
+                of("emulator").map_or(Ok(entra.clone()), |address| entra.authority(address))?.client(client_id)
+            }
+            ProviderName::ExternalId => ExternalId::new(needed("domain"), needed("tenant"))?.client(client_id),
+            ProviderName::B2c => {
+                let b2c = AzureB2c::new(needed("tenant"), needed("policy"))?;
+                of("domain").map_or(Ok(b2c.clone()), |domain| b2c.custom_domain(domain))?.client(client_id)
+            }
+            ProviderName::Cognito => match of("emulator") {
+                Some(address) => Cognito::emulator(address, needed("user-pool"))?.client(client_id),
+                None => Cognito::user_pool(needed("user-pool"))?.client(client_id),
+            },
             ProviderName::Okta => match of("server") {
                 Some(server) => Okta::custom_server(needed("domain"), server)?.client(client_id),
                 None => Okta::org_server(needed("domain"))?.client(client_id),
             },
             ProviderName::Keycloak => Keycloak::new(needed("domain"), needed("realm"))?.client(client_id),
-            ProviderName::Google => match of("emulator") {
-                Some(address) => Google::emulator(address)?.client(client_id),
-                None => Google::new().client(client_id),
-            },
+            ProviderName::Google => {
+                let google = Google::new();
+                of("emulator").map_or(Ok(google.clone()), |address| google.emulator(address))?.client(client_id)
+            }
             ProviderName::PingOne => match of("domain") {
                 Some(domain) => PingOne::custom_domain(domain)?.client(client_id),
                 None => PingOne::new(needed("region"), needed("environment"))?.client(client_id),
@@ -183,6 +217,10 @@ impl ProviderChoice {
         match self.name {
             ProviderName::Oidc | ProviderName::Duende => (&["issuer"], &[]),
             ProviderName::Auth0 => (&["domain"], &["audience"]),
+            ProviderName::Entra => (&["tenant"], &["cloud", "emulator"]),
+            ProviderName::ExternalId => (&["domain", "tenant"], &[]),
+            ProviderName::B2c => (&["tenant", "policy"], &["domain"]),
+            ProviderName::Cognito => (&["user-pool"], &["emulator"]),
             ProviderName::Okta => (&["domain"], &["server"]),
             ProviderName::Keycloak => (&["domain", "realm"], &[]),
             ProviderName::Google => (&[], &["emulator"]),
@@ -241,6 +279,7 @@ mod tests {
             server: of("server"),
             region: of("region"),
             environment: of("environment"),
+            cloud: of("cloud"),
             emulator: of("emulator"),
         }
     }
@@ -251,6 +290,12 @@ mod tests {
         for (provider, options, id) in [
             (ProviderName::Oidc, &[("issuer", "https://login.example")][..], "oidc"),
             (ProviderName::Auth0, &[("domain", "acme.eu.auth0.com"), ("audience", "https://api.example")], "auth0"),
+            (ProviderName::Entra, &[("tenant", "contoso.onmicrosoft.com")], "entra-id"),
+            (ProviderName::Entra, &[("tenant", "common"), ("cloud", "login.microsoftonline.us")], "entra-id"),
+            (ProviderName::ExternalId, &[("domain", "acme"), ("tenant", "acme.onmicrosoft.com")], "entra-external-id"),
+            (ProviderName::B2c, &[("tenant", "acme"), ("policy", "B2C_1_signin")], "azure-b2c"),
+            (ProviderName::Cognito, &[("user-pool", "eu-west-1_AbCdEfGhI")], "cognito"),
+            (ProviderName::Cognito, &[("user-pool", "local_1"), ("emulator", "http://127.0.0.1:1")], "cognito"),
             (ProviderName::Okta, &[("domain", "acme.okta.com")], "okta"),
             (ProviderName::Okta, &[("domain", "acme.okta.com"), ("server", "default")], "okta"),
             (ProviderName::Keycloak, &[("domain", "https://login.example"), ("realm", "r")], "keycloak"),

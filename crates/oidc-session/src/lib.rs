@@ -54,10 +54,15 @@ pub use oidc_session_manager::{
 pub use oidc_session_policy::{ExpiredOnly, Jitter, OnRefreshFailure, Phase, Preemptive, RefreshPolicy, Schedule};
 #[cfg(feature = "provider-auth0")]
 pub use oidc_session_provider_auth0::Auth0;
+#[cfg(feature = "provider-azure")]
+pub use oidc_session_provider_azure::{AzureB2c, Cloud, EntraId, ExternalId};
+#[cfg(feature = "provider-cognito")]
+pub use oidc_session_provider_cognito::Cognito;
 #[cfg(feature = "provider-oidc")]
 pub use oidc_session_provider_oidc::{
-    AssertionAudience, ClientAuth, DeviceStatus, Diagnosis, Dialect, EncodedRequest, ErrorAnswer, Fields, Meaning,
-    Oidc, OidcBuilder, Origin, PlainOidc, RESERVED_PARAMETERS, RevocableToken,
+    AssertionAudience, ClientAuth, ClientCertificate, DeviceStatus, Diagnosis, Dialect, DpopProof, EncodedRequest,
+    ErrorAnswer, Fields, LogoutToken, Meaning, Oidc, OidcBuilder, Origin, PlainOidc, RESERVED_PARAMETERS,
+    RevocableToken, SigningAlgorithm, SigningKey, UserInfo,
 };
 #[cfg(feature = "provider-presets")]
 pub use oidc_session_provider_presets as presets;

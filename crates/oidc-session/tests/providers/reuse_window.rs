@@ -28,9 +28,10 @@ enum Reuse {
 fn expected(name: &str) -> Reuse {
     const GRACE: Reuse = Reuse::Within(Duration::from_secs(30));
     match name {
-        "oidc" | "auth0" | "okta" | "keycloak, revoking" | "pingone" | "onelogin" | "duende" => Reuse::Refused,
-        "auth0, leeway" | "okta, custom, grace" | "pingone, grace" => GRACE,
-        "keycloak" | "google" => Reuse::Harmless,
+        "oidc" | "auth0" | "b2c" | "cognito" | "cognito, api" | "okta" | "keycloak, revoking" | "pingone"
+        | "onelogin" | "duende" => Reuse::Refused,
+        "auth0, leeway" | "cognito, grace" | "okta, custom, grace" | "pingone, grace" => GRACE,
+        "entra" | "entra, common" | "external id" | "keycloak" | "google" => Reuse::Harmless,
         other => panic!("{other} has no row"),
     }
 }

@@ -54,7 +54,7 @@ async fn every_request_of_a_session() {
         [
             "GET /connect/authorize?response_type=code&client_id=my-app\
              &redirect_uri=http%3A%2F%2F127.0.0.1%3A9%2Fcallback&scope=email+offline_access+openid\
-             &state=STATE&nonce=NONCE&code_challenge=CHALLENGE&code_challenge_method=S256"
+             &resource=urn%3Aapi&state=STATE&nonce=NONCE&code_challenge=CHALLENGE&code_challenge_method=S256"
                 .to_owned(),
             format!(
                 "POST /connect/token grant_type=authorization_code&{client}&code=code-1\

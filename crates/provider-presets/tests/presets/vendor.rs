@@ -130,7 +130,9 @@ impl Vendor {
 
     /// The life of a session, from the sign-in to the logout: the session as it was, and a line for each request.
     pub(crate) async fn life(&self, provider: &Oidc, answers: Answers, target: &Target) -> (Session, Vec<String>) {
-        let pending = provider.authorization_request(asking_for("email offline_access")).await.unwrap();
+        let mut request = asking_for("email offline_access");
+        request.resources = target.resource_indicator().map(str::to_owned).into_iter().collect();
+        let pending = provider.authorization_request(request).await.unwrap();
         let authorize = pending.authorization_url.clone();
         let challenge = authorize.query_pairs().find(|(name, _)| name == "code_challenge").unwrap().1.into_owned();
         let mut names = vec![
