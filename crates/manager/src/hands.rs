@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oidc_session_core::{
-    Commit, EndReason, Expected, HolderId, Lease, Merged, ProviderError, ProviderErrorKind, Record, Renewal, Session,
-    SessionState, StoreError, StoreErrorKind, Stored, Target, Timestamp, TokenAnswer, Tombstone, Version,
+    Commit, EndReason, Expected, HolderId, Lease, Merged, ProviderError, ProviderErrorKind, Record, Renewal,
+    RevocationShape, Session, SessionState, StoreError, StoreErrorKind, Stored, Target, Timestamp, TokenAnswer,
+    Tombstone, Version,
 };
 use oidc_session_policy::protocol::{
     Action, Answer, CommitView, Event, Fault, Flight, LeaseView, Now, Outcome, RecordView, Trigger,
@@ -225,6 +226,11 @@ impl Hands {
     /// Revokes what the answer granted. Best effort: the session has ended whatever the server says.
     async fn revoke(&mut self) {
         let Some(granted) = self.granted.take() else { return };
+        let signed_in_anew = self.session().is_some();
+        if signed_in_anew && self.shared.provider.profile().revocation == RevocationShape::EveryGrant {
+            tracing::debug!("what an old refresh got is not revoked: that would take the new sign-in with it");
+            return;
+        }
         let budget = self.shared.provider.profile().request_budget;
         match tokio::time::timeout(budget, self.shared.provider.revoke(&granted)).await {
             Ok(Ok(_)) => {}

@@ -122,6 +122,24 @@ async fn a_new_sign_in_is_never_overwritten_by_an_old_refresh() {
 }
 
 #[tokio::test]
+async fn what_an_old_refresh_got_is_not_revoked_where_that_would_end_the_new_sign_in() {
+    let mut world = World::new();
+    world.server = world.server.clone().revoking_every_grant();
+    let handle = world.expired().await;
+    let gate = world.server.holds_the_answer();
+    let refresh = meanwhile(&handle, |handle| async move { handle.refresh_if_expired().await });
+    world.server.has_seen(1).await;
+    world.process().sign_in(world.session_with("at-new", "rt-new")).await.unwrap();
+    gate.add_permits(1);
+    refresh.await.unwrap().unwrap();
+    assert!(world.server.revoked().is_empty());
+    // After a logout nobody is left to suffer from it.
+    let handle = world.expired().await;
+    handle.logout().await.unwrap();
+    assert_eq!(world.server.revoked(), ["rt-0"]);
+}
+
+#[tokio::test]
 async fn a_sign_in_that_is_slow_to_return_does_not_undo_a_later_logout() {
     let world = World::new();
     let store = Unruly::new(&world);

@@ -7,8 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use oidc_session_core::{
     AccessToken, Clock as _, Commit, Expected, HolderId, Lease, Provider, ProviderError, ProviderErrorKind, ProviderId,
-    ProviderProfile, Record, RefreshToken, Release, Removal, Renewal, Revocation, Session, SessionId, SessionState,
-    SessionStore, StoreError, StoreErrorKind, StoreKey, Stored, Target, Timestamp, TokenAnswer, TokenSet, Version,
+    ProviderProfile, Record, RefreshToken, Release, Removal, Renewal, Revocation, RevocationShape, Session, SessionId,
+    SessionState, SessionStore, StoreError, StoreErrorKind, StoreKey, Stored, Target, Timestamp, TokenAnswer, TokenSet,
+    Version,
 };
 use oidc_session_manager::{SessionHandle, SessionManager, SessionManagerBuilder};
 use oidc_session_store_memory::MemoryStore;
@@ -59,6 +60,12 @@ impl Server {
 
     pub(crate) fn then(&self, turn: Turn) -> &Self {
         self.state().script.push_back(turn);
+        self
+    }
+
+    /// The same server, but a revocation there takes every grant of the subject along.
+    pub(crate) fn revoking_every_grant(mut self) -> Self {
+        self.2.revocation = RevocationShape::EveryGrant;
         self
     }
 
