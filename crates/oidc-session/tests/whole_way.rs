@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use oidc_session::{
     EndReason, Oidc, Outcome, Preemptive, Scopes, SessionErrorKind, SessionHandle, SessionId, SessionManager,
-    SessionState, SessionStore as _, SignIn as _, SignInRequest, SqliteStore,
+    SessionState, SessionStore as _, SignIn as _, SignInRequest, SqliteStore, Target,
 };
 use oidc_session_testkit::{AuthorizationServer, Fault, ManualClock};
 
 const LIFETIME: Duration = Duration::from_secs(60);
+const REPORTS: &str = "https://reports.example";
+const BILLING: &str = "https://billing.example";
 
 struct World {
     clock: ManualClock,
@@ -24,6 +26,8 @@ impl World {
         let clock = ManualClock::new();
         let server = AuthorizationServer::builder()
             .access_token_lifetime(LIFETIME)
+            .resource(REPORTS, "read")
+            .resource(BILLING, "pay")
             .clock(Arc::new(clock.clone()))
             .start()
             .await
@@ -57,7 +61,8 @@ impl World {
     async fn signed_in(&self) -> SessionHandle {
         let (handle, provider) = (self.program().await, self.provider());
         let redirect_uri = "http://127.0.0.1:8400/callback".parse().unwrap();
-        let request = SignInRequest::new(redirect_uri, Scopes::parse("openid offline_access"));
+        let mut request = SignInRequest::new(redirect_uri, Scopes::parse("openid offline_access read pay"));
+        request.resources = vec![REPORTS.to_owned(), BILLING.to_owned()];
         let pending = provider.authorization_request(request).await.unwrap();
         let callback = self.server.authorize(&pending.authorization_url).unwrap();
         handle.sign_in(provider.exchange(pending, &callback).await.unwrap()).await.unwrap();
@@ -111,6 +116,35 @@ async fn programs_that_share_a_file_share_one_refresh_round_after_round() {
         assert!(tokens.iter().all(|token| *token == tokens[0]));
         let counters = world.server.counters();
         assert_eq!((counters.refresh_requests, counters.reuse_detected), (round, 0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn programs_that_share_a_file_get_tokens_for_every_resource_over_the_one_refresh_token() {
+    let world = World::new().await;
+    world.signed_in().await;
+    let mut programs = Vec::new();
+    for _ in 0..4 {
+        programs.push(world.program().await);
+    }
+    for round in 1..=4 {
+        world.clock.advance(LIFETIME);
+        let calls: Vec<_> = (0..60)
+            .map(|n| {
+                let resource = [REPORTS, BILLING][n % 2];
+                let handle = programs[n / 2 % programs.len()].for_target(Target::resource(resource));
+                tokio::spawn(async move { (resource, handle.access_token().await.unwrap()) })
+            })
+            .collect();
+        for call in calls {
+            let (resource, token) = call.await.unwrap();
+            assert_eq!(world.server.access_token_audience(token.expose()), [resource]);
+        }
+        let counters = world.server.counters();
+        assert_eq!(
+            (counters.refresh_requests, counters.refresh_grants, counters.reuse_detected),
+            (2 * round, 2 * round, 0)
+        );
     }
 }
 
