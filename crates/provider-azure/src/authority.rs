@@ -1,7 +1,7 @@
 //! [`Authority`]: at which host an authorization server is.
 
 use oidc_session_core::{ProviderError, ProviderErrorKind};
-use url::{Host, Url};
+use oidc_session_provider_oidc::Origin;
 
 /// Scheme and host of an authorization server, such as `https://login.microsoftonline.com`.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -15,26 +15,11 @@ impl Authority {
 
     /// Reads a bare host, or a whole URL without a path. `http` is for loopback.
     pub(crate) fn parse(text: &str) -> Result<Self, ProviderError> {
-        let address = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
-        let url = Url::parse(&address)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some())
-            .ok_or_else(|| wrong_setting("the host is not one", "write it like login.contoso.com"))?;
-        if url.scheme() == "http" && !is_loopback(&url) {
-            return Err(wrong_setting("the host is reached over http", "write https; http is for loopback"));
-        }
-        let is_bare = url.path() == "/"
-            && url.query().is_none()
-            && url.fragment().is_none()
-            && url.username().is_empty()
-            && url.password().is_none();
-        if !is_bare {
-            return Err(wrong_setting(
-                "the host is more than a host",
-                "leave out what follows it; the path is made here",
-            ));
-        }
-        Ok(Self(url.origin().ascii_serialization()))
+        let origin = Origin::parse("host", text).map_err(|error| match error.advice() {
+            Some(_) => error,
+            None => error.with_advice("write it like login.contoso.com"),
+        })?;
+        Ok(Self(origin.issuer("")))
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -45,15 +30,6 @@ impl Authority {
 /// A setting that cannot be right, and what would be.
 pub(crate) fn wrong_setting(detail: &str, advice: &'static str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::Misconfigured, detail).with_advice(advice)
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
 }
 
 #[cfg(test)]
@@ -81,11 +57,11 @@ mod tests {
         for (text, fix) in [
             ("", "write it like login.contoso.com"),
             ("ftp://login.contoso.com", "write it like login.contoso.com"),
-            ("http://login.contoso.com", "write https"),
-            ("http://127.0.0.1.contoso.com", "write https"),
-            ("login.contoso.com/tenant", "leave out what follows it"),
-            ("login.contoso.com?p=B2C_1_x", "leave out what follows it"),
-            ("me:pw@login.contoso.com", "leave out what follows it"),
+            ("http://login.contoso.com", "leave the scheme out"),
+            ("http://127.0.0.1.contoso.com", "leave the scheme out"),
+            ("login.contoso.com/tenant", "leave out everything behind it"),
+            ("login.contoso.com?p=B2C_1_x", "leave out everything behind it"),
+            ("me:pw@login.contoso.com", "user name"),
         ] {
             let error = Authority::parse(text).unwrap_err();
             assert_eq!(error.kind(), ProviderErrorKind::Misconfigured);

@@ -179,7 +179,7 @@ mod tests {
             (EntraId::common().allowed_tenants::<&str>([]), "name at least one"),
             (EntraId::consumers().allowed_tenants([ID]), "leave the allowed tenants out"),
             (EntraId::tenant(ID).unwrap().allowed_tenants([ID]), "leave the allowed tenants out"),
-            (EntraId::common().authority("login.contoso.com/common"), "leave out what follows it"),
+            (EntraId::common().authority("login.contoso.com/common"), "leave out everything behind it"),
         ] {
             let error = result.unwrap_err();
             assert_eq!(error.kind(), oidc_session_core::ProviderErrorKind::Misconfigured);

@@ -1,27 +1,13 @@
 //! The address of a host, as people write it.
 
 use oidc_session_core::{ProviderError, ProviderErrorKind};
-use url::{Host, Url};
+use oidc_session_provider_oidc::Origin;
+use url::Url;
 
-/// A bare host name, or a whole URL with nothing behind the host but a path. `http` is for this very machine.
+/// A bare host name, or a whole URL with nothing behind the host. `http` is for this very machine.
 pub(crate) fn address(written: &str) -> Result<Url, ProviderError> {
-    let url = if written.contains("://") { Url::parse(written) } else { Url::parse(&format!("https://{written}")) };
-    let url = url.map_err(|_| misconfigured("the address is neither a host name nor a URL"))?;
-    let allowed = match url.scheme() {
-        "https" => true,
-        "http" => is_loopback(&url),
-        _ => false,
-    };
-    if !allowed {
-        return Err(misconfigured("the address does not use https; http is for an emulator on loopback"));
-    }
-    if url.host().is_none() || url.query().is_some() || url.fragment().is_some() {
-        return Err(misconfigured("the address has no host, or a query or a fragment"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(misconfigured("the address contains a user name or a password"));
-    }
-    Ok(url)
+    let origin = Origin::parse("address", written)?;
+    Url::parse(&origin.issuer("/")).map_err(|_| misconfigured("the address is not a host name"))
 }
 
 /// The address of `path` at `base`, whose own path may end in a slash or not.
@@ -31,15 +17,6 @@ pub(crate) fn below(base: &Url, path: &str) -> String {
 
 pub(crate) fn misconfigured(detail: &str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::Misconfigured, detail)
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        None => false,
-    }
 }
 
 #[cfg(test)]

@@ -37,14 +37,18 @@ impl Origin {
         match url.scheme() {
             "https" => {}
             "http" if is_loopback => {}
-            "http" => return Err(refused(name, "uses http, which is for this machine only: leave the scheme out")),
+            "http" => {
+                return Err(
+                    refused(name, "uses http, which is for this machine only").with_advice("leave the scheme out")
+                );
+            }
             _ => return Err(refused(name, "is not a host name")),
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(refused(name, "contains a user name or a password"));
         }
         if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-            return Err(refused(name, "has more than a host: leave out everything behind it"));
+            return Err(refused(name, "is more than a host").with_advice("leave out everything behind it"));
         }
         Ok(Self(url))
     }
@@ -89,9 +93,9 @@ mod tests {
             ("", "is not a host name"),
             ("a b", "is not a host name"),
             ("ftp://acme.example", "is not a host name"),
-            ("http://acme.example", "uses http"),
-            ("acme.example/oauth2/default", "more than a host"),
-            ("https://acme.example/?a=b", "more than a host"),
+            ("http://acme.example", "leave the scheme out"),
+            ("acme.example/oauth2/default", "leave out everything behind it"),
+            ("https://acme.example/?a=b", "leave out everything behind it"),
             ("https://user:pw@acme.example", "user name"),
         ] {
             let error = Origin::parse("domain", text).unwrap_err();
