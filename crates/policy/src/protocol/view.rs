@@ -68,8 +68,11 @@ impl RecordView {
 }
 
 impl SessionView {
-    /// Whether both have the same access token and the same refresh token.
-    pub(super) fn has_tokens_of(&self, other: &Self) -> bool {
-        (self.access, self.refresh) == (other.access, other.refresh)
+    /// Whether both have the same access token of the target, from the same answer.
+    ///
+    /// The refresh token tells nothing: it is replaced for the sake of other targets, too. The schedule does, where a
+    /// server hands out one access token until that expires.
+    pub(super) fn has_access_token_of(&self, other: &Self) -> bool {
+        (self.access, self.schedule) == (other.access, other.schedule)
     }
 }

@@ -3,6 +3,7 @@
 use oidc_session_policy::protocol::Action;
 
 use crate::hands::Process;
+use crate::server::Token;
 use crate::store::Record;
 use crate::world::World;
 
@@ -26,7 +27,8 @@ pub(crate) enum Choice {
     Crash(usize),
     LeaseExpires,
     PauseEnds,
-    AccessTokenExpires,
+    /// This access token expires, and all that are older.
+    AccessTokenExpires(Token),
     AdministratorRevokes,
     Logout,
     LogoutRevokes,
@@ -50,17 +52,17 @@ impl World {
         if let Some(holder) = self.store.holder() {
             // Once its holder is gone a lease ends by itself; before that it takes a fault.
             let abandoned = !self.processes.iter().any(|process| process.flight.is_some() && process.holder == holder);
-            if abandoned || self.faults > 0 {
+            if abandoned || self.may_fail() {
                 choices.push(Choice::LeaseExpires);
             }
         }
-        if self.occasions > 0 {
+        if self.may_happen() {
             choices.extend([Choice::AdministratorRevokes, Choice::SignIn]);
             if let Some((_, Record::Active { tokens, .. })) = self.store.record {
                 choices.push(Choice::Logout);
-                if self.expired < Some(tokens) {
-                    choices.push(Choice::AccessTokenExpires);
-                }
+                let further = tokens.further.filter(|further| *further != tokens.own);
+                let lasting = [Some(tokens.own), further].into_iter().filter(|token| *token > self.expired);
+                choices.extend(lasting.flatten().map(Choice::AccessTokenExpires));
             }
         }
     }
@@ -81,7 +83,7 @@ impl World {
                 _ => choices.push(Choice::Do(index)),
             }
         }
-        if self.faults > 0 {
+        if self.may_fail() {
             choices.push(Choice::Crash(index));
             match action {
                 Action::Refresh { .. } if process.reply.is_some() => choices.push(Choice::FailAfter(index)),

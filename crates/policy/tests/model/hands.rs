@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use oidc_session_core::{
-    EndReason, Fingerprint, ProviderErrorKind, ProviderId, ProviderProfile, SignInId, Timestamp, Version,
+    EndReason, Fingerprint, ProviderErrorKind, ProviderId, ProviderProfile, Rotation, SignInId, Timestamp, Version,
 };
 use oidc_session_policy::protocol::{
     Action, Event, Flight, Now, Outcome, RecordView, Rules, SessionView, StateView, Trigger,
 };
 use oidc_session_policy::{OnRefreshFailure, Schedule};
 
-use crate::server::{Reply, Token};
-use crate::store::Record;
+use crate::server::{Grant, Reply, Target, Token};
+use crate::setting::Setting;
+use crate::store::{Record, TokenSets};
 
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_seconds(1_000_000);
 
@@ -22,11 +23,17 @@ pub(crate) struct Process {
     pub(crate) action: Option<Action>,
     pub(crate) flights_left: u8,
     pub(crate) holder: u8,
+    pub(crate) target: Target,
+    /// The tokens that the flight saw first.
+    pub(crate) first: Option<TokenSets>,
+    /// Whether what was read last held what the process wants, at that moment: it may expire before the flight lands.
+    pub(crate) found: bool,
+    /// What was read or written last.
     pub(crate) read: Option<(Version, Record)>,
     /// The refresh token under way, and the server's reply once it has processed it.
     pub(crate) presented: Option<Token>,
     pub(crate) reply: Option<Reply>,
-    pub(crate) granted: Option<Token>,
+    pub(crate) granted: Option<Grant>,
     /// Whether the journal says that the token may be presented again.
     pub(crate) journaled: bool,
     /// A commit of this flight has failed.
@@ -39,12 +46,15 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(crate) fn new(index: u8) -> Self {
+    pub(crate) fn new(index: u8, target: Target) -> Self {
         Self {
             flight: None,
             action: None,
             flights_left: 1,
             holder: index,
+            target,
+            first: None,
+            found: false,
             read: None,
             presented: None,
             reply: None,
@@ -57,8 +67,11 @@ impl Process {
         }
     }
 
-    pub(crate) fn begin(&mut self, trigger: Trigger, reuse_window: bool) {
-        let mut flight = Flight::new(rules(reuse_window), trigger, None);
+    pub(crate) fn begin(&mut self, trigger: Trigger, setting: &Setting) {
+        let mut flight = Flight::new(rules(setting), trigger, None);
+        if self.target == Target::Further {
+            flight = flight.for_further_target();
+        }
         self.action = Some(flight.step(Event::Started, now(false)));
         self.flight = Some(flight);
         self.flights_left -= 1;
@@ -87,7 +100,17 @@ impl Process {
         self.outcome = Some(outcome);
     }
 
+    /// The tokens of the session that was read or written last.
+    pub(crate) fn tokens(&self) -> Option<TokenSets> {
+        match self.read {
+            Some((_, Record::Active { tokens, .. })) => Some(tokens),
+            Some((_, Record::Ended(_))) | None => None,
+        }
+    }
+
     fn forget(&mut self) {
+        self.first = None;
+        self.found = false;
         self.read = None;
         self.presented = None;
         self.reply = None;
@@ -98,13 +121,19 @@ impl Process {
     }
 }
 
-pub(crate) fn view(version: Version, record: Record, schedule: impl Fn(Token) -> Schedule) -> RecordView {
+/// What the protocol sees of a record, looked at for the sake of `target`.
+pub(crate) fn view(
+    version: Version,
+    record: Record,
+    target: Target,
+    schedule: impl Fn(Token) -> Schedule,
+) -> RecordView {
     let state = match record {
         Record::Ended(reason) => StateView::Ended(reason),
         Record::Active { sign_in, tokens } => StateView::Active(SessionView {
-            schedule: schedule(tokens),
-            access: Some(fingerprint(b'a', tokens)),
-            refresh: Some(fingerprint(b'r', tokens)),
+            schedule: tokens.access(target).map_or(Schedule::NoAccessToken, schedule),
+            access: tokens.access(target).map(|token| fingerprint(b'a', token)),
+            refresh: Some(fingerprint(b'r', tokens.refresh)),
             sign_in: SignInId::from_u64(sign_in.into()),
             ends_at: None,
             unsettled: 0,
@@ -136,9 +165,10 @@ pub(crate) fn schedule(refresh_at: i64, expires_at: i64) -> Schedule {
     }
 }
 
-fn rules(reuse_window: bool) -> Rules {
+fn rules(setting: &Setting) -> Rules {
     let mut profile = ProviderProfile::new(ProviderId::new("model"));
-    profile.reuse_window = reuse_window.then_some(Duration::from_secs(60));
+    profile.reuse_window = setting.reuse_window.then_some(Duration::from_secs(60));
+    profile.rotation = if setting.rotates { Rotation::Always } else { Rotation::Never };
     #[expect(clippy::unwrap_used, reason = "a lease of 20 s covers a request of 10 s and a commit of 5 s")]
     Rules::new(&profile, Duration::from_secs(5), Duration::from_secs(20), OnRefreshFailure::DiscardOnVerdict).unwrap()
 }

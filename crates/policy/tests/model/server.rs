@@ -1,12 +1,29 @@
-//! An authorization server with rotation and reuse detection, as small as it can be.
+//! An authorization server, with rotation and reuse detection or without, as small as it can be.
 
-/// A token pair; the number names the refresh token and the access token granted with it.
+/// A grant; its number names the access token, and the refresh token if there was a new one.
 pub(crate) type Token = u8;
+
+/// Which access token a process wants: the session's own, or one for a further target (RFC 8707).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Target {
+    Own,
+    Further,
+}
+
+/// What one answer brings: an access token, and the refresh token from then on.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct Grant {
+    pub(crate) access: Token,
+    pub(crate) refresh: Token,
+}
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct Server {
     families: Vec<Family>,
     next: Token,
+    /// The access tokens that are for the further target.
+    for_further: Tokens,
+    rotates: bool,
     reuse_window: bool,
 }
 
@@ -47,14 +64,14 @@ impl Tokens {
 
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum Reply {
-    Granted(Token),
+    Granted(Grant),
     Rejected,
     ReuseDetected,
 }
 
 impl Server {
-    pub(crate) fn new(reuse_window: bool) -> Self {
-        Self { families: Vec::new(), next: 0, reuse_window }
+    pub(crate) fn new(rotates: bool, reuse_window: bool) -> Self {
+        Self { families: Vec::new(), next: 0, for_further: Tokens::default(), rotates, reuse_window }
     }
 
     pub(crate) fn sign_in(&mut self) -> Token {
@@ -63,9 +80,9 @@ impl Server {
         token
     }
 
-    pub(crate) fn refresh(&mut self, token: Token) -> Reply {
+    pub(crate) fn refresh(&mut self, token: Token, target: Target) -> Reply {
         let successor = self.next;
-        let window = self.reuse_window;
+        let (rotates, window) = (self.rotates, self.reuse_window);
         let Some(family) = self.family(token) else {
             return Reply::Rejected;
         };
@@ -74,14 +91,17 @@ impl Server {
         }
         let live = family.live.contains(token);
         if live || (window && family.last_spent == Some(token)) {
-            if live {
+            if live && rotates {
                 family.live.remove(token);
                 family.spent.insert(token);
                 family.last_spent = Some(token);
             }
-            family.live.insert(successor);
-            self.issue();
-            return Reply::Granted(successor);
+            let refresh = if rotates { successor } else { token };
+            family.live.insert(refresh);
+            if target == Target::Further {
+                self.for_further.insert(successor);
+            }
+            return Reply::Granted(Grant { access: self.issue(), refresh });
         }
         family.revoked = true;
         family.live = Tokens::default();
@@ -108,6 +128,10 @@ impl Server {
 
     pub(crate) fn is_live(&self, token: Token) -> bool {
         self.families.iter().any(|family| !family.revoked && family.live.contains(token))
+    }
+
+    pub(crate) fn granted_for(&self, access: Token) -> Target {
+        if self.for_further.contains(access) { Target::Further } else { Target::Own }
     }
 
     /// Whether any token of the same sign-in is still good.

@@ -2,12 +2,41 @@
 
 use oidc_session_core::{EndReason, Version};
 
-use crate::server::Token;
+use crate::server::{Grant, Target, Token};
 
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum Record {
-    Active { sign_in: u8, tokens: Token },
+    Active { sign_in: u8, tokens: TokenSets },
     Ended(EndReason),
+}
+
+/// The access tokens of a session over its one refresh token.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct TokenSets {
+    pub(crate) refresh: Token,
+    pub(crate) own: Token,
+    pub(crate) further: Option<Token>,
+}
+
+impl TokenSets {
+    pub(crate) fn of(sign_in: Token) -> Self {
+        Self { refresh: sign_in, own: sign_in, further: None }
+    }
+
+    pub(crate) fn access(self, target: Target) -> Option<Token> {
+        match target {
+            Target::Own => Some(self.own),
+            Target::Further => self.further,
+        }
+    }
+
+    pub(crate) fn merge(self, grant: Grant, target: Target) -> Self {
+        let refreshed = Self { refresh: grant.refresh, ..self };
+        match target {
+            Target::Own => Self { own: grant.access, ..refreshed },
+            Target::Further => Self { further: Some(grant.access), ..refreshed },
+        }
+    }
 }
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]

@@ -1,51 +1,15 @@
 //! The world of the model: two processes, a store, an authorization server, and all that can happen.
 
 use oidc_session_core::{EndReason, ProviderErrorKind, Renewal, Version};
-use oidc_session_policy::protocol::{Action, Answer, CommitView, Event, LeaseView, Outcome, Trigger};
-use oidc_session_policy::{Phase, Schedule};
+use oidc_session_policy::Schedule;
+use oidc_session_policy::protocol::{Action, Answer, CommitView, Event, LeaseView, Outcome, RecordView, Trigger};
 
 use crate::choice::Choice;
-use crate::hands::{NOW, Process, fault, fingerprint, is_verdict, schedule, view};
-use crate::server::{Reply, Server, Token, Tokens};
-use crate::store::{Asked, Record, Store};
-
-/// How much may happen in one run.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(crate) struct Setting {
-    /// Crashes, lost requests, lost answers, late requests, store failures, leases that end early.
-    pub(crate) faults: u8,
-    /// Logouts, sign-ins, revocations by an administrator, access tokens that expire.
-    pub(crate) occasions: u8,
-    pub(crate) reuse_window: bool,
-    /// The access token is due at first, not expired.
-    pub(crate) due: bool,
-    /// The second process wants a refresh in any case.
-    pub(crate) forced: bool,
-    pub(crate) mutant: Option<Mutant>,
-}
-
-/// A safeguard taken away.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(crate) enum Mutant {
-    /// What was read before the lease is used under it.
-    NoReread,
-    /// The store commits whatever the version.
-    NoCompareAndSet,
-    /// Tokens are published when they arrive.
-    PublishBeforeCommit,
-}
-
-/// A promise that was broken.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(crate) enum Breach {
-    PresentedTwice,
-    LivingSessionEnded,
-    SessionLost,
-    TombstoneOverwritten,
-    SignInOverwritten,
-    ServedUncommitted,
-    RefreshedInVain,
-}
+use crate::hands::{Process, fault, fingerprint, is_verdict, schedule, view};
+use crate::promises::Breach;
+use crate::server::{Reply, Server, Target, Token, Tokens};
+use crate::setting::{Mutant, Setting};
+use crate::store::{Asked, Record, Store, TokenSets};
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct World {
@@ -56,7 +20,8 @@ pub(crate) struct World {
     pub(crate) sign_ins: u8,
     pub(crate) faults: u8,
     pub(crate) occasions: u8,
-    /// Tokens up to this one have an expired access token.
+    pub(crate) in_all: u8,
+    /// Access tokens up to this one have expired.
     pub(crate) expired: Option<Token>,
     pub(crate) late_request: Option<Token>,
     /// The tokens of the session that was logged out, and whether the logout still has to revoke them.
@@ -74,23 +39,34 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(setting: Setting) -> Self {
-        let mut server = Server::new(setting.reuse_window);
-        let tokens = server.sign_in();
+        let mut server = Server::new(setting.rotates, setting.reuse_window);
+        let signed_in = server.sign_in();
+        let mut tokens = TokenSets::of(signed_in);
+        let mut committed = Tokens::of(signed_in);
+        if setting.further
+            && setting.forced
+            && let Reply::Granted(grant) = server.refresh(tokens.refresh, Target::Further)
+        {
+            tokens = tokens.merge(grant, Target::Further);
+            committed.insert(grant.access);
+        }
+        let second = if setting.further { Target::Further } else { Target::Own };
         let mut store = Store::new(setting.mutant != Some(Mutant::NoCompareAndSet));
         store.write(Record::Active { sign_in: 0, tokens });
         Self {
             setting,
             store,
             server,
-            processes: [Process::new(0), Process::new(1)],
+            processes: [Process::new(0, Target::Own), Process::new(1, second)],
             sign_ins: 1,
             faults: setting.faults,
             occasions: setting.occasions,
-            expired: (!setting.due).then_some(tokens),
+            in_all: setting.in_all,
+            expired: (!setting.due).then_some(signed_in),
             late_request: None,
             logged_out: None,
             to_revoke: false,
-            committed: Tokens::of(tokens),
+            committed,
             excused: false,
             refreshed: false,
             adopted: false,
@@ -103,7 +79,7 @@ impl World {
         match choice {
             Choice::Begin(index) => {
                 let trigger = if self.is_forced(index) { Trigger::Force } else { Trigger::IfDue };
-                self.processes[index].begin(trigger, self.setting.reuse_window);
+                self.processes[index].begin(trigger, &self.setting);
                 self.settle(index);
             }
             Choice::Do(index) => self.act(index),
@@ -113,15 +89,15 @@ impl World {
             }
             Choice::Arrive(index) => self.arrive(index),
             Choice::FailBefore(index) => {
-                self.faults -= 1;
+                self.spend_fault();
                 self.fail_before(index);
             }
             Choice::FailAfter(index) => {
-                self.faults -= 1;
+                self.spend_fault();
                 self.fail_after(index);
             }
             Choice::GiveUp(index) => {
-                self.faults -= 1;
+                self.spend_fault();
                 self.late_request = self.presented_token(index);
                 self.excused = true;
                 self.answer_unknown(index);
@@ -129,12 +105,12 @@ impl World {
             Choice::LateRequestArrives => {
                 if let Some(token) = self.late_request.take() {
                     // Nobody waits for the answer, so nobody can revoke what it grants.
-                    let _ = self.server.refresh(token);
+                    let _ = self.server.refresh(token, Target::Own);
                     self.revocation_excused = true;
                 }
             }
             Choice::Crash(index) => {
-                self.faults -= 1;
+                self.spend_fault();
                 self.note_what_dies_with(index);
                 self.processes[index].crash();
                 self.processes[index].flights_left = 1;
@@ -143,31 +119,29 @@ impl World {
                 let holder = self.store.holder();
                 let alive = |process: &&mut Process| process.flight.is_some() && Some(process.holder) == holder;
                 if let Some(process) = self.processes.iter_mut().find(alive) {
-                    self.faults -= 1;
                     process.overslept = true;
                     // With a request under way, whoever takes over cannot know its outcome.
                     self.excused |= process.presented.is_some();
+                    self.spend_fault();
                 }
                 self.store.expire_lease();
             }
             Choice::PauseEnds => self.store.end_pause(),
-            Choice::AccessTokenExpires => {
-                self.occasions -= 1;
-                if let Some((_, Record::Active { tokens, .. })) = self.store.record {
-                    self.expired = Some(tokens);
-                }
+            Choice::AccessTokenExpires(token) => {
+                self.spend_occasion();
+                self.expired = Some(token);
             }
             Choice::AdministratorRevokes => {
-                self.occasions -= 1;
+                self.spend_occasion();
                 if let Some((_, Record::Active { tokens, .. })) = self.store.record {
-                    self.server.revoke_family(tokens);
+                    self.server.revoke_family(tokens.refresh);
                 }
             }
             Choice::Logout => {
-                self.occasions -= 1;
+                self.spend_occasion();
                 if let Some((_, Record::Active { tokens, .. })) = self.store.record {
                     self.store.write(Record::Ended(EndReason::LoggedOut));
-                    self.logged_out = Some(tokens);
+                    self.logged_out = Some(tokens.refresh);
                     self.to_revoke = true;
                 }
             }
@@ -178,13 +152,31 @@ impl World {
                 }
             }
             Choice::SignIn => {
-                self.occasions -= 1;
-                let tokens = self.server.sign_in();
-                self.store.write(Record::Active { sign_in: self.sign_ins, tokens });
+                self.spend_occasion();
+                let token = self.server.sign_in();
+                self.store.write(Record::Active { sign_in: self.sign_ins, tokens: TokenSets::of(token) });
                 self.sign_ins += 1;
-                self.committed.insert(tokens);
+                self.committed.insert(token);
             }
         }
+    }
+
+    pub(crate) fn may_fail(&self) -> bool {
+        self.faults > 0 && self.in_all > 0
+    }
+
+    pub(crate) fn may_happen(&self) -> bool {
+        self.occasions > 0 && self.in_all > 0
+    }
+
+    fn spend_fault(&mut self) {
+        self.faults -= 1;
+        self.in_all -= 1;
+    }
+
+    fn spend_occasion(&mut self) {
+        self.occasions -= 1;
+        self.in_all -= 1;
     }
 
     /// Carries out the pending action of a process, and lets it go well.
@@ -194,8 +186,8 @@ impl World {
         };
         let event = match action {
             Action::Load => {
-                self.processes[index].read = self.store.record;
-                Event::Loaded(Ok(self.store.record.map(|(version, record)| self.view(version, record))))
+                self.read(index, self.store.record);
+                Event::Loaded(Ok(self.store.record.map(|(version, record)| self.view(index, version, record))))
             }
             Action::Prepare => Event::Prepared(Ok(())),
             Action::Lease { .. } => Event::Leased(Ok(self.lease(index))),
@@ -206,6 +198,9 @@ impl World {
             Action::Refresh { .. } => return self.send(index),
             Action::Commit { expected } => {
                 let committed = self.commit(index, expected);
+                if let CommitView::Done(_) = committed {
+                    self.processes[index].read = self.store.record;
+                }
                 Event::Committed(Ok(committed))
             }
             Action::ServeUncommitted => {
@@ -226,8 +221,8 @@ impl World {
             }
             Action::Wait(_) => Event::Waited,
             Action::Revoke => {
-                if let Some(token) = self.processes[index].granted {
-                    self.server.revoke(token);
+                if let Some(grant) = self.processes[index].granted {
+                    self.server.revoke(grant.refresh);
                 }
                 Event::Revoked
             }
@@ -247,9 +242,9 @@ impl World {
                     (Some(Mutant::NoReread), Some(before)) => before,
                     _ => (version, record),
                 };
-                process.read = Some(read);
                 process.journaled = unsettled > 0;
-                LeaseView::Granted { record: self.view(read.0, read.1), unsettled }
+                self.read(index, Some(read));
+                LeaseView::Granted { record: self.view(index, read.0, read.1), unsettled }
             }
         }
     }
@@ -259,12 +254,18 @@ impl World {
         let Some(token) = self.presented_token(index) else {
             return;
         };
-        if !self.is_forced(index) && self.schedule(token).phase(NOW) == Phase::Fresh {
+        if self.has_what_it_wants(index) {
             self.breach = Some(Breach::RefreshedInVain);
         }
         let process = &mut self.processes[index];
+        // Its answer had arrived and was not stored, although nobody took its place.
+        let place = |tokens: Option<TokenSets>| tokens.and_then(|tokens| tokens.access(process.target));
+        let is_free = place(process.tokens()) == place(process.first);
+        if process.granted.take().is_some() && process.presented == Some(token) && is_free {
+            self.breach = Some(Breach::PresentedTwice);
+        }
         process.presented = Some(token);
-        let reply = self.server.refresh(token);
+        let reply = self.server.refresh(token, process.target);
         if reply == Reply::ReuseDetected {
             if !process.journaled {
                 self.breach = Some(Breach::PresentedTwice);
@@ -278,11 +279,11 @@ impl World {
     pub(crate) fn arrive(&mut self, index: usize) {
         let process = &mut self.processes[index];
         let event = match process.reply.take() {
-            Some(Reply::Granted(token)) => {
-                process.granted = Some(token);
+            Some(Reply::Granted(grant)) => {
+                process.granted = Some(grant);
                 Event::Answered(Answer::Granted {
-                    access: Some(fingerprint(b'a', token)),
-                    refresh: Some(fingerprint(b'r', token)),
+                    access: Some(fingerprint(b'a', grant.access)),
+                    refresh: Some(fingerprint(b'r', grant.refresh)),
                     violation: None,
                 })
             }
@@ -296,11 +297,19 @@ impl World {
 
     pub(crate) fn commit(&mut self, index: usize, expected: Version) -> CommitView {
         let process = &self.processes[index];
-        let (Some((_, Record::Active { sign_in, .. })), Some(tokens)) = (process.read, process.granted) else {
+        let (Some((_, Record::Active { sign_in, tokens })), Some(grant)) = (process.read, process.granted) else {
             return CommitView::Conflict;
         };
+        let target = process.target;
+        let mut merged = tokens.merge(grant, target);
+        if self.setting.mutant == Some(Mutant::OtherTargetsAsReadFirst)
+            && let Some(first) = process.first
+        {
+            merged = first.merge(grant, target);
+        }
         let before = self.store.record;
-        let Some(version) = self.store.commit(expected, Record::Active { sign_in, tokens }) else {
+        let record = Record::Active { sign_in, tokens: merged };
+        let Some(version) = self.store.commit(expected, record) else {
             return CommitView::Conflict;
         };
         match before {
@@ -308,9 +317,14 @@ impl World {
             Some((_, Record::Active { sign_in: stored, .. })) if stored != sign_in => {
                 self.breach = Some(Breach::SignInOverwritten);
             }
+            Some((_, Record::Active { tokens: stored, .. }))
+                if stored.merge(grant, target) != merged || stored.access(target) > Some(grant.access) =>
+            {
+                self.breach = Some(Breach::NewerTokenLost);
+            }
             _ => {}
         }
-        self.committed.insert(tokens);
+        self.committed.insert(grant.access);
         self.processes[index].presented = None;
         CommitView::Done(version)
     }
@@ -321,7 +335,7 @@ impl World {
             return CommitView::Conflict;
         };
         if let Some((_, Record::Active { tokens, .. })) = before
-            && (self.server.is_live(tokens) || !is_verdict(reason))
+            && (self.server.is_live(tokens.refresh) || !is_verdict(reason))
         {
             self.breach = Some(Breach::LivingSessionEnded);
         }
@@ -331,6 +345,14 @@ impl World {
     pub(crate) fn done(&mut self, index: usize, outcome: Outcome) {
         if outcome == Outcome::Refreshed {
             self.publish(index);
+        }
+        let right = match outcome {
+            Outcome::Refreshed => self.has_what_it_got(index),
+            Outcome::Fresh | Outcome::Adopted => self.processes[index].found,
+            _ => true,
+        };
+        if !right {
+            self.breach = Some(Breach::WrongToken);
         }
         self.refreshed |= outcome == Outcome::Refreshed;
         self.adopted |= outcome == Outcome::Adopted;
@@ -360,8 +382,8 @@ impl World {
     }
 
     pub(crate) fn publish(&mut self, index: usize) {
-        if let Some(token) = self.processes[index].granted
-            && !self.committed.contains(token)
+        if let Some(grant) = self.processes[index].granted
+            && !self.committed.contains(grant.access)
         {
             self.breach = Some(Breach::ServedUncommitted);
         }
@@ -376,13 +398,10 @@ impl World {
     }
 
     pub(crate) fn presented_token(&self, index: usize) -> Option<Token> {
-        match self.processes[index].read {
-            Some((_, Record::Active { tokens, .. })) => Some(tokens),
-            _ => None,
-        }
+        self.processes[index].tokens().map(|tokens| tokens.refresh)
     }
 
-    fn is_forced(&self, index: usize) -> bool {
+    pub(crate) fn is_forced(&self, index: usize) -> bool {
         self.setting.forced && index == 1
     }
 
@@ -391,14 +410,26 @@ impl World {
         process.presented.is_none() && self.store.holder().is_some_and(|holder| holder != process.holder)
     }
 
-    pub(crate) fn view(&self, version: Version, record: Record) -> oidc_session_policy::protocol::RecordView {
-        view(version, record, |tokens| self.schedule(tokens))
+    /// What the process has just read; the protocol is told of it for the sake of the target that the process wants.
+    fn read(&mut self, index: usize, record: Option<(Version, Record)>) {
+        let process = &mut self.processes[index];
+        process.read = record;
+        process.first = process.first.or(process.tokens());
+        self.processes[index].found = self.has_what_it_wants(index);
     }
 
-    pub(crate) fn schedule(&self, tokens: Token) -> Schedule {
-        if self.expired.is_some_and(|expired| tokens <= expired) {
+    fn view(&self, index: usize, version: Version, record: Record) -> RecordView {
+        let target = match self.setting.mutant {
+            Some(Mutant::OwnTokenForEveryTarget) => Target::Own,
+            _ => self.processes[index].target,
+        };
+        view(version, record, target, |token| self.schedule(token))
+    }
+
+    pub(crate) fn schedule(&self, token: Token) -> Schedule {
+        if self.expired.is_some_and(|expired| token <= expired) {
             schedule(-20, -10)
-        } else if self.setting.due && tokens == 0 {
+        } else if self.setting.due && token == 0 {
             schedule(-10, 10)
         } else {
             schedule(10, 20)

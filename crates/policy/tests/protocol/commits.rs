@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use oidc_session_core::{EndReason, SignInId, StoreErrorKind, Violation};
-use oidc_session_policy::Phase;
 use oidc_session_policy::protocol::{Action, Answer, Event, FailureCause, Outcome, SessionView, Trigger};
+use oidc_session_policy::{Phase, Schedule};
 
 use crate::dialogue::{
-    CONFLICT, Dialogue, LEASE, LOST, RENEW, RENEWED, STORE_DOWN, at, commit, committed, due, expired, fresh, loaded,
-    millis, postponed, refreshed_by_another, seconds, session, token, tokens, tokens_in_violation, tombstone,
+    CONFLICT, Dialogue, LEASE, LOST, RENEW, RENEWED, STORE_DOWN, at, commit, committed, due, expired, fresh, granted,
+    loaded, millis, postponed, refreshed_by_another, seconds, session, token, tokens, tokens_in_violation, tombstone,
     unavailable,
 };
 
@@ -67,6 +67,16 @@ fn tokens_go_on_top_of_an_import_of_the_very_tokens_they_replace() {
 }
 
 #[test]
+fn tokens_that_were_imported_anew_after_they_were_stored_are_not_revoked() {
+    // The answer to our commit was lost, and somebody signed in with what it had stored.
+    let imported = SessionView { sign_in: SignInId::from_u64(2), ..ours() };
+    conflicted().says(loaded(at(3, imported))).ends(Outcome::Adopted);
+    // Without the access token there is nothing to serve, but the refresh token is in force all the same.
+    let bare = at(3, SessionView { access: None, schedule: Schedule::NoAccessToken, ..imported });
+    conflicted().says(loaded(bare)).expects(LEASE).says(granted(bare, 0)).refreshes();
+}
+
+#[test]
 fn a_commit_whose_answer_was_lost_is_recognised_by_its_tokens() {
     conflicted().says(loaded(at(2, ours()))).ends(Outcome::Refreshed);
 }
@@ -85,11 +95,27 @@ fn a_change_beside_the_tokens_is_kept_and_ours_go_on_top_of_it() {
 }
 
 #[test]
+fn conflicts_that_never_end_are_given_up_after_five_minutes() {
+    let moved = loaded(at(2, session(Phase::Expired, 1)));
+    conflicted().after(millis(299_999)).says(moved).expects(commit(2));
+    conflicted().after(millis(300_000)).says(moved).ends(unavailable(FailureCause::Contention, None));
+    // A session that has ended meanwhile is none to give up on.
+    let ended = loaded(tombstone(2, EndReason::LoggedOut));
+    conflicted().after(millis(300_000)).says(ended).expects(Action::Revoke);
+}
+
+#[test]
 fn tokens_that_another_got_from_the_same_grant_are_adopted_and_ours_not_revoked() {
     conflicted().says(loaded(refreshed_by_another())).ends(Outcome::Adopted);
     // The server may not rotate: then the refresh tokens are equal and the access tokens are not.
     let unrotated = at(2, SessionView { refresh: Some(token("rt-1")), ..session(Phase::Fresh, 2) });
     conflicted().says(loaded(unrotated)).ends(Outcome::Adopted);
+    let (access, refresh) = (Some(token("at-9")), Some(token("rt-1")));
+    Dialogue::presenting(expired())
+        .says(Event::Answered(Answer::Granted { access, refresh, violation: None }))
+        .says(CONFLICT)
+        .says(loaded(unrotated))
+        .ends(Outcome::Adopted);
 }
 
 #[test]
@@ -216,6 +242,13 @@ fn a_violation_whose_commit_was_lost_is_still_a_violation() {
         .says(CONFLICT)
         .says(loaded(kept))
         .ends(unavailable(FailureCause::Violation(Violation::Issuer), None));
+    // What is stored by now says whether a token serves on.
+    let serving = at(2, SessionView { refresh: Some(token("rt-9")), ..session(Phase::Fresh, 1) });
+    Dialogue::presenting(expired())
+        .says(tokens_in_violation(Violation::Issuer))
+        .says(CONFLICT)
+        .says(loaded(serving))
+        .ends(postponed(FailureCause::Violation(Violation::Issuer), None));
 }
 
 #[test]

@@ -140,10 +140,16 @@ pub(crate) fn rules() -> Rules {
 }
 
 pub(crate) fn rules_with(reuse_window: Option<Duration>, on_failure: OnRefreshFailure) -> Rules {
-    let mut profile = ProviderProfile::new(ProviderId::new("oidc"));
-    profile.request_budget = REQUEST_BUDGET;
+    let mut profile = profile();
     profile.reuse_window = reuse_window;
     Rules::new(&profile, STORE_BUDGET, LEASE_TTL, on_failure).expect("the lease outlives the request and the commit")
+}
+
+/// A server of which nothing is known.
+pub(crate) fn profile() -> ProviderProfile {
+    let mut profile = ProviderProfile::new(ProviderId::new("oidc"));
+    profile.request_budget = REQUEST_BUDGET;
+    profile
 }
 
 pub(crate) fn token(name: &str) -> Fingerprint {

@@ -14,7 +14,7 @@ use proptest::prelude::{Just, Strategy, any, prop_assert, prop_oneof, proptest};
 use proptest::sample::select;
 
 use crate::dialogue::{
-    Dialogue, due, expired, loaded, now, postponed, rules_with, session, token, tokens, unavailable,
+    Dialogue, WALL, due, expired, loaded, now, postponed, rules_with, session, token, tokens, unavailable,
 };
 
 #[test]
@@ -104,9 +104,10 @@ fn any_flight() -> impl Strategy<Value = Flight> {
     let on_failure = select(vec![OnRefreshFailure::DiscardOnVerdict, OnRefreshFailure::DiscardAlways]);
     let window = option::of((0_u64..20).prop_map(Duration::from_secs));
     let quiet = option::of(any_pause());
-    (trigger, on_failure, window, option::of(any_record()), quiet).prop_map(
-        |(trigger, on_failure, window, cached, quiet)| {
-            Flight::new(rules_with(window, on_failure), trigger, cached).quiet_until(quiet)
+    (trigger, on_failure, window, option::of(any_record()), quiet, any::<bool>()).prop_map(
+        |(trigger, on_failure, window, cached, quiet, further)| {
+            let flight = Flight::new(rules_with(window, on_failure), trigger, cached).quiet_until(quiet);
+            if further { flight.for_further_target() } else { flight }
         },
     )
 }
@@ -120,6 +121,7 @@ fn any_record() -> impl Strategy<Value = RecordView> {
                 0 => view.refresh = None,
                 1 => (view.access, view.schedule) = (None, Schedule::NoAccessToken),
                 2 => view.schedule = Schedule::Unknown,
+                3 => view.ends_at = Some(WALL + Duration::from_secs(100)),
                 _ => (),
             }
             StateView::Active(view)

@@ -8,4 +8,8 @@ mod dialogue;
 mod disorder;
 mod endings;
 mod leases;
+mod limits;
 mod looks;
+mod repeats;
+mod targets;
+mod views;

@@ -63,11 +63,12 @@ impl Flight {
                     // Our own commit, whose answer was lost.
                     self.latest = Some(stored);
                     self.saved(unsaved, now)
-                } else if !same_sign_in {
+                } else if !same_sign_in && stored.refresh != unsaved.refresh {
                     // A new sign-in: what we hold belongs to a session that nobody has any more.
                     self.revoke(None)
                 } else {
-                    // Somebody else refreshed the same grant. Revoking ours could take theirs with it.
+                    // Somebody else refreshed the same grant, or imported what we had stored of it. Revoking ours could
+                    // take theirs with it.
                     self.adopt(Ok(record), now)
                 }
             }

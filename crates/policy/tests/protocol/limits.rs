@@ -1,0 +1,126 @@
+//! The limit that no refresh moves.
+
+use oidc_session_core::EndReason;
+use oidc_session_policy::protocol::{Action, Event, Flight, Outcome, RecordView, SessionView, Trigger};
+use oidc_session_policy::{Phase, Schedule};
+
+use crate::dialogue::{
+    CONFLICT, Dialogue, LEASE, PREPARED, WALL, at, committed, end, granted, loaded, millis, monotonic, release, rules,
+    seconds, session, token, tokens, tombstone,
+};
+
+const LIMIT: EndReason = EndReason::LimitReached;
+
+fn triggers() -> [Trigger; 4] {
+    let [current, older] = ["at-1", "at-0"].map(|name| Trigger::IfCurrentIs(token(name)));
+    [Trigger::IfDue, Trigger::Force, current, older]
+}
+
+/// The flight for the session's own access token, and the one for a further target.
+fn flights(trigger: Trigger) -> [Flight; 2] {
+    let flight = Flight::new(rules(), trigger, None);
+    [flight.clone(), flight.for_further_target()]
+}
+
+/// Version 1, which ends so long after the dialogue began.
+fn ending(session: SessionView, after_millis: u64) -> RecordView {
+    at(1, SessionView { ends_at: Some(WALL + millis(after_millis)), ..session })
+}
+
+#[test]
+fn a_session_ends_at_its_limit_whatever_is_asked_of_it() {
+    let sessions = [
+        session(Phase::Fresh, 1),
+        session(Phase::Due, 1),
+        session(Phase::Expired, 1),
+        SessionView { refresh: None, ..session(Phase::Fresh, 1) },
+        SessionView { refresh: None, ..session(Phase::Expired, 1) },
+        SessionView { schedule: Schedule::Unknown, ..session(Phase::Fresh, 1) },
+        SessionView { schedule: Schedule::NoAccessToken, access: None, ..session(Phase::Fresh, 1) },
+    ];
+    for (trigger, session) in triggers().into_iter().flat_map(|trigger| sessions.map(|session| (trigger, session))) {
+        for flight in flights(trigger) {
+            Dialogue::with(flight)
+                .says(loaded(ending(session, 0)))
+                .expects(end(1, LIMIT))
+                .says(committed(2))
+                .ends(Outcome::Ended(LIMIT));
+        }
+    }
+}
+
+#[test]
+fn a_session_lives_until_its_limit_and_not_longer() {
+    let asked_after =
+        |passed| Dialogue::of(Trigger::IfDue).after(passed).says(loaded(ending(session(Phase::Fresh, 1), 5_000)));
+    asked_after(millis(4_999)).ends(Outcome::Fresh);
+    asked_after(millis(5_000)).expects(end(1, LIMIT));
+    asked_after(millis(5_001)).expects(end(1, LIMIT));
+}
+
+#[test]
+fn a_limit_reached_before_the_lease_was_granted_keeps_the_refresh_token_from_being_presented() {
+    let record = ending(session(Phase::Expired, 1), 5_000);
+    for flight in triggers().into_iter().flat_map(flights) {
+        Dialogue::with(flight)
+            .says(loaded(record))
+            .expects(Action::Prepare)
+            .says(PREPARED)
+            .expects(LEASE)
+            .after(seconds(5))
+            .says(granted(record, 0))
+            .expects(end(1, LIMIT))
+            .says(committed(2))
+            .ends(Outcome::Ended(LIMIT));
+    }
+}
+
+#[test]
+fn a_quiet_process_ends_a_session_at_its_limit_all_the_same() {
+    for flight in flights(Trigger::IfDue) {
+        Dialogue::with(flight.quiet_until(Some(monotonic(seconds(60)))))
+            .says(loaded(ending(session(Phase::Expired, 1), 0)))
+            .expects(end(1, LIMIT));
+    }
+}
+
+#[test]
+fn a_limit_gives_way_to_a_new_sign_in_and_to_a_logout() {
+    let conflicted = || {
+        Dialogue::of(Trigger::IfDue)
+            .says(loaded(ending(session(Phase::Fresh, 1), 0)))
+            .expects(end(1, LIMIT))
+            .says(CONFLICT)
+            .expects(Action::Load)
+    };
+    conflicted().says(loaded(at(2, session(Phase::Fresh, 2)))).ends(Outcome::Adopted);
+    conflicted().says(loaded(tombstone(2, EndReason::LoggedOut))).ends(Outcome::Ended(EndReason::LoggedOut));
+    // Something beside the limit changed.
+    let moved = RecordView { version: at(2, session(Phase::Fresh, 1)).version, ..ending(session(Phase::Fresh, 1), 0) };
+    conflicted().says(loaded(moved)).expects(end(2, LIMIT));
+}
+
+#[test]
+fn tokens_of_a_session_that_another_process_ended_at_its_limit_are_revoked() {
+    Dialogue::presenting(ending(session(Phase::Expired, 1), 5_000))
+        .says(tokens())
+        .says(CONFLICT)
+        .says(loaded(tombstone(2, LIMIT)))
+        .expects(Action::Revoke)
+        .says(Event::Revoked)
+        .ends(Outcome::Ended(LIMIT));
+}
+
+#[test]
+fn a_limit_still_to_come_changes_nothing() {
+    let record = ending(session(Phase::Expired, 1), 3_600_000);
+    for flight in triggers().into_iter().flat_map(flights) {
+        Dialogue::with(flight).presents(record, 0).refreshes();
+    }
+    let fresh = ending(session(Phase::Fresh, 1), 3_600_000);
+    Dialogue::of(Trigger::Force)
+        .says(loaded(fresh))
+        .says(PREPARED)
+        .says(granted(at(2, SessionView { ends_at: Some(WALL + seconds(3_600)), ..session(Phase::Fresh, 2) }), 0))
+        .expects(release(seconds(0), false));
+}
