@@ -68,8 +68,9 @@ impl RecordView {
 }
 
 impl SessionView {
-    /// Whether both have the same access token and the same refresh token.
-    pub(super) fn has_tokens_of(&self, other: &Self) -> bool {
-        (self.access, self.refresh) == (other.access, other.refresh)
+    /// Whether both have the same access token, from the same grant. Another refresh token proves nothing: it may have
+    /// come with the access token of another target.
+    pub(super) fn has_access_token_of(&self, other: &Self) -> bool {
+        (self.access, self.schedule) == (other.access, other.schedule)
     }
 }

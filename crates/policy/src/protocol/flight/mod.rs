@@ -247,7 +247,7 @@ impl Flight {
         let wanted = match self.trigger {
             Trigger::IfDue => phase != Phase::Fresh,
             // What somebody else refreshed may have expired again by now.
-            Trigger::Force => session.has_tokens_of(&first) || phase == Phase::Expired,
+            Trigger::Force => session.has_access_token_of(&first) || phase == Phase::Expired,
             Trigger::IfCurrentIs(rejected) => session.access == Some(rejected) || phase == Phase::Expired,
         };
         if !wanted {
