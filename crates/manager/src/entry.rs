@@ -47,6 +47,8 @@ pub(crate) struct Rest {
     pub(crate) quiet_until: Option<Duration>,
     /// Until then, on the monotonic clock, no early refresh is started: it could not come to anything.
     pub(crate) not_early_until: Option<Duration>,
+    /// Whether the server answered the last of them, and refused: then its answer to another target changes nothing.
+    pub(crate) refused: bool,
 }
 
 /// Where an entry stood when a read or a write began. Taken before it, shown when its result is installed.
@@ -85,6 +87,19 @@ impl Turn {
 
     pub(crate) fn end_rest(&mut self, target: &Target) {
         self.rests.remove(target);
+    }
+
+    /// Ends the rests that the record which is installed gives a reason to end.
+    fn wake(&mut self, before: Option<&Known>, now: Option<&Known>, wrote: bool) {
+        let sign_in = |known: Option<&Known>| known.map(|known| known.state.sign_in_id());
+        if (wrote || before.is_some()) && sign_in(before) != sign_in(now) {
+            return self.rests.clear();
+        }
+        if wrote {
+            // Whatever could not be reached is there again. What was refused is no better for it.
+            self.rests.retain(|_, rest| rest.refused);
+        }
+        self.rests.values_mut().for_each(|rest| rest.not_early_until = None);
     }
 }
 
@@ -131,7 +146,7 @@ impl Entry {
         }
         if current.is_some() || known.is_some() {
             turn.generation += 1;
-            turn.rests.values_mut().for_each(|rest| rest.not_early_until = None);
+            turn.wake(current.as_deref(), known.as_ref(), false);
         }
         self.tell_end(&mut turn, known.as_ref());
         let known = known.map(Arc::new);
@@ -163,7 +178,7 @@ impl Entry {
         let mut turn = self.turn();
         let undisturbed = turn.generation == ticket.0;
         turn.generation += 1;
-        turn.rests.clear();
+        turn.wake(self.known.load().as_deref(), known.as_ref(), true);
         self.tell_end(&mut turn, known.as_ref());
         self.known.store(known.filter(|_| undisturbed).map(Arc::new));
     }

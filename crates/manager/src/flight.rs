@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use oidc_session_core::{StoreErrorKind, Target};
+use oidc_session_core::{ProviderErrorKind, StoreErrorKind, Target};
 use oidc_session_policy::protocol::{Failure, FailureCause, Outcome as Landed, Trigger};
 use oidc_session_policy::{Phase, back_off};
 use tokio::sync::watch;
@@ -187,6 +187,7 @@ fn rest(shared: &Shared, entry: &Entry, target: &Target, outcome: Landed) {
             match failure.cause {
                 FailureCause::Provider(_) | FailureCause::Violation(_) => {
                     rest.failures = rest.failures.saturating_add(1);
+                    rest.refused = is_refusal(failure.cause);
                     let pause = back_off(rest.failures, entry.jitter).max(asked);
                     rest.quiet_until = Some(now.saturating_add(pause));
                 }
@@ -197,6 +198,12 @@ fn rest(shared: &Shared, entry: &Entry, target: &Target, outcome: Landed) {
         }
     }
     turn.set_rest(target, rest);
+}
+
+/// Whether the server answered and refused: it will say the same again until somebody changes something.
+fn is_refusal(cause: FailureCause) -> bool {
+    use ProviderErrorKind::{InteractionRequired, Misconfigured, Refused};
+    matches!(cause, FailureCause::Violation(_) | FailureCause::Provider(InteractionRequired | Misconfigured | Refused))
 }
 
 /// How long an early refresh is left to whoever is at it.

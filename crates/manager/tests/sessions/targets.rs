@@ -150,6 +150,62 @@ async fn a_token_with_less_than_the_wanted_scope_is_not_used_but_its_rotation_is
     assert!(stored.further_tokens.is_empty());
 }
 
+/// How often `rt-…` is presented while `handle` is asked for a token every second for two minutes.
+async fn presented_in_two_minutes(world: &World, handle: &SessionHandle) -> usize {
+    let before = world.server.presented().len();
+    for _ in 0..120 {
+        let _ = handle.access_token().await;
+        world.clock.advance(Duration::from_secs(1));
+    }
+    world.server.presented().len() - before
+}
+
+#[tokio::test]
+async fn an_answer_that_is_refused_every_time_is_asked_for_ever_more_rarely() {
+    let world = World::new();
+    let handle = world.signed_in().await;
+    for _ in 0..120 {
+        world.server.then(Turn::GrantsLess);
+    }
+    // Each of them is committed, because the refresh token was rotated; that is no reason to ask again.
+    let presented = presented_in_two_minutes(&world, &api(&handle, "a")).await;
+    assert!((4..=8).contains(&presented), "{presented}");
+}
+
+#[tokio::test]
+async fn the_success_of_one_target_does_not_wake_another_that_was_refused() {
+    let world = World::new();
+    let handle = world.signed_in().await;
+    let (api_a, nowhere) = (api(&handle, "a"), api(&handle, "nowhere"));
+    for _ in 0..4 {
+        world.server.then(Turn::Fails(Misconfigured));
+        nowhere.refresh().await.unwrap_err();
+    }
+    assert_eq!(token_of(&api_a).await, "at-1@a");
+    let presented = world.server.presented().len();
+    nowhere.access_token().await.unwrap_err();
+    assert_eq!(world.server.presented().len(), presented);
+    // A new sign-in may reach what the last one did not.
+    handle.sign_in(world.session_with("at-new", "rt-1")).await.unwrap();
+    assert_eq!(token_of(&nowhere).await, "at-2@nowhere");
+}
+
+#[tokio::test]
+async fn the_success_of_one_target_wakes_another_that_could_not_be_reached() {
+    let world = World::new();
+    let handle = world.signed_in().await;
+    world.server.set_reachable(false);
+    let (api_a, api_b) = (api(&handle, "a"), api(&handle, "b"));
+    for api in [&api_a, &api_b] {
+        for _ in 0..4 {
+            api.refresh().await.unwrap_err();
+        }
+    }
+    world.server.set_reachable(true);
+    assert_eq!(api_a.refresh().await.unwrap(), Outcome::Refreshed);
+    assert_eq!(token_of(&api_b).await, "at-2@b");
+}
+
 #[tokio::test]
 async fn an_expired_target_is_refreshed_alone() {
     let world = World::new();
