@@ -1,6 +1,6 @@
 //! [`Entry`]: what this process knows of one session.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -30,8 +30,9 @@ pub(crate) struct Turn {
     generation: u64,
     /// The refresh under way.
     pub(crate) flight: Option<FlightSlot>,
-    /// A refresh that somebody wants for another reason, and that must not wait for ever behind those under way.
-    pub(crate) wanted: Option<(Wish, Weak<()>)>,
+    /// The refreshes that somebody wants beside the one under way, each wish once, the oldest first. None of them may
+    /// wait for ever behind those that come later.
+    wanted: VecDeque<(Wish, Weak<()>)>,
     /// The end that was announced last.
     told: Option<Version>,
     /// What refreshes came to nothing lately, and for how long that is left alone.
@@ -72,6 +73,25 @@ pub(crate) struct Known {
 impl Turn {
     /// How many targets are remembered as resting. Of more, all are forgotten: the worst is one more try for each.
     const MOST_RESTS: usize = 64;
+
+    /// Keeps a place for `wish` as long as `asking` lives.
+    pub(crate) fn want(&mut self, wish: &Wish, asking: &Arc<()>) {
+        self.wanted.retain(|(_, asking)| asking.strong_count() > 0);
+        if !self.wanted.iter().any(|(wanted, _)| wanted == wish) {
+            self.wanted.push_back((wish.clone(), Arc::downgrade(asking)));
+        }
+    }
+
+    /// The wish that has waited longest and that somebody still has.
+    pub(crate) fn next_wanted(&mut self) -> Option<Wish> {
+        self.wanted.retain(|(_, asking)| asking.strong_count() > 0);
+        self.wanted.pop_front().map(|(wish, _)| wish)
+    }
+
+    /// Drops the wishes that a flight has fulfilled.
+    pub(crate) fn fulfil(&mut self, settled: impl Fn(&Wish) -> bool) {
+        self.wanted.retain(|(wish, _)| !settled(wish));
+    }
 
     /// How `target` rests.
     pub(crate) fn rest(&self, target: &Target) -> Rest {

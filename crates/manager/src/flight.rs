@@ -72,15 +72,17 @@ fn board(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: &Wish, asking: Option<&
     let (slot, tell) = {
         let mut turn = entry.turn();
         if let Some(slot) = turn.flight.clone() {
-            if slot.wish != *wish && wish.trigger != Trigger::IfDue {
-                turn.wanted = asking.map(|asking| (wish.clone(), Arc::downgrade(asking)));
+            // What is due comes with any refresh of its target, so it need not be wanted beside one.
+            let comes_anyway = wish.trigger == Trigger::IfDue && slot.wish.target == wish.target;
+            if let Some(asking) = asking.filter(|_| slot.wish != *wish && !comes_anyway) {
+                turn.want(wish, asking);
             }
             return (slot, true);
         }
         // Whoever has waited for another flight goes first: those who come later can use what it brings.
-        let wanted = turn.wanted.take().filter(|(_, asking)| asking.strong_count() > 0);
+        let wanted = turn.next_wanted();
         let (tell, landed) = watch::channel(None);
-        let slot = FlightSlot { wish: wanted.map_or_else(|| wish.clone(), |(wanted, _)| wanted), landed };
+        let slot = FlightSlot { wish: wanted.unwrap_or_else(|| wish.clone()), landed };
         turn.flight = Some(slot.clone());
         (slot, tell)
     };
@@ -93,7 +95,7 @@ fn board(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: &Wish, asking: Option<&
         let hands = Hands::new(Arc::clone(&shared_by_task), Arc::clone(&clear.0), Arc::clone(&wish.target));
         let landing = hands.fly(wish.trigger, || _ = tell.send_replace(Some(Ok(Outcome::Refreshed)))).await;
         let result = conclude(&shared_by_task, &clear.0, &wish.target, landing);
-        clear.0.turn().wanted.take_if(|(wanted, _)| wish.settles(&result, wanted));
+        clear.0.turn().fulfil(|wanted| wish.settles(&result, wanted));
         // Cleared before anybody hears of the landing: whoever asks again starts anew.
         drop(clear);
         tell.send_replace(Some(result));

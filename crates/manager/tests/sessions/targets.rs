@@ -79,6 +79,38 @@ async fn equal_requests_for_a_target_share_one_grant_and_others_wait_their_turn(
 }
 
 #[tokio::test]
+async fn no_target_waits_behind_those_that_come_later() {
+    let world = World::new();
+    let handle = world.signed_in().await;
+    let gate = world.server.holds_the_answer();
+    // Ten callers ask for one new access token after another …
+    let busy = |_| {
+        meanwhile(&api(&handle, "busy"), |handle| async move {
+            for _ in 0..20 {
+                handle.refresh().await.unwrap();
+            }
+        })
+    };
+    let busy: Vec<_> = (0..10).map(busy).collect();
+    world.server.has_seen(1).await;
+    // … and two who come while the first of them is under way get theirs next, in their order.
+    let waiting: Vec<_> =
+        ["a", "b"].map(|name| meanwhile(&api(&handle, name), |h| async move { token_of(&h).await })).into();
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    gate.add_permits(1);
+    let mut tokens = Vec::new();
+    for call in waiting {
+        tokens.push(call.await.unwrap());
+    }
+    assert_eq!(tokens, ["at-2@a", "at-3@b"]);
+    for call in busy {
+        call.await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_target_that_is_refused_says_nothing_about_the_session() {
     for kind in [Misconfigured, InteractionRequired] {
         let world = World::new();
