@@ -186,7 +186,8 @@ impl Entry {
             && turn.told != Some(*version)
         {
             turn.told = Some(*version);
-            self.announce(SessionEvent { kind: SessionEventKind::Ended(tombstone.reason), at: tombstone.ended_at });
+            let (kind, target) = (SessionEventKind::Ended(tombstone.reason), Arc::default());
+            self.announce(SessionEvent { kind, target, at: tombstone.ended_at });
         }
     }
 

@@ -140,7 +140,7 @@ impl Drop for ClearSlot {
 }
 
 /// Names what the flight came to, remembers failures, and tells those who listen.
-fn conclude(shared: &Shared, entry: &Entry, target: &Target, landing: Landing) -> Result<Outcome> {
+fn conclude(shared: &Shared, entry: &Entry, target: &Arc<Target>, landing: Landing) -> Result<Outcome> {
     let Landing { outcome, provider_error, store_error } = landing;
     rest(shared, entry, target, outcome);
     let failed = |failure: Failure| SessionError::from_failure(failure, provider_error, store_error);
@@ -169,7 +169,7 @@ fn conclude(shared: &Shared, entry: &Entry, target: &Target, landing: Landing) -
     };
     tracing::debug!(key = ?entry.key, outcome = word, "session refresh");
     if let Some(kind) = event {
-        entry.announce(SessionEvent { kind, at: shared.clock.now() });
+        entry.announce(SessionEvent { kind, target: Arc::clone(target), at: shared.clock.now() });
     }
     result
 }

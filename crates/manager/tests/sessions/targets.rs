@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use oidc_session_core::ProviderErrorKind::{InteractionRequired, Misconfigured};
 use oidc_session_core::{Clock as _, EndReason, SessionState, Target};
-use oidc_session_manager::{OnRefreshFailure, Outcome, SessionErrorKind, SessionHandle};
+use oidc_session_manager::{OnRefreshFailure, Outcome, SessionErrorKind, SessionEventKind, SessionHandle};
 
 use crate::support::{LIFETIME, Turn, World, id, meanwhile, token_of};
 
@@ -155,6 +155,35 @@ async fn a_verdict_on_the_refresh_token_ends_the_session_for_every_target() {
     world.server.kill();
     assert_eq!(api.refresh().await.unwrap(), Outcome::Ended(EndReason::Rejected));
     assert_eq!(handle.access_token().await.unwrap_err().end_reason(), Some(EndReason::Rejected));
+}
+
+#[tokio::test]
+async fn an_event_names_the_target_it_is_about() {
+    let world = World::new();
+    let handle = world.process();
+    let mut events = handle.subscribe();
+    handle.sign_in(world.session()).await.unwrap();
+    token_of(&api(&handle, "a")).await;
+    handle.refresh().await.unwrap();
+    world.server.then(Turn::Fails(Misconfigured));
+    api(&handle, "nowhere").access_token().await.unwrap_err();
+    api(&handle, "a").logout().await.unwrap();
+
+    let mut told = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        told.push((event.kind, event.target.resource_indicator().map(str::to_owned)));
+    }
+    let on = |name: &str| Some(name.to_owned());
+    assert_eq!(
+        told,
+        [
+            (SessionEventKind::SignedIn, None),
+            (SessionEventKind::Refreshed, on("a")),
+            (SessionEventKind::Refreshed, None),
+            (SessionEventKind::Unavailable("misconfigured"), on("nowhere")),
+            (SessionEventKind::Ended(EndReason::LoggedOut), None),
+        ]
+    );
 }
 
 #[tokio::test]
