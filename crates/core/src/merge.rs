@@ -163,11 +163,13 @@ impl Session {
     ///
     /// On a violation no new token is used, but a new refresh token is recorded: the server has spent the old one. So is
     /// a nonce for the next proof.
+    ///
+    /// If a record would not hold them all, access tokens of further targets make room, the oldest first.
     #[must_use]
     pub fn merge_refresh(&self, answer: TokenAnswer, target: &Target) -> Merged {
         let rotated = self.rotated(&answer);
         if let Some(violation) = self.violation(&answer) {
-            return Merged { session: rotated, violation: Some(violation) };
+            return Merged { session: rotated.recordable(), violation: Some(violation) };
         }
 
         let mut session = rotated.clone();
@@ -180,12 +182,32 @@ impl Session {
             session.sid = claims.sid.or(session.sid);
         }
 
-        // A session that no store takes would be lost with its rotation.
-        let state = SessionState::from(session);
-        match (Record::encode(&state), state) {
-            (Ok(_), SessionState::Active(session)) => Merged { session: *session, violation: None },
-            _ => Merged { session: rotated, violation: Some(Violation::TooLarge) },
+        match session.fitted(target) {
+            Some(session) => Merged { session, violation: None },
+            None => Merged { session: rotated.recordable(), violation: Some(Violation::TooLarge) },
         }
+    }
+
+    /// This session if a record holds it; if need be without access tokens of other targets, the oldest first. They can
+    /// be had again. A session that no store takes would be lost with its rotation.
+    fn fitted(mut self, target: &Target) -> Option<Self> {
+        loop {
+            let state = SessionState::from(self);
+            let fits = Record::encode(&state).is_ok();
+            let SessionState::Active(session) = state else { return None };
+            if fits {
+                return Some(*session);
+            }
+            self = *session;
+            let others = self.further_tokens.iter().filter(|(other, _)| *other != target);
+            let oldest = others.min_by_key(|(_, tokens)| tokens.received_at).map(|(other, _)| other.clone())?;
+            self.further_tokens.remove(&oldest);
+        }
+    }
+
+    /// This session without as many of its further access tokens as it takes for a record to hold it.
+    fn recordable(self) -> Self {
+        self.clone().fitted(&Target::default()).unwrap_or(self)
     }
 
     /// This session with the successor of its refresh token, and nothing else that is new but what comes with that.

@@ -54,7 +54,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// How many further targets are kept. Of more, the one that was refreshed longest ago is forgotten.
+    /// How many further targets are kept. Of more, or if a record does not hold them all, the one that was refreshed
+    /// longest ago is forgotten.
     pub const MOST_FURTHER_TARGETS: usize = 16;
 
     /// A new session with `tokens`; set the fields that are known beyond them.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use oidc_session_core::{
-    AccessToken, AnsweredIdToken, DpopBinding, DpopKey, IdClaims, IdToken, ProviderId, Record, RefreshToken, Scopes,
-    Session, SignInId, Target, Timestamp, TokenAnswer, TokenSet, TokenType, Violation,
+    AccessToken, AnsweredIdToken, DpopBinding, DpopKey, IdClaims, IdToken, Merged, ProviderId, Record, RefreshToken,
+    Scopes, Session, SignInId, Target, Timestamp, TokenAnswer, TokenSet, TokenType, Violation,
 };
 
 const SIGNED_IN_AT: Timestamp = Timestamp::from_unix_seconds(1_000_000);
@@ -252,6 +252,51 @@ fn tokens_that_no_store_would_take_are_a_violation_that_keeps_the_rotation() {
     assert_eq!(merged.session.tokens.refresh_token, Some(RefreshToken::new("rt-new")));
     assert_eq!((merged.session.tokens.expires_in, merged.session.unsettled_attempts), (session().tokens.expires_in, 0));
     assert!(Record::encode(&merged.session.into()).is_ok());
+}
+
+#[test]
+fn further_access_tokens_make_room_before_an_answer_is_too_large() {
+    let api = |n: u64| Target::resource(format!("https://{n}.example"));
+    let large = || Some(AccessToken::new("x".repeat(Record::MAX_LENGTH / 5)));
+    let mut full = session();
+    for n in 0..4_u64 {
+        let mut tokens = TokenSet::new(SIGNED_IN_AT, SIGNED_IN_AT + Duration::from_secs(10 - n));
+        tokens.access_token = large();
+        full.further_tokens.insert(api(n), tokens);
+    }
+    assert!(Record::encode(&full.clone().into()).is_ok());
+
+    // The one of the target itself stays, although it is the oldest.
+    for (target, kept) in [(Target::default(), vec![0, 1, 2]), (api(9), vec![0, 1, 2, 9]), (api(3), vec![0, 1, 2, 3])] {
+        let mut answer = answer();
+        answer.access_token = large();
+        let Merged { session, violation } = full.merge_refresh(answer, &target);
+        assert_eq!(violation, None, "{target:?}");
+        assert_eq!(
+            session.further_tokens.keys().cloned().collect::<Vec<_>>(),
+            kept.into_iter().map(api).collect::<Vec<_>>()
+        );
+        assert_eq!(session.tokens_for(&target).unwrap().access_token, large());
+        assert!(Record::encode(&session.into()).is_ok());
+    }
+
+    // Also for a successor that comes without a usable access token: it must not be lost.
+    let mut violating = answer();
+    (violating.access_token, violating.refresh_token) =
+        (None, Some(RefreshToken::new("r".repeat(Record::MAX_LENGTH / 5))));
+    let Merged { session, violation } = full.merge_refresh(violating, &Target::default());
+    assert_eq!((violation, session.further_tokens.len()), (Some(Violation::NoAccessToken), 3));
+    assert!(Record::encode(&session.into()).is_ok());
+}
+
+#[test]
+fn an_answer_that_is_too_large_in_itself_costs_no_further_access_token() {
+    let mut before = session();
+    before.further_tokens.insert(Target::resource("a"), TokenSet::new(SIGNED_IN_AT, SIGNED_IN_AT));
+    let mut answer = answer();
+    answer.access_token = Some(AccessToken::new("x".repeat(Record::MAX_LENGTH)));
+    let Merged { session, violation } = before.merge_refresh(answer, &Target::default());
+    assert_eq!((violation, session.further_tokens.len()), (Some(Violation::TooLarge), 1));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! [`Entry`]: what this process knows of one session.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -30,8 +30,9 @@ pub(crate) struct Turn {
     generation: u64,
     /// The refresh under way.
     pub(crate) flight: Option<FlightSlot>,
-    /// A refresh that somebody wants for another reason, and that must not wait for ever behind those under way.
-    pub(crate) wanted: Option<(Wish, Weak<()>)>,
+    /// The refreshes that somebody wants beside the one under way, each wish once, the oldest first. None of them may
+    /// wait for ever behind those that come later.
+    wanted: VecDeque<(Wish, Weak<()>)>,
     /// The end that was announced last.
     told: Option<Version>,
     /// What refreshes came to nothing lately, and for how long that is left alone.
@@ -47,6 +48,8 @@ pub(crate) struct Rest {
     pub(crate) quiet_until: Option<Duration>,
     /// Until then, on the monotonic clock, no early refresh is started: it could not come to anything.
     pub(crate) not_early_until: Option<Duration>,
+    /// Whether the server answered the last of them, and refused: then its answer to another target changes nothing.
+    pub(crate) refused: bool,
 }
 
 /// Where an entry stood when a read or a write began. Taken before it, shown when its result is installed.
@@ -71,6 +74,25 @@ impl Turn {
     /// How many targets are remembered as resting. Of more, all are forgotten: the worst is one more try for each.
     const MOST_RESTS: usize = 64;
 
+    /// Keeps a place for `wish` as long as `asking` lives.
+    pub(crate) fn want(&mut self, wish: &Wish, asking: &Arc<()>) {
+        self.wanted.retain(|(_, asking)| asking.strong_count() > 0);
+        if !self.wanted.iter().any(|(wanted, _)| wanted == wish) {
+            self.wanted.push_back((wish.clone(), Arc::downgrade(asking)));
+        }
+    }
+
+    /// The wish that has waited longest and that somebody still has.
+    pub(crate) fn next_wanted(&mut self) -> Option<Wish> {
+        self.wanted.retain(|(_, asking)| asking.strong_count() > 0);
+        self.wanted.pop_front().map(|(wish, _)| wish)
+    }
+
+    /// Drops the wishes that a flight has fulfilled.
+    pub(crate) fn fulfil(&mut self, settled: impl Fn(&Wish) -> bool) {
+        self.wanted.retain(|(wish, _)| !settled(wish));
+    }
+
     /// How `target` rests.
     pub(crate) fn rest(&self, target: &Target) -> Rest {
         self.rests.get(target).copied().unwrap_or_default()
@@ -85,6 +107,19 @@ impl Turn {
 
     pub(crate) fn end_rest(&mut self, target: &Target) {
         self.rests.remove(target);
+    }
+
+    /// Ends the rests that the record which is installed gives a reason to end.
+    fn wake(&mut self, before: Option<&Known>, now: Option<&Known>, wrote: bool) {
+        let sign_in = |known: Option<&Known>| known.map(|known| known.state.sign_in_id());
+        if (wrote || before.is_some()) && sign_in(before) != sign_in(now) {
+            return self.rests.clear();
+        }
+        if wrote {
+            // Whatever could not be reached is there again. What was refused is no better for it.
+            self.rests.retain(|_, rest| rest.refused);
+        }
+        self.rests.values_mut().for_each(|rest| rest.not_early_until = None);
     }
 }
 
@@ -131,7 +166,7 @@ impl Entry {
         }
         if current.is_some() || known.is_some() {
             turn.generation += 1;
-            turn.rests.values_mut().for_each(|rest| rest.not_early_until = None);
+            turn.wake(current.as_deref(), known.as_ref(), false);
         }
         self.tell_end(&mut turn, known.as_ref());
         let known = known.map(Arc::new);
@@ -151,7 +186,8 @@ impl Entry {
             && turn.told != Some(*version)
         {
             turn.told = Some(*version);
-            self.announce(SessionEvent { kind: SessionEventKind::Ended(tombstone.reason), at: tombstone.ended_at });
+            let (kind, target) = (SessionEventKind::Ended(tombstone.reason), Arc::default());
+            self.announce(SessionEvent { kind, target, at: tombstone.ended_at });
         }
     }
 
@@ -163,7 +199,7 @@ impl Entry {
         let mut turn = self.turn();
         let undisturbed = turn.generation == ticket.0;
         turn.generation += 1;
-        turn.rests.clear();
+        turn.wake(self.known.load().as_deref(), known.as_ref(), true);
         self.tell_end(&mut turn, known.as_ref());
         self.known.store(known.filter(|_| undisturbed).map(Arc::new));
     }

@@ -1,6 +1,8 @@
 //! [`SessionEvent`]: what happened to a session in this process.
 
-use oidc_session_core::{EndReason, Timestamp};
+use std::sync::Arc;
+
+use oidc_session_core::{EndReason, Target, Timestamp};
 
 /// What happened to a session, as this process saw it. Events follow the commit they tell of.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -8,6 +10,8 @@ use oidc_session_core::{EndReason, Timestamp};
 pub struct SessionEvent {
     /// What happened.
     pub kind: SessionEventKind,
+    /// Whose access token it happened to. What happens to the whole session tells of the default target.
+    pub target: Arc<Target>,
     /// When.
     pub at: Timestamp,
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use oidc_session_core::{StoreErrorKind, Target};
+use oidc_session_core::{ProviderErrorKind, StoreErrorKind, Target};
 use oidc_session_policy::protocol::{Failure, FailureCause, Outcome as Landed, Trigger};
 use oidc_session_policy::{Phase, back_off};
 use tokio::sync::watch;
@@ -72,15 +72,17 @@ fn board(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: &Wish, asking: Option<&
     let (slot, tell) = {
         let mut turn = entry.turn();
         if let Some(slot) = turn.flight.clone() {
-            if slot.wish != *wish && wish.trigger != Trigger::IfDue {
-                turn.wanted = asking.map(|asking| (wish.clone(), Arc::downgrade(asking)));
+            // What is due comes with any refresh of its target, so it need not be wanted beside one.
+            let comes_anyway = wish.trigger == Trigger::IfDue && slot.wish.target == wish.target;
+            if let Some(asking) = asking.filter(|_| slot.wish != *wish && !comes_anyway) {
+                turn.want(wish, asking);
             }
             return (slot, true);
         }
         // Whoever has waited for another flight goes first: those who come later can use what it brings.
-        let wanted = turn.wanted.take().filter(|(_, asking)| asking.strong_count() > 0);
+        let wanted = turn.next_wanted();
         let (tell, landed) = watch::channel(None);
-        let slot = FlightSlot { wish: wanted.map_or_else(|| wish.clone(), |(wanted, _)| wanted), landed };
+        let slot = FlightSlot { wish: wanted.unwrap_or_else(|| wish.clone()), landed };
         turn.flight = Some(slot.clone());
         (slot, tell)
     };
@@ -93,7 +95,7 @@ fn board(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: &Wish, asking: Option<&
         let hands = Hands::new(Arc::clone(&shared_by_task), Arc::clone(&clear.0), Arc::clone(&wish.target));
         let landing = hands.fly(wish.trigger, || _ = tell.send_replace(Some(Ok(Outcome::Refreshed)))).await;
         let result = conclude(&shared_by_task, &clear.0, &wish.target, landing);
-        clear.0.turn().wanted.take_if(|(wanted, _)| wish.settles(&result, wanted));
+        clear.0.turn().fulfil(|wanted| wish.settles(&result, wanted));
         // Cleared before anybody hears of the landing: whoever asks again starts anew.
         drop(clear);
         tell.send_replace(Some(result));
@@ -138,7 +140,7 @@ impl Drop for ClearSlot {
 }
 
 /// Names what the flight came to, remembers failures, and tells those who listen.
-fn conclude(shared: &Shared, entry: &Entry, target: &Target, landing: Landing) -> Result<Outcome> {
+fn conclude(shared: &Shared, entry: &Entry, target: &Arc<Target>, landing: Landing) -> Result<Outcome> {
     let Landing { outcome, provider_error, store_error } = landing;
     rest(shared, entry, target, outcome);
     let failed = |failure: Failure| SessionError::from_failure(failure, provider_error, store_error);
@@ -167,7 +169,7 @@ fn conclude(shared: &Shared, entry: &Entry, target: &Target, landing: Landing) -
     };
     tracing::debug!(key = ?entry.key, outcome = word, "session refresh");
     if let Some(kind) = event {
-        entry.announce(SessionEvent { kind, at: shared.clock.now() });
+        entry.announce(SessionEvent { kind, target: Arc::clone(target), at: shared.clock.now() });
     }
     result
 }
@@ -187,6 +189,7 @@ fn rest(shared: &Shared, entry: &Entry, target: &Target, outcome: Landed) {
             match failure.cause {
                 FailureCause::Provider(_) | FailureCause::Violation(_) => {
                     rest.failures = rest.failures.saturating_add(1);
+                    rest.refused = is_refusal(failure.cause);
                     let pause = back_off(rest.failures, entry.jitter).max(asked);
                     rest.quiet_until = Some(now.saturating_add(pause));
                 }
@@ -197,6 +200,12 @@ fn rest(shared: &Shared, entry: &Entry, target: &Target, outcome: Landed) {
         }
     }
     turn.set_rest(target, rest);
+}
+
+/// Whether the server answered and refused: it will say the same again until somebody changes something.
+fn is_refusal(cause: FailureCause) -> bool {
+    use ProviderErrorKind::{InteractionRequired, Misconfigured, Refused};
+    matches!(cause, FailureCause::Violation(_) | FailureCause::Provider(InteractionRequired | Misconfigured | Refused))
 }
 
 /// How long an early refresh is left to whoever is at it.

@@ -55,8 +55,9 @@ impl SessionHandle {
     /// A handle of the same session whose access token is the one for `target` (RFC 8707).
     ///
     /// One refresh token stands for all access tokens of a session: they are granted one after another, under the one
-    /// lease, and equal requests share. What a target is refused says nothing about the session. Events, `snapshot`,
-    /// `sign_in`, `logout` and `expire` are about the whole session on any of its handles.
+    /// lease, and equal requests share. What a target is refused says nothing about the session. `snapshot`, `sign_in`,
+    /// `logout` and `expire` are about the whole session on any of its handles; so is `subscribe`, whose events name
+    /// their target.
     ///
     /// ```
     /// # use oidc_session_core::{Scopes, Target};
@@ -421,7 +422,7 @@ impl SessionHandle {
     }
 
     fn announce(&self, kind: SessionEventKind) {
-        self.entry.announce(SessionEvent { kind, at: self.shared.clock.now() });
+        self.entry.announce(SessionEvent { kind, target: Arc::default(), at: self.shared.clock.now() });
     }
 
     async fn detached<T: Send + 'static>(&self, work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use oidc_session_core::ProviderErrorKind::{InteractionRequired, Misconfigured};
 use oidc_session_core::{Clock as _, EndReason, SessionState, Target};
-use oidc_session_manager::{OnRefreshFailure, Outcome, SessionErrorKind, SessionHandle};
+use oidc_session_manager::{OnRefreshFailure, Outcome, SessionErrorKind, SessionEventKind, SessionHandle};
 
 use crate::support::{LIFETIME, Turn, World, id, meanwhile, token_of};
 
@@ -79,6 +79,38 @@ async fn equal_requests_for_a_target_share_one_grant_and_others_wait_their_turn(
 }
 
 #[tokio::test]
+async fn no_target_waits_behind_those_that_come_later() {
+    let world = World::new();
+    let handle = world.signed_in().await;
+    let gate = world.server.holds_the_answer();
+    // Ten callers ask for one new access token after another …
+    let busy = |_| {
+        meanwhile(&api(&handle, "busy"), |handle| async move {
+            for _ in 0..20 {
+                handle.refresh().await.unwrap();
+            }
+        })
+    };
+    let busy: Vec<_> = (0..10).map(busy).collect();
+    world.server.has_seen(1).await;
+    // … and two who come while the first of them is under way get theirs next, in their order.
+    let waiting: Vec<_> =
+        ["a", "b"].map(|name| meanwhile(&api(&handle, name), |h| async move { token_of(&h).await })).into();
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    gate.add_permits(1);
+    let mut tokens = Vec::new();
+    for call in waiting {
+        tokens.push(call.await.unwrap());
+    }
+    assert_eq!(tokens, ["at-2@a", "at-3@b"]);
+    for call in busy {
+        call.await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_target_that_is_refused_says_nothing_about_the_session() {
     for kind in [Misconfigured, InteractionRequired] {
         let world = World::new();
@@ -126,6 +158,35 @@ async fn a_verdict_on_the_refresh_token_ends_the_session_for_every_target() {
 }
 
 #[tokio::test]
+async fn an_event_names_the_target_it_is_about() {
+    let world = World::new();
+    let handle = world.process();
+    let mut events = handle.subscribe();
+    handle.sign_in(world.session()).await.unwrap();
+    token_of(&api(&handle, "a")).await;
+    handle.refresh().await.unwrap();
+    world.server.then(Turn::Fails(Misconfigured));
+    api(&handle, "nowhere").access_token().await.unwrap_err();
+    api(&handle, "a").logout().await.unwrap();
+
+    let mut told = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        told.push((event.kind, event.target.resource_indicator().map(str::to_owned)));
+    }
+    let on = |name: &str| Some(name.to_owned());
+    assert_eq!(
+        told,
+        [
+            (SessionEventKind::SignedIn, None),
+            (SessionEventKind::Refreshed, on("a")),
+            (SessionEventKind::Refreshed, None),
+            (SessionEventKind::Unavailable("misconfigured"), on("nowhere")),
+            (SessionEventKind::Ended(EndReason::LoggedOut), None),
+        ]
+    );
+}
+
+#[tokio::test]
 async fn a_logout_ends_every_target() {
     let world = World::new();
     let handle = world.signed_in().await;
@@ -148,6 +209,62 @@ async fn a_token_with_less_than_the_wanted_scope_is_not_used_but_its_rotation_is
     let stored = world.stored_session().await;
     assert_eq!(stored.tokens.refresh_token.unwrap().expose(), "rt-1");
     assert!(stored.further_tokens.is_empty());
+}
+
+/// How often `rt-…` is presented while `handle` is asked for a token every second for two minutes.
+async fn presented_in_two_minutes(world: &World, handle: &SessionHandle) -> usize {
+    let before = world.server.presented().len();
+    for _ in 0..120 {
+        let _ = handle.access_token().await;
+        world.clock.advance(Duration::from_secs(1));
+    }
+    world.server.presented().len() - before
+}
+
+#[tokio::test]
+async fn an_answer_that_is_refused_every_time_is_asked_for_ever_more_rarely() {
+    let world = World::new();
+    let handle = world.signed_in().await;
+    for _ in 0..120 {
+        world.server.then(Turn::GrantsLess);
+    }
+    // Each of them is committed, because the refresh token was rotated; that is no reason to ask again.
+    let presented = presented_in_two_minutes(&world, &api(&handle, "a")).await;
+    assert!((4..=8).contains(&presented), "{presented}");
+}
+
+#[tokio::test]
+async fn the_success_of_one_target_does_not_wake_another_that_was_refused() {
+    let world = World::new();
+    let handle = world.signed_in().await;
+    let (api_a, nowhere) = (api(&handle, "a"), api(&handle, "nowhere"));
+    for _ in 0..4 {
+        world.server.then(Turn::Fails(Misconfigured));
+        nowhere.refresh().await.unwrap_err();
+    }
+    assert_eq!(token_of(&api_a).await, "at-1@a");
+    let presented = world.server.presented().len();
+    nowhere.access_token().await.unwrap_err();
+    assert_eq!(world.server.presented().len(), presented);
+    // A new sign-in may reach what the last one did not.
+    handle.sign_in(world.session_with("at-new", "rt-1")).await.unwrap();
+    assert_eq!(token_of(&nowhere).await, "at-2@nowhere");
+}
+
+#[tokio::test]
+async fn the_success_of_one_target_wakes_another_that_could_not_be_reached() {
+    let world = World::new();
+    let handle = world.signed_in().await;
+    world.server.set_reachable(false);
+    let (api_a, api_b) = (api(&handle, "a"), api(&handle, "b"));
+    for api in [&api_a, &api_b] {
+        for _ in 0..4 {
+            api.refresh().await.unwrap_err();
+        }
+    }
+    world.server.set_reachable(true);
+    assert_eq!(api_a.refresh().await.unwrap(), Outcome::Refreshed);
+    assert_eq!(token_of(&api_b).await, "at-2@b");
 }
 
 #[tokio::test]

@@ -232,6 +232,35 @@ fn force_refreshes_what_another_refreshed_if_that_has_expired_again() {
 }
 
 #[test]
+fn force_is_not_satisfied_by_a_grant_for_another_target() {
+    // Another refresh token, and the same access token: somebody was granted one for another target.
+    let rotated = SessionView { refresh: Some(token("rt-2")), ..session(Phase::Fresh, 1) };
+    Dialogue::with(Flight::new(rules(), Trigger::Force, None).for_further_target())
+        .says(loaded(fresh()))
+        .says(PREPARED)
+        .says(held(seconds(30)))
+        .waits(millis(20))
+        .says(loaded(at(2, rotated)))
+        .expects(LEASE)
+        .says(granted(at(2, rotated), 0))
+        .refreshes();
+}
+
+#[test]
+fn force_adopts_a_later_grant_of_an_equal_access_token() {
+    let mut again = session(Phase::Fresh, 1);
+    if let Schedule::Known { requested_at, .. } = &mut again.schedule {
+        *requested_at = WALL;
+    }
+    Dialogue::of(Trigger::Force)
+        .says(loaded(fresh()))
+        .says(PREPARED)
+        .says(granted(at(2, again), 0))
+        .says(Event::Released)
+        .ends(Outcome::Adopted);
+}
+
+#[test]
 fn force_refreshes_although_something_beside_the_tokens_changed_before_the_lease() {
     Dialogue::of(Trigger::Force)
         .says(loaded(fresh()))
