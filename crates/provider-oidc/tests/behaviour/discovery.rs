@@ -41,7 +41,7 @@ fn http_is_refused_beyond_loopback() {
     let elsewhere = Url::parse("http://login.example/metadata").unwrap();
     assert!(builder("https://login.example").discovery_url(elsewhere).build().is_err());
     assert!(Oidc::builder("https://login.example", "").build().is_err());
-    assert!(builder("https://login.example").root_certificate("not PEM at all").build().is_ok());
+    assert!(builder("https://login.example").root_certificate("not PEM at all").build().is_err());
     let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     assert!(builder("https://login.example").root_certificate(broken).build().is_err());
 }

@@ -216,6 +216,23 @@ async fn keys_of_a_day_are_fetched_again_by_prepare_and_stay_in_use_when_that_fa
 }
 
 #[tokio::test]
+async fn a_new_key_under_an_old_name_costs_one_answer_and_not_a_day() {
+    let authority = Authority::silent().await;
+    authority.publish(json!({})).await;
+    let before = wiremock::Mock::given(wiremock::matchers::path("/jwks")).respond_with(key_set(&[("k1", 1)]));
+    before.up_to_n_times(1).mount(&authority.http).await;
+    authority.publish_keys(&[("k1", 2)]).await;
+    let provider = authority.provider();
+    let id_token = signed("k1", 2, &authority.claims(json!({})));
+    let answer = json!({ "access_token": "at-2", "id_token": id_token });
+    let first = refreshed(&authority, &provider, answer.clone()).await;
+    assert!(matches!(first.id_token, Some(AnsweredIdToken::Refused)));
+    let second = refreshed(&authority, &provider, answer).await;
+    assert!(matches!(second.id_token, Some(AnsweredIdToken::Verified { .. })));
+    assert_eq!(authority.count("/jwks").await, 2);
+}
+
+#[tokio::test]
 async fn one_key_of_an_unknown_kind_costs_the_others_nothing() {
     let authority = Authority::silent().await;
     authority.publish(json!({})).await;

@@ -145,6 +145,19 @@ async fn an_unknown_key_is_looked_for_once() {
 }
 
 #[tokio::test]
+async fn a_new_key_under_an_old_name_is_looked_for_once() {
+    for (seed, found) in [(2, true), (3, false)] {
+        let authority = Authority::silent().await;
+        authority.publish(json!({})).await;
+        let before = wiremock::Mock::given(wiremock::matchers::path("/jwks")).respond_with(key_set(&[("k1", 1)]));
+        before.up_to_n_times(1).mount(&authority.http).await;
+        authority.publish_keys(&[("k1", 2)]).await;
+        assert_eq!(sign_in(&authority, ("k1", seed), json!({})).await.is_ok(), found);
+        assert_eq!(authority.count("/jwks").await, 2);
+    }
+}
+
+#[tokio::test]
 async fn a_callback_that_is_not_ours_spends_no_code() {
     let authority = Authority::silent().await;
     authority.publish(json!({ "authorization_response_iss_parameter_supported": true })).await;
