@@ -74,6 +74,7 @@ async fn every_failure_has_its_meaning() {
         (ResponseTemplate::new(404), Misconfigured),
         (ResponseTemplate::new(503).insert_header("retry-after", "7"), TryLater),
         (ResponseTemplate::new(500).set_body_string("secret"), OutcomeUnknown),
+        (ResponseTemplate::new(502).set_body_json(json!({ "error": "unsupported_token_type" })), OutcomeUnknown),
     ] {
         let authority = Authority::start().await;
         authority.on("POST", "/revoke", answer).await;
