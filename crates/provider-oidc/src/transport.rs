@@ -266,3 +266,15 @@ fn unusable(error: reqwest::Error) -> ProviderError {
     .with_advice("check the certificates that are given, and that this machine has CA certificates of its own")
     .because(error.without_url())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_authenticates_is_marked_as_sensitive_and_takes_no_second_line() {
+        assert!(sensitive("Basic aWQ6cHc=").unwrap().is_sensitive());
+        let error = sensitive("Basic hidden\r\nHost: evil.example").unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hidden"), "{error:?}");
+    }
+}

@@ -76,6 +76,7 @@ async fn every_failure_has_its_meaning() {
         (text(200, r#"{"issuer":"secret"}"#), Misconfigured),
         (text(200, &"x".repeat(2 * 1024 * 1024)), Misconfigured),
         (text(302, "").insert_header("location", "/elsewhere"), Misconfigured),
+        (text(408, ""), TryLater),
         (text(429, ""), TryLater),
         (text(500, ""), TryLater),
         (text(503, ""), TryLater),
