@@ -1,16 +1,15 @@
 //! The authorization request: where to send the browser.
 
-use oidc_session_core::{
-    CodeVerifier, PendingSignIn, ProviderError, ProviderErrorKind, Scopes, SignInRequest, Timestamp,
-};
+use oidc_session_core::{CodeVerifier, PendingSignIn, ProviderError, Scopes, SignInRequest, Timestamp};
 use openidconnect::{CsrfToken, Nonce, PkceCodeChallenge};
 use url::Url;
 
 use crate::Dialect;
+use crate::free_parameters::free_parameters;
 
 /// The parameters of an authorization request that a caller cannot set: each of these ties the answer to this sign-in,
 /// decides how it comes back, or authenticates the client.
-pub const RESERVED_PARAMETERS: [&str; 16] = [
+pub const RESERVED_PARAMETERS: [&str; 17] = [
     "response_type",
     "response_mode",
     "client_id",
@@ -21,6 +20,7 @@ pub const RESERVED_PARAMETERS: [&str; 16] = [
     "nonce",
     "code_challenge",
     "code_challenge_method",
+    "dpop_jkt",
     "request",
     "request_uri",
     "registration",
@@ -30,18 +30,21 @@ pub const RESERVED_PARAMETERS: [&str; 16] = [
 ];
 
 /// A sign-in with fresh `state`, `nonce` and code challenge (RFC 6749 §4.1.1, RFC 7636 §4.3, OIDC Core §3.1.2.1).
+///
+/// `dpop_jkt` ties the code to a key (RFC 9449 §10).
 pub(crate) fn authorization_request(
     endpoint: &Url,
     client_id: &str,
     dialect: &dyn Dialect,
-    request: SignInRequest,
+    mut request: SignInRequest,
+    dpop_jkt: Option<&str>,
     now: Timestamp,
 ) -> Result<PendingSignIn, ProviderError> {
-    let parameters = parameters(dialect, &request)?;
+    let given = std::mem::take(&mut request.parameters);
+    let parameters = free_parameters(&RESERVED_PARAMETERS, dialect.authorization_parameters(), given)?;
     let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
     let state = CsrfToken::new_random().into_secret();
     let nonce = Nonce::new_random().secret().clone();
-    let mut request = request;
     request.scopes = dialect.scopes_to_request(&Scopes::parse(&format!("openid {}", request.scopes)));
 
     let mut url = endpoint.clone();
@@ -55,39 +58,17 @@ pub(crate) fn authorization_request(
         .append_pair("nonce", &nonce)
         .append_pair("code_challenge", challenge.as_str())
         .append_pair("code_challenge_method", "S256")
+        .extend_pairs(dpop_jkt.map(|thumbprint| ("dpop_jkt", thumbprint)))
         .extend_pairs(&parameters);
     let verifier = CodeVerifier::new(verifier.into_secret());
     Ok(PendingSignIn::new(url, &request, state, nonce, verifier, now))
 }
 
-/// The dialect's parameters, except where the caller gave another value, and the caller's.
-fn parameters(dialect: &dyn Dialect, request: &SignInRequest) -> Result<Vec<(String, String)>, ProviderError> {
-    let given = &request.parameters;
-    for (index, (name, _)) in given.iter().enumerate() {
-        if RESERVED_PARAMETERS.contains(&name.as_str()) {
-            return Err(misconfigured("a parameter of the sign-in would replace one of the protocol"));
-        }
-        if given[..index].iter().any(|(earlier, _)| earlier == name) {
-            return Err(misconfigured("a parameter of the sign-in is given twice"));
-        }
-    }
-    let mut parameters: Vec<_> = dialect
-        .authorization_parameters()
-        .into_iter()
-        .filter(|(name, _)| !RESERVED_PARAMETERS.contains(name) && given.iter().all(|(other, _)| other != name))
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect();
-    parameters.extend(given.iter().cloned());
-    Ok(parameters)
-}
-
-fn misconfigured(detail: &str) -> ProviderError {
-    ProviderError::new(ProviderErrorKind::Misconfigured, detail)
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+
+    use oidc_session_core::ProviderErrorKind;
 
     use super::*;
     use crate::PlainOidc;
@@ -96,7 +77,7 @@ mod tests {
     struct Audience;
     impl Dialect for Audience {
         fn authorization_parameters(&self) -> Vec<(&'static str, String)> {
-            vec![("audience", "https://api.example".into()), ("prompt", "login".into())]
+            vec![("audience", "https://api.example".into()), ("prompt", "login".into()), ("dpop_jkt", "another".into())]
         }
     }
 
@@ -105,7 +86,7 @@ mod tests {
         let redirect_uri = Url::parse("http://127.0.0.1:9/cb").unwrap();
         let mut request = SignInRequest::new(redirect_uri, Scopes::parse("profile"));
         request.parameters = parameters.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        authorization_request(&endpoint, "my-app", dialect, request, Timestamp::from_unix_seconds(7))
+        authorization_request(&endpoint, "my-app", dialect, request, None, Timestamp::from_unix_seconds(7))
     }
 
     fn query(pending: &PendingSignIn) -> BTreeMap<String, String> {
@@ -160,5 +141,6 @@ mod tests {
         let query = query(&pending);
         assert_eq!(query["audience"], "https://api.example");
         assert_eq!(query["prompt"], "consent");
+        assert_eq!(query.get("dpop_jkt"), None, "that is the protocol's");
     }
 }

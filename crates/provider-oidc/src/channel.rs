@@ -47,7 +47,8 @@ impl Channel {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether an address is of this very machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),

@@ -97,12 +97,16 @@ impl Client {
         if self.id.is_empty() {
             return Err(misconfigured("the client id is empty").with_advice("set the client id of the registration"));
         }
+        // RFC 6749 §A.1 and §A.2 allow none. What is read from a file often ends with one.
+        if self.id.contains(char::is_control) {
+            return Err(misconfigured("the client id contains a line break or another control character")
+                .with_advice("trim the client id after reading it"));
+        }
         let secret = self.secret().map(ClientSecret::expose);
         if secret.is_some_and(str::is_empty) {
             return Err(misconfigured("the client secret is empty")
                 .with_advice("set the client secret, or use ClientAuth::None for a public client"));
         }
-        // RFC 6749 §A.2 allows none. What is read from a file often ends with one.
         if secret.is_some_and(|secret| secret.contains(char::is_control)) {
             return Err(misconfigured("the client secret contains a line break or another control character")
                 .with_advice("trim the client secret after reading it"));
@@ -212,6 +216,14 @@ mod tests {
                     assert!(!format!("{error} {error:?}").contains("hidden"), "{error:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_client_id_that_no_server_could_know_is_refused() {
+        for (id, accepted) in [("my app:ü", true), ("", false), ("my-app\n", false), ("my\0app", false)] {
+            let checked = Client { id: id.into(), auth: ClientAuth::None }.check();
+            assert_eq!(checked.is_ok(), accepted, "{id:?}");
         }
     }
 

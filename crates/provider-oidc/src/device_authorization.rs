@@ -11,6 +11,7 @@ use url::Url;
 use crate::Dialect;
 use crate::channel::Channel;
 use crate::dialect::Fields;
+use crate::free_parameters::free_parameters;
 use crate::grant::lifetime;
 
 /// The parameters that a caller cannot set: they say who asks, and for what.
@@ -42,23 +43,7 @@ pub(crate) fn parameters(
     dialect: &dyn Dialect,
     request: DeviceRequest,
 ) -> Result<Vec<(String, String)>, ProviderError> {
-    let given = request.parameters;
-    for (index, (name, _)) in given.iter().enumerate() {
-        if RESERVED_PARAMETERS.contains(&name.as_str()) {
-            return Err(misconfigured("a parameter of the sign-in would replace one of the protocol"));
-        }
-        if given[..index].iter().any(|(earlier, _)| earlier == name) {
-            return Err(misconfigured("a parameter of the sign-in is given twice"));
-        }
-    }
-    let mut parameters: Vec<_> = dialect
-        .device_parameters()
-        .into_iter()
-        .filter(|(name, _)| !RESERVED_PARAMETERS.contains(name) && given.iter().all(|(other, _)| other != name))
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect();
-    parameters.extend(given);
-    Ok(parameters)
+    free_parameters(&RESERVED_PARAMETERS, dialect.device_parameters(), request.parameters)
 }
 
 /// Reads an answer to a request that was started at `requested_at`.
@@ -102,10 +87,6 @@ fn address(channel: Channel, address: &str) -> Option<Url> {
 
 fn invalid(detail: &str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::InvalidAnswer, detail)
-}
-
-fn misconfigured(detail: &str) -> ProviderError {
-    ProviderError::new(ProviderErrorKind::Misconfigured, detail)
 }
 
 #[cfg(test)]

@@ -43,8 +43,8 @@ pub(crate) struct Judged {
     pub(crate) id_token: AnsweredIdToken,
     /// All of its claims, for the dialect; none if it was refused.
     pub(crate) fields: Option<Fields>,
-    /// Whether it is signed with a key that we do not have.
-    pub(crate) unknown_key: bool,
+    /// Whether our keys may be outdated: it is signed with another one.
+    pub(crate) suspects_keys: bool,
 }
 
 impl Verifier<'_> {
@@ -85,11 +85,11 @@ impl Verifier<'_> {
             Ok((Verified { claims, fields }, signature)) => {
                 let claims = Box::new(claims);
                 let id_token = AnsweredIdToken::Verified { token: id_token, claims };
-                Judged { id_token, fields: Some(fields), unknown_key: signature == Signature::UnknownKey }
+                Judged { id_token, fields: Some(fields), suspects_keys: signature == Signature::UnknownKey }
             }
             Err(reason) => {
                 tracing::warn!(%reason, "the ID token of a refresh was refused");
-                Judged { id_token: AnsweredIdToken::Refused, fields: None, unknown_key: false }
+                Judged { id_token: AnsweredIdToken::Refused, fields: None, suspects_keys: reason.suspects_keys() }
             }
         }
     }
@@ -293,13 +293,8 @@ mod tests {
     fn a_sign_in_needs_a_signature_of_a_published_key() {
         let claims = claims(json!({}));
         assert_eq!(sign_in(&signed("k2", 2, &claims)), Err(Unverified::UnknownKey));
-        for forged in [
-            signed("k1", 2, &claims),
-            unsigned(&claims),
-            symmetric("", &claims),
-            IdToken::new("a.b"),
-            IdToken::new("opaque"),
-        ] {
+        assert_eq!(sign_in(&signed("k1", 2, &claims)), Err(Unverified::WrongSignature));
+        for forged in [unsigned(&claims), symmetric("", &claims), IdToken::new("a.b"), IdToken::new("opaque")] {
             assert!(matches!(sign_in(&forged), Err(Unverified::Refused(_))), "{forged:?}");
         }
     }
@@ -339,14 +334,16 @@ mod tests {
             if let Some(subject) = changes.get("sub") {
                 assert_eq!(*subject, claims.subject);
             }
-            assert!(!judged.unknown_key);
+            assert!(!judged.suspects_keys);
         }
     }
 
     #[test]
     fn a_refresh_refuses_what_does_not_hold_for_itself() {
+        let judged = verifier().refresh(signed("k1", 2, &claims(json!({}))));
+        assert!(matches!(judged.id_token, AnsweredIdToken::Refused));
+        assert!(judged.suspects_keys, "an old name may have been given to a new key");
         for refused in [
-            signed("k1", 2, &claims(json!({}))),
             signed("k1", 1, &claims(json!({ "exp": NOW - 61 }))),
             signed("k2", 2, &claims(json!({ "exp": NOW - 61 }))),
             unsigned(&claims(json!({}))),
@@ -355,7 +352,7 @@ mod tests {
         ] {
             let judged = verifier().refresh(refused);
             assert!(matches!(judged.id_token, AnsweredIdToken::Refused));
-            assert!(!judged.unknown_key);
+            assert!(!judged.suspects_keys);
         }
     }
 
@@ -363,7 +360,7 @@ mod tests {
     fn a_refresh_takes_an_unknown_key_on_the_word_of_the_connection() {
         let judged = verifier().refresh(signed("k2", 2, &claims(json!({}))));
         assert!(matches!(judged.id_token, AnsweredIdToken::Verified { .. }));
-        assert!(judged.unknown_key);
+        assert!(judged.suspects_keys);
     }
 
     #[test]

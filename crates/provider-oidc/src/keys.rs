@@ -46,7 +46,7 @@ impl Keys {
         self.read().current.clone().unwrap_or_default()
     }
 
-    /// Notes that the server signs with a key that is not among these.
+    /// Notes that the server seems to sign with a key that is not among these.
     pub(crate) fn mark_outdated(&self) {
         self.write().is_outdated = true;
     }

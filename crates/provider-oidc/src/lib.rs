@@ -33,6 +33,7 @@ mod dialect;
 mod dpop;
 mod encoded_request;
 mod error_answer;
+mod free_parameters;
 mod grant;
 mod handshake;
 mod id_token;

@@ -134,7 +134,7 @@ impl Oidc {
         }
     }
 
-    /// What `verify` makes of a signed `token`, with fresh keys if the first try finds its key unknown.
+    /// What `verify` makes of a signed `token`, with fresh keys if the first try finds that ours may be outdated.
     pub(crate) async fn verified<T>(
         &self,
         metadata: &Metadata,
@@ -145,7 +145,7 @@ impl Oidc {
         T: Send,
     {
         match verify(&self.verifier(metadata)) {
-            Err(Unverified::UnknownKey) => {
+            Err(unverified) if unverified.suspects_keys() => {
                 self.server.keys.mark_outdated();
                 self.server.ensure_keys().await?;
                 verify(&self.verifier(metadata))
@@ -226,7 +226,7 @@ impl Provider for Oidc {
         let mut fields = None;
         if let Some(id_token) = grant.id_token {
             let judged = self.verifier(metadata).refresh(id_token);
-            if judged.unknown_key {
+            if judged.suspects_keys {
                 self.server.keys.mark_outdated();
             }
             answer.id_token = Some(judged.id_token);

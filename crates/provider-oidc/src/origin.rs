@@ -1,7 +1,9 @@
 //! [`Origin`]: the host of an authorization server, as people type it.
 
 use oidc_session_core::{ProviderError, ProviderErrorKind};
-use url::{Host, Url};
+use url::Url;
+
+use crate::channel::is_loopback;
 
 /// The host of an authorization server, as people type it into a setting: `acme.example` or `https://acme.example/`.
 ///
@@ -28,15 +30,10 @@ impl Origin {
         let text = text.trim();
         let whole = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
         let url = Url::parse(&whole).map_err(|_| refused(name, "is not a host name"))?;
-        let is_loopback = match url.host() {
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            Some(Host::Domain(host)) => host.eq_ignore_ascii_case("localhost"),
-            None => return Err(refused(name, "is not a host name")),
-        };
         match url.scheme() {
+            _ if url.host().is_none() => return Err(refused(name, "is not a host name")),
             "https" => {}
-            "http" if is_loopback => {}
+            "http" if is_loopback(&url) => {}
             "http" => {
                 return Err(
                     refused(name, "uses http, which is for this machine only").with_advice("leave the scheme out")

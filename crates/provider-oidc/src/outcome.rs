@@ -256,4 +256,23 @@ mod tests {
         let error = answered(400, Ok(r#"{"error":"invalid_grant"}"#)).unwrap_err();
         assert_eq!(error.error_code(), Some("invalid_grant"));
     }
+
+    #[test]
+    fn an_answer_with_tokens_is_no_error_answer_unless_its_status_says_so() {
+        let fields = br#"{"access_token":"at","error":"access_denied"}"#;
+        for (status, body, expected) in [
+            (200, &fields[..], None),
+            (400, fields, Some("access_denied")),
+            (200, br#"{"error":"access_denied"}"#, Some("access_denied")),
+            (400, b"<html>", None),
+        ] {
+            let answer = HttpAnswer {
+                status: StatusCode::from_u16(status).unwrap(),
+                retry_after: None,
+                dpop_nonce: None,
+                body: Ok(body.to_vec()),
+            };
+            assert_eq!(error_answer(&answer).as_ref().map(ErrorAnswer::error), expected, "{status}");
+        }
+    }
 }

@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use oidc_session_core::Timestamp;
+use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 /// The longest wait that is believed: a typing error in a header must not park a session for a year.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// `Retry-After` in either form (RFC 9110 §10.2.3), or else the instant of `X-RateLimit-Reset`.
-pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+/// `Retry-After` in either form (RFC 9110 §10.2.3), or else, of a 4xx answer, the instant of `X-RateLimit-Reset`.
+///
+/// Some servers send that one with every answer. With a 5xx it does not say that nothing was processed, nor until when.
+pub(crate) fn retry_after(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     text(RETRY_AFTER.as_str())
         .and_then(|value| {
@@ -17,7 +20,8 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
             seconds.or_else(|| Some(Timestamp::from(httpdate::parse_http_date(value).ok()?).saturating_since(now)))
         })
         .or_else(|| {
-            let reset = text("x-ratelimit-reset").or_else(|| text("x-rate-limit-reset"))?;
+            let reset = text("x-ratelimit-reset").or_else(|| text("x-rate-limit-reset"));
+            let reset = reset.filter(|_| status.is_client_error())?;
             let wait = Timestamp::from_unix_seconds(reset.parse().ok()?).saturating_since(now);
             // An instant that has passed is no wish; it may just as well be a number of seconds.
             (!wait.is_zero()).then_some(wait)
@@ -51,7 +55,8 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(HeaderName::from_static(header), HeaderValue::from_static(value));
-            assert_eq!(retry_after(&headers, now), expected.map(Duration::from_secs), "{header}: {value}");
+            let found = retry_after(StatusCode::TOO_MANY_REQUESTS, &headers, now);
+            assert_eq!(found, expected.map(Duration::from_secs), "{header}: {value}");
         }
     }
 
@@ -60,9 +65,11 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("retry-after", HeaderValue::from_static("5"));
         headers.insert("x-ratelimit-reset", HeaderValue::from_static("1030"));
-        let now = Timestamp::from_unix_seconds(1000);
-        assert_eq!(retry_after(&headers, now), Some(Duration::from_secs(5)));
+        let read = |status, headers: &HeaderMap| retry_after(status, headers, Timestamp::from_unix_seconds(1000));
+        assert_eq!(read(StatusCode::TOO_MANY_REQUESTS, &headers), Some(Duration::from_secs(5)));
+        assert_eq!(read(StatusCode::SERVICE_UNAVAILABLE, &headers), Some(Duration::from_secs(5)));
         headers.insert("retry-after", HeaderValue::from_static("soon"));
-        assert_eq!(retry_after(&headers, now), Some(Duration::from_secs(30)));
+        assert_eq!(read(StatusCode::TOO_MANY_REQUESTS, &headers), Some(Duration::from_secs(30)));
+        assert_eq!(read(StatusCode::SERVICE_UNAVAILABLE, &headers), None, "it says that of every answer");
     }
 }

@@ -16,26 +16,17 @@ use crate::oidc::Granted;
 use crate::token_request::TokenRequest;
 use crate::{Oidc, callback, pushed_request};
 
-/// Ties the code to the key (RFC 9449 §10).
-const DPOP_JKT: &str = "dpop_jkt";
-
 #[async_trait]
 impl SignIn for Oidc {
-    async fn authorization_request(&self, mut request: SignInRequest) -> Result<PendingSignIn, ProviderError> {
+    async fn authorization_request(&self, request: SignInRequest) -> Result<PendingSignIn, ProviderError> {
         let metadata = self.server.metadata().await?;
         let endpoint = metadata.authorization_endpoint.as_ref().ok_or_else(|| {
             ProviderError::new(ProviderErrorKind::Misconfigured, "the server has no authorization endpoint")
         })?;
-        if request.parameters.iter().any(|(name, _)| name == DPOP_JKT) {
-            let detail = "a parameter of the sign-in would replace one of the protocol";
-            return Err(ProviderError::new(ProviderErrorKind::Misconfigured, detail));
-        }
         let prover = self.prover(None)?;
-        if let Some(prover) = &prover {
-            request.parameters.push((DPOP_JKT.to_owned(), prover.thumbprint().to_owned()));
-        }
+        let dpop_jkt = prover.as_ref().map(Prover::thumbprint);
         let now = self.server.clock.now();
-        let mut pending = authorization_request(endpoint, &self.client.id, &*self.dialect, request, now)?;
+        let mut pending = authorization_request(endpoint, &self.client.id, &*self.dialect, request, dpop_jkt, now)?;
         if self.pushes || metadata.require_pushed_authorization_requests {
             let parameters = pushed_request::parameters(endpoint, &pending.authorization_url);
             let request_uri = self.push(metadata, parameters).await?;
@@ -99,7 +90,7 @@ impl Oidc {
         }
     }
 
-    /// Verifies the ID token of a sign-in, with fresh keys if the first try finds its key unknown.
+    /// Verifies the ID token of a sign-in, with fresh keys if the first try finds that ours may be outdated.
     pub(crate) async fn verify(
         &self,
         metadata: &Metadata,

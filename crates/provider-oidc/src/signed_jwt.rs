@@ -91,7 +91,7 @@ impl<'a> SignedJwt<'a> {
             // Not `openidconnect`'s: that one panics at a signature of another length.
             let key = hmac::Key::new(symmetric, secret.expose().as_bytes());
             let verified = hmac::verify(&key, self.signed.as_bytes(), &self.signature);
-            return verified.map(|()| Signature::Holds).map_err(|_| WRONG);
+            return verified.map(|()| Signature::Holds).map_err(|_| FORGED);
         }
         let kid = self.header.get("kid").and_then(Value::as_str);
         let mut fitting = keys.keys.iter().filter(|published| self.fits(published, kid)).peekable();
@@ -106,7 +106,7 @@ impl<'a> SignedJwt<'a> {
             return Ok(Signature::Holds);
         }
         // Without a name, a key that is new looks like a signature that is wrong.
-        if kid.is_none() { Ok(Signature::UnknownKey) } else { Err(WRONG) }
+        if kid.is_none() { Ok(Signature::UnknownKey) } else { Err(Unverified::WrongSignature) }
     }
 
     /// The half of the hash of `text` that such a token carries, as in `at_hash` (OIDC Core §3.1.3.6).
@@ -155,7 +155,8 @@ impl<'a> SignedJwt<'a> {
 }
 
 const FORBIDDEN: Unverified = Unverified::Refused("its signature algorithm is not allowed");
-const WRONG: Unverified = Unverified::Refused("its signature does not verify");
+/// With a secret of our own, no key of the server's can be the reason.
+const FORGED: Unverified = Unverified::Refused("its signature does not verify");
 
 /// The algorithms that are allowed (RFC 7518 §3.1, RFC 8037 §3.1).
 fn algorithm(name: &str) -> Option<CoreJwsSigningAlgorithm> {
@@ -252,7 +253,7 @@ mod tests {
             for named in all {
                 let header = json!({ "alg": named, "kid": "rsa", "typ": "JWT" });
                 let token = compact(&header, &claims, |input| rsa_signature(&pair, encoding, input));
-                let expected = if named == *own { Ok(Signature::Holds) } else { Err(WRONG) };
+                let expected = if named == *own { Ok(Signature::Holds) } else { Err(Unverified::WrongSignature) };
                 assert_eq!(check(&token, std::slice::from_ref(&jwk), None), expected, "{own} as {named}");
             }
         }
@@ -273,7 +274,7 @@ mod tests {
                 let token = compact(&json!({ "alg": named, "kid": "ec" }), &json!({}), |input| {
                     pair.sign(&SystemRandom::new(), input).unwrap().as_ref().to_vec()
                 });
-                let expected = if named == own { Ok(Signature::Holds) } else { Err(WRONG) };
+                let expected = if named == own { Ok(Signature::Holds) } else { Err(Unverified::WrongSignature) };
                 assert_eq!(check(&token, std::slice::from_ref(&jwk), None), expected, "{own} as {named}");
             }
         }
@@ -291,7 +292,7 @@ mod tests {
         };
         let own = symmetric(b"secret", "any");
         assert_eq!(check(&own, &published, Some("secret")), Ok(Signature::Holds));
-        assert_eq!(check(&own, &published, Some("other")), Err(WRONG));
+        assert_eq!(check(&own, &published, Some("other")), Err(FORGED));
         assert_eq!(check(&own, &published, None), Err(FORBIDDEN));
         assert_eq!(check(&symmetric(b"", "any"), &published, Some("")), Err(FORBIDDEN));
 
@@ -305,7 +306,7 @@ mod tests {
         ] {
             let forged = symmetric(&key, kid);
             assert_eq!(check(&forged, &published, None), Err(FORBIDDEN), "{kid}");
-            assert_eq!(check(&forged, &published, Some("secret")), Err(WRONG), "{kid}");
+            assert_eq!(check(&forged, &published, Some("secret")), Err(FORGED), "{kid}");
         }
     }
 
@@ -321,7 +322,7 @@ mod tests {
                 let token = compact(&json!({ "alg": named }), &json!({}), |input| {
                     CoreHmacKey::new("secret").sign(algorithm, input).unwrap()
                 });
-                let expected = if named == own { Ok(Signature::Holds) } else { Err(WRONG) };
+                let expected = if named == own { Ok(Signature::Holds) } else { Err(FORGED) };
                 assert_eq!(check(&token, &[], Some("secret")), expected, "{own} as {named}");
             }
         }
@@ -432,7 +433,7 @@ mod tests {
         assert_eq!(check(&token, std::slice::from_ref(&jwk), None), Ok(Signature::Holds));
         let [header, _, signature] = token.split('.').collect::<Vec<_>>().try_into().unwrap();
         let changed = format!("{header}.{}.{signature}", encoded(br#"{"sub":"b"}"#));
-        assert_eq!(check(&changed, &[jwk], None), Err(WRONG));
+        assert_eq!(check(&changed, &[jwk], None), Err(Unverified::WrongSignature));
     }
 
     #[test]
@@ -452,7 +453,7 @@ mod tests {
             (&token, vec![with("alg", "EdDSA")], Ok(Signature::Holds)),
             // Two keys of one name: a server that writes it twice.
             (&token, vec![ed25519("k1", 2), ed25519("k1", 1)], Ok(Signature::Holds)),
-            (&token, vec![ed25519("k1", 2)], Err(WRONG)),
+            (&token, vec![ed25519("k1", 2)], Err(Unverified::WrongSignature)),
             // The right key under another name, or for another use.
             (&token, vec![ed25519("k2", 1)], Ok(Signature::UnknownKey)),
             (&token, vec![with("use", "enc")], Ok(Signature::UnknownKey)),

@@ -61,7 +61,13 @@ impl Transport {
     ) -> Result<Self, ProviderError> {
         let mut certificates = Vec::new();
         for pem in roots {
-            certificates.extend(Certificate::from_pem_bundle(pem).map_err(unusable)?);
+            let bundle = Certificate::from_pem_bundle(pem).map_err(unusable)?;
+            if bundle.is_empty() {
+                let detail = "a root certificate is not one in PEM";
+                return Err(ProviderError::new(ProviderErrorKind::Misconfigured, detail)
+                    .with_advice("give it as PEM, with BEGIN CERTIFICATE"));
+            }
+            certificates.extend(bundle);
         }
         let builder = reqwest::Client::builder()
             .user_agent(concat!("oidc-session/", env!("CARGO_PKG_VERSION")))
@@ -132,7 +138,7 @@ impl Transport {
         };
         Ok(HttpAnswer {
             status: response.status(),
-            retry_after: retry_after(response.headers(), now()),
+            retry_after: retry_after(response.status(), response.headers(), now()),
             dpop_nonce: self.nonces.remember(url, response.headers()),
             body: match timeout_at(deadline, read(&mut response)).await {
                 Ok(body) => body,
@@ -158,8 +164,7 @@ impl Transport {
         let mut response = match timeout_at(deadline, get.header(AUTHORIZATION, authorization).send()).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
-                return Err(ProviderError::new(ProviderErrorKind::NotSent, format!("the {name} could not be fetched"))
-                    .because(error.without_url()));
+                return Err(unfetched(error, name));
             }
             Err(_) => {
                 return Err(ProviderError::new(ProviderErrorKind::NotSent, format!("the {name} did not come in time")));
@@ -167,7 +172,7 @@ impl Transport {
         };
         Ok(HttpAnswer {
             status: response.status(),
-            retry_after: retry_after(response.headers(), now()),
+            retry_after: retry_after(response.status(), response.headers(), now()),
             dpop_nonce: self.resource_nonces.remember(url, response.headers()),
             body: match timeout_at(deadline, read(&mut response)).await {
                 Ok(body) => body,
@@ -179,19 +184,16 @@ impl Transport {
     /// Fetches the document called `name`. No token is involved: whatever fails, nothing was presented.
     pub(crate) async fn fetch(&self, url: &Url, name: &str, now: Timestamp) -> Result<Vec<u8>, ProviderError> {
         let get = self.client.get(url.clone()).header(ACCEPT, "application/json");
-        let mut response = self.within_budget(get).send().await.map_err(|error| {
-            let failed = HandshakeFailure::of(&error).map_or_else(
-                || ProviderError::new(ProviderErrorKind::NotSent, format!("the {name} could not be fetched")),
-                HandshakeFailure::into_error,
-            );
-            failed.because(error.without_url())
-        })?;
+        let mut response = self.within_budget(get).send().await.map_err(|error| unfetched(error, name))?;
         let status = response.status();
         if status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::REQUEST_TIMEOUT || status.is_server_error()
         {
             let detail = format!("the {name} is not available now (HTTP {})", status.as_u16());
-            return Err(ProviderError::new(ProviderErrorKind::TryLater, detail)
-                .with_retry_after(retry_after(response.headers(), now)));
+            return Err(ProviderError::new(ProviderErrorKind::TryLater, detail).with_retry_after(retry_after(
+                status,
+                response.headers(),
+                now,
+            )));
         }
         if status != StatusCode::OK {
             let detail = format!("the {name} is not there (HTTP {})", status.as_u16());
@@ -239,6 +241,15 @@ fn unsent_or_unknown(error: reqwest::Error) -> ProviderError {
     ProviderError::new(kind, detail).because(error.without_url())
 }
 
+/// What is only read is as good as not asked for when it does not come.
+fn unfetched(error: reqwest::Error, name: &str) -> ProviderError {
+    let failed = HandshakeFailure::of(&error).map_or_else(
+        || ProviderError::new(ProviderErrorKind::NotSent, format!("the {name} could not be fetched")),
+        HandshakeFailure::into_error,
+    );
+    failed.because(error.without_url())
+}
+
 fn sensitive(authorization: &str) -> Result<HeaderValue, ProviderError> {
     let mut value = HeaderValue::from_str(authorization).map_err(|_| {
         ProviderError::new(ProviderErrorKind::Misconfigured, "the client credentials do not fit into a header")
@@ -254,4 +265,16 @@ fn unusable(error: reqwest::Error) -> ProviderError {
     )
     .with_advice("check the certificates that are given, and that this machine has CA certificates of its own")
     .because(error.without_url())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_authenticates_is_marked_as_sensitive_and_takes_no_second_line() {
+        assert!(sensitive("Basic aWQ6cHc=").unwrap().is_sensitive());
+        let error = sensitive("Basic hidden\r\nHost: evil.example").unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hidden"), "{error:?}");
+    }
 }

@@ -10,6 +10,8 @@ use oidc_session_core::{ProviderError, ProviderErrorKind};
 pub(crate) enum Unverified {
     /// It is signed with a key that we do not have. The server may have rotated its keys.
     UnknownKey,
+    /// It is not signed with the key that it names. The server may have given an old name to a new key.
+    WrongSignature,
     /// It is wrong.
     Refused(&'static str),
     /// Its times make sense, but not by our clock.
@@ -26,12 +28,17 @@ pub(crate) enum ClockOff {
 }
 
 impl Unverified {
+    /// Whether it may be our keys that are wrong: then others are worth a look.
+    pub(crate) fn suspects_keys(self) -> bool {
+        matches!(self, Self::UnknownKey | Self::WrongSignature)
+    }
+
     /// The error of a caller that cannot go on without `token`, such as "the ID token".
     pub(crate) fn into_error(self, token: &str) -> ProviderError {
         let error = ProviderError::new(ProviderErrorKind::InvalidAnswer, format!("{token} is not usable: {self}"));
         match self {
             Self::ClockOff(_) => error.with_advice("set the clock of this machine, best by NTP"),
-            Self::UnknownKey | Self::Refused(_) => error,
+            Self::UnknownKey | Self::WrongSignature | Self::Refused(_) => error,
         }
     }
 }
@@ -40,6 +47,7 @@ impl fmt::Display for Unverified {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownKey => f.write_str("no published key fits its signature"),
+            Self::WrongSignature => f.write_str("its signature does not verify"),
             Self::Refused(reason) => f.write_str(reason),
             Self::ClockOff(ClockOff::Slow(by)) => {
                 write!(f, "it was issued in the future; the clock of this machine is probably slow by {}", roughly(*by))

@@ -34,7 +34,9 @@ pub struct UserInfo {
 }
 
 impl Oidc {
-    /// Asks the UserInfo endpoint about the subject of `session` (OIDC Core §5.3), once, with its access token.
+    /// Asks the UserInfo endpoint about the subject of `session` (OIDC Core §5.3), with its access token.
+    ///
+    /// Asks once, and once more if the server wants a nonce in the proof of a bound token (RFC 9449 §9).
     ///
     /// The token must be fresh: take the session from a handle that has just given an access token.
     ///
@@ -42,7 +44,7 @@ impl Oidc {
     ///
     /// - `Refused` with the code `invalid_token` if the server does not accept the access token (401): refresh the
     ///   session, then ask again.
-    /// - `Misconfigured` if the session belongs elsewhere or lacks a subject or a bearer token, if the server has no such
+    /// - `Misconfigured` if the session belongs elsewhere or lacks a subject or a usable access token, if the server has no such
     ///   endpoint, or if the token does not reach so far (403).
     /// - `InvalidAnswer` if the answer is not about the session's subject, or cannot be read or verified.
     /// - `NotSent` and `TryLater` if there is no answer now. Repeating is harmless.

@@ -1,5 +1,7 @@
 //! Finding the server's addresses and keys, and refusing the wrong ones.
 
+use std::time::Duration;
+
 use crate::authority::{Authority, CLIENT_ID, assert_shows_no_secret};
 use crate::tls_server;
 use oidc_session_core::ProviderErrorKind::{Misconfigured, NotSent, TryLater};
@@ -41,7 +43,7 @@ fn http_is_refused_beyond_loopback() {
     let elsewhere = Url::parse("http://login.example/metadata").unwrap();
     assert!(builder("https://login.example").discovery_url(elsewhere).build().is_err());
     assert!(Oidc::builder("https://login.example", "").build().is_err());
-    assert!(builder("https://login.example").root_certificate("not PEM at all").build().is_ok());
+    assert!(builder("https://login.example").root_certificate("not PEM at all").build().is_err());
     let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     assert!(builder("https://login.example").root_certificate(broken).build().is_err());
 }
@@ -74,6 +76,7 @@ async fn every_failure_has_its_meaning() {
         (text(200, r#"{"issuer":"secret"}"#), Misconfigured),
         (text(200, &"x".repeat(2 * 1024 * 1024)), Misconfigured),
         (text(302, "").insert_header("location", "/elsewhere"), Misconfigured),
+        (text(408, ""), TryLater),
         (text(429, ""), TryLater),
         (text(500, ""), TryLater),
         (text(503, ""), TryLater),
@@ -103,13 +106,27 @@ async fn nobody_listening_is_no_reason_to_change_anything() {
 }
 
 #[tokio::test]
+async fn whoever_waits_in_line_for_a_silent_server_has_sent_nothing() {
+    let authority = Authority::silent().await;
+    let late = ResponseTemplate::new(200).set_delay(Duration::from_secs(60));
+    authority.on("GET", DOCUMENT, late).await;
+    let provider = authority.builder().request_budget(Duration::from_millis(200)).build().unwrap();
+    let (session, target) = (authority.session(), Target::default());
+    let refresh = || provider.refresh(&session, &target);
+    let (one, two, three) = tokio::join!(refresh(), refresh(), refresh());
+    for refreshed in [one, two, three] {
+        assert_eq!(refreshed.unwrap_err().kind(), NotSent);
+    }
+}
+
+#[tokio::test]
 async fn a_failure_is_not_remembered() {
     let authority = Authority::silent().await;
     let provider = authority.provider();
     let down = Mock::given(path(DOCUMENT)).respond_with(ResponseTemplate::new(503).insert_header("retry-after", "7"));
     down.up_to_n_times(1).mount(&authority.http).await;
     let error = provider.prepare(&authority.session()).await.unwrap_err();
-    assert_eq!(error.retry_after(), Some(std::time::Duration::from_secs(7)));
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
 
     authority.publish(json!({})).await;
     authority.publish_keys(&[("k1", 1)]).await;

@@ -1,15 +1,18 @@
 //! Sessions whose tokens are bound to a key, and the nonces that a server wants in their proofs.
 
 use crate::authority::{Authority, NOW, assert_shows_no_secret, signed};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
-use oidc_session_core::ProviderErrorKind::{Misconfigured, OutcomeUnknown, Rejected};
+use oidc_session_core::ProviderErrorKind::{Misconfigured, OutcomeUnknown, Refused, Rejected};
 use oidc_session_core::{
-    DpopKey, PendingSignIn, Provider as _, ProviderError, Scopes, Session, SignIn as _, SignInRequest, Target,
-    TokenAnswer, TokenType,
+    ClientSecret, DpopKey, PendingSignIn, Provider as _, ProviderError, Scopes, Session, SignIn as _, SignInRequest,
+    Target, TokenAnswer, TokenType,
 };
-use oidc_session_provider_oidc::Oidc;
+use oidc_session_provider_oidc::{ClientAuth, Oidc};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use url::Url;
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, ResponseTemplate};
@@ -95,9 +98,13 @@ impl Proof {
 
 /// Of every request to the token endpoint, in order: its proof, if it carries one.
 async fn proofs(authority: &Authority) -> Vec<Option<Proof>> {
+    proofs_at(authority, "/token").await
+}
+
+async fn proofs_at(authority: &Authority, at: &str) -> Vec<Option<Proof>> {
     let requests = authority.http.received_requests().await.unwrap();
-    let tokens = requests.iter().filter(|request| request.url.path() == "/token");
-    tokens.map(|request| request.headers.get("dpop").map(|proof| verified(proof.to_str().unwrap()))).collect()
+    let requests = requests.iter().filter(|request| request.url.path() == at);
+    requests.map(|request| request.headers.get("dpop").map(|proof| verified(proof.to_str().unwrap()))).collect()
 }
 
 async fn last_proof(authority: &Authority) -> Proof {
@@ -267,6 +274,19 @@ async fn a_challenge_is_answered_once_with_a_proof_of_its_own() {
 }
 
 #[tokio::test]
+async fn an_assertion_of_the_client_is_not_repeated_with_the_challenge() {
+    let authority = Authority::start().await;
+    let session = signed_in(&authority, None).await;
+    once(&authority, challenge(Some("n-1"))).await;
+    authority.on("POST", "/token", refreshed(None)).await;
+    let auth = ClientAuth::SecretJwt(ClientSecret::new("secret"));
+    refresh(&authority.builder().client_auth(auth).build().unwrap(), &session).await.unwrap();
+    let sent = authority.sent("/token").await;
+    assert_eq!(sent[1]["refresh_token"], sent[2]["refresh_token"]);
+    assert_ne!(sent[1]["client_assertion"], sent[2]["client_assertion"]);
+}
+
+#[tokio::test]
 async fn a_sign_in_answers_a_challenge_too() {
     let authority = Authority::start().await;
     once(&authority, challenge(Some("n-1"))).await;
@@ -345,5 +365,78 @@ async fn the_nonce_of_any_answer_is_in_the_next_proof() {
         refresh(&provider.clone(), &session).await.unwrap();
         assert_eq!(last_proof(&authority).await.nonce(), Some("n-2"));
         assert_eq!(authority.count("/token").await, 3, "no challenge");
+    }
+}
+
+/// A server with a UserInfo endpoint that answers what `answers` say, the last one for ever, and a bound session.
+async fn with_user_info(answers: Vec<ResponseTemplate>) -> (Authority, Session) {
+    let authority = Authority::silent().await;
+    authority.publish(json!({ "userinfo_endpoint": format!("{}/userinfo", authority.issuer()) })).await;
+    authority.publish_keys(&[("k1", 1)]).await;
+    let last = answers.len() - 1;
+    for (number, answer) in answers.into_iter().enumerate() {
+        let mock = Mock::given(method("GET")).and(path("/userinfo")).respond_with(answer);
+        let mock = if number < last { mock.up_to_n_times(1) } else { mock };
+        mock.mount(&authority.http).await;
+    }
+    let session = signed_in(&authority, Some("n-token")).await;
+    (authority, session)
+}
+
+fn user() -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_json(json!({ "sub": "sub-1" }))
+}
+
+#[tokio::test]
+async fn user_info_is_asked_for_with_the_token_its_scheme_and_a_proof_of_both() {
+    let (authority, session) = with_user_info(vec![with_nonce(user(), Some("n-info")), user()]).await;
+    let provider = bound(&authority);
+    for nonce in [None, Some("n-info")] {
+        provider.userinfo(&session).await.unwrap();
+        let proof = proofs_at(&authority, "/userinfo").await.pop().unwrap().unwrap();
+        assert_eq!(proof.thumbprint, session.dpop.as_ref().unwrap().thumbprint);
+        assert_eq!(proof.claims["htm"], "GET");
+        assert_eq!(proof.claims["htu"], format!("{}/userinfo", authority.issuer()));
+        let hash = URL_SAFE_NO_PAD.encode(Sha256::digest("secret-at-1"));
+        assert_eq!(proof.claims["ath"], hash);
+        assert_eq!(proof.nonce(), nonce, "the nonces of the token endpoint are others");
+    }
+    let requests = authority.http.received_requests().await.unwrap();
+    let request = requests.iter().find(|request| request.url.path() == "/userinfo").unwrap();
+    assert_eq!(request.headers["authorization"], "DPoP secret-at-1");
+    // Nor does the token endpoint get that of the resource server.
+    once(&authority, refreshed(None)).await;
+    refresh(&provider, &session).await.unwrap();
+    assert_eq!(last_proof(&authority).await.nonce(), Some("n-token"));
+}
+
+#[tokio::test]
+async fn a_challenge_of_the_user_info_endpoint_is_answered_once() {
+    let challenge = |nonce| with_nonce(ResponseTemplate::new(401), Some(nonce));
+    let (authority, session) = with_user_info(vec![challenge("n-1"), user()]).await;
+    bound(&authority).userinfo(&session).await.unwrap();
+    let nonces: Vec<_> = proofs_at(&authority, "/userinfo").await.into_iter().flatten().collect();
+    assert_eq!(nonces.iter().map(Proof::nonce).collect::<Vec<_>>(), [None, Some("n-1")]);
+
+    let (authority, session) = with_user_info(vec![challenge("n-1"), challenge("n-2"), user()]).await;
+    assert_eq!(bound(&authority).userinfo(&session).await.unwrap_err().kind(), Refused);
+    assert_eq!(authority.count("/userinfo").await, 2);
+}
+
+#[tokio::test]
+async fn what_is_no_challenge_of_the_user_info_endpoint_is_not_answered() {
+    let nonce = Some("n-1");
+    for (answer, is_bound) in [
+        (ResponseTemplate::new(401), true),
+        (with_nonce(ResponseTemplate::new(403), nonce), true),
+        (with_nonce(ResponseTemplate::new(401), nonce), false),
+    ] {
+        let (authority, mut session) = with_user_info(vec![answer]).await;
+        if !is_bound {
+            session.dpop = None;
+            session.tokens.token_type = TokenType::Bearer;
+        }
+        assert!(bound(&authority).userinfo(&session).await.is_err());
+        assert_eq!(authority.count("/userinfo").await, 1);
     }
 }

@@ -71,12 +71,23 @@ async fn a_wait_is_read_in_both_forms() {
         ("retry-after", "120", 120),
         ("retry-after", "Tue, 14 Nov 2023 22:14:20 GMT", 60), // NOW is 22:13:20
         ("retry-after", "1000000", 86_400),
-        ("x-ratelimit-reset", "1700000030", 30),
     ] {
         for status in [429, 503] {
             let error = failure(ResponseTemplate::new(status).insert_header(header, value)).await;
+            assert_eq!(error.kind(), TryLater, "{status}");
             assert_eq!(error.retry_after(), Some(Duration::from_secs(seconds)), "{header}: {value}");
         }
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_a_rate_limit_says_nothing_about_a_server_that_failed() {
+    for (status, kind, seconds) in [(429, TryLater, Some(30)), (503, OutcomeUnknown, None), (500, OutcomeUnknown, None)]
+    {
+        let answer = ResponseTemplate::new(status).insert_header("x-ratelimit-reset", "1700000030");
+        let error = failure(answer).await;
+        assert_eq!(error.kind(), kind, "{status}");
+        assert_eq!(error.retry_after(), seconds.map(Duration::from_secs), "{status}");
     }
 }
 

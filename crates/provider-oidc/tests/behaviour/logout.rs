@@ -2,7 +2,7 @@
 
 use crate::authority::{Authority, assert_shows_no_secret};
 use oidc_session_core::ProviderErrorKind::{Misconfigured, OutcomeUnknown, TryLater};
-use oidc_session_core::{Provider as _, Revocation, SignIn as _};
+use oidc_session_core::{Provider as _, Revocation, SignIn as _, Target};
 use serde_json::json;
 use url::Url;
 use wiremock::ResponseTemplate;
@@ -35,6 +35,27 @@ async fn the_refresh_token_is_revoked_or_else_the_access_token() {
 }
 
 #[tokio::test]
+async fn a_session_of_another_server_or_client_is_sent_nowhere() {
+    let authority = Authority::start().await;
+    authority.on("POST", "/revoke", ResponseTemplate::new(200)).await;
+    let provider = authority.provider();
+    let mut sessions = vec![authority.session(); 2];
+    sessions[0].issuer.push('/');
+    sessions[1].client_id = "another".into();
+    for session in &sessions {
+        for error in [
+            provider.prepare(session).await.unwrap_err(),
+            provider.refresh(session, &Target::default()).await.unwrap_err(),
+            provider.revoke(session).await.unwrap_err(),
+            provider.end_session_url(session, None).await.unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), Misconfigured);
+        }
+    }
+    assert_eq!(authority.count("/revoke").await + authority.count("/token").await, 0);
+}
+
+#[tokio::test]
 async fn a_server_that_offers_no_revocation_says_so() {
     let authority = Authority::silent().await;
     authority.publish(json!({ "revocation_endpoint": null })).await;
@@ -53,6 +74,7 @@ async fn every_failure_has_its_meaning() {
         (ResponseTemplate::new(404), Misconfigured),
         (ResponseTemplate::new(503).insert_header("retry-after", "7"), TryLater),
         (ResponseTemplate::new(500).set_body_string("secret"), OutcomeUnknown),
+        (ResponseTemplate::new(502).set_body_json(json!({ "error": "unsupported_token_type" })), OutcomeUnknown),
     ] {
         let authority = Authority::start().await;
         authority.on("POST", "/revoke", answer).await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::authority::{CLIENT_ID, Standstill, assert_shows_no_secret, session_of};
 use crate::tls_server::{Authority, TlsServer};
-use oidc_session_core::ProviderErrorKind::{Misconfigured, NotSent};
+use oidc_session_core::ProviderErrorKind::{InvalidAnswer, Misconfigured, NotSent};
 use oidc_session_core::{
     AccessToken, Provider as _, ProviderError, Revocation, Scopes, SignIn as _, SignInRequest, Target, TokenAnswer,
 };
@@ -148,4 +148,27 @@ async fn the_addresses_for_mutual_tls_are_used_by_clients_with_a_certificate_onl
         assert_eq!(open.paths()[1..], *at_open);
         assert_eq!(guarded.paths(), at_guarded);
     }
+}
+
+#[tokio::test]
+async fn user_info_is_asked_for_with_the_certificate_too() {
+    let (authority, clients) = (Authority::new("ours"), Authority::new("of clients"));
+    let guarded = TlsServer::start(authority.issue(ADDRESS), Some(&clients)).await;
+    let at_guarded = format!("{}/userinfo", guarded.issuer());
+    let changes = json!({ "mtls_endpoint_aliases": { "userinfo_endpoint": at_guarded } });
+    let open = TlsServer::start_with(authority.issue(ADDRESS), None, rustls::ALL_VERSIONS, changes).await;
+    let mut session = session_of(open.issuer());
+    session.subject = Some("sub-1".into());
+    let auth = mutual_tls(&clients.issue(CLIENT_ID).pem);
+    let provider = builder(&open, &authority).client_auth(auth).build().unwrap();
+    assert_eq!(provider.userinfo(&session).await.unwrap_err().kind(), InvalidAnswer, "this server knows nobody");
+    assert_eq!(guarded.paths(), ["/userinfo"]);
+
+    // Without one, the handshake says what is missing.
+    let changes = json!({ "userinfo_endpoint": at_guarded });
+    let open = TlsServer::start_with(authority.issue(ADDRESS), None, rustls::ALL_VERSIONS, changes).await;
+    session.issuer = open.issuer().to_owned();
+    let error = builder(&open, &authority).build().unwrap().userinfo(&session).await.unwrap_err();
+    assert_eq!(error.kind(), Misconfigured, "{error:?}");
+    assert!(error.advice().unwrap().contains("MutualTls"), "{error:?}");
 }

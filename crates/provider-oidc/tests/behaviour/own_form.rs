@@ -72,3 +72,19 @@ async fn a_target_that_the_server_cannot_tell_apart_is_refused_before_anything_i
     assert_eq!(error.kind(), ProviderErrorKind::Misconfigured);
     assert_eq!(authority.count("/one").await, 0);
 }
+
+#[tokio::test]
+async fn a_form_that_fits_into_no_request_was_not_sent() {
+    #[derive(Debug)]
+    struct TwoLines;
+    impl Dialect for TwoLines {
+        fn encode_refresh(&self, _session: &Session, _fields: &[(&'static str, String)]) -> Option<EncodedRequest> {
+            Some(EncodedRequest::new("text/plain", "").header("x-form", "one\ntwo"))
+        }
+    }
+    let authority = Authority::start().await;
+    let provider = authority.builder().dialect(TwoLines).build().unwrap();
+    let error = provider.refresh(&authority.session(), &Target::default()).await.unwrap_err();
+    assert_eq!(error.kind(), ProviderErrorKind::NotSent);
+    assert_eq!(authority.count("/token").await, 0);
+}

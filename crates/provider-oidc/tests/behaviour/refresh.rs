@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::authority::{Authority, NOW, assert_shows_no_secret, jwk, key_set, signed};
 use oidc_session_core::{
     AccessToken, AnsweredIdToken, ClientSecret, Provider as _, ProviderErrorKind, ProviderId, ProviderProfile,
-    RefreshToken, Scopes, Target, TokenAnswer, TokenType,
+    RefreshToken, Scopes, SessionData, Target, TokenAnswer, TokenType,
 };
 use oidc_session_provider_oidc::{ClientAuth, Dialect, Fields, Oidc};
 use oidc_session_testkit::ManualClock;
@@ -103,6 +103,46 @@ async fn an_access_token_is_read_only_where_the_dialect_says_so() {
     let jwt = signed("k1", 1, &authority.claims(json!({})));
     let answer = refreshed(&authority, &provider, json!({ "access_token": jwt })).await;
     assert_eq!(answer.expires_at_hint, Some(NOW + Duration::from_secs(300)));
+    let unread = refreshed(&authority, &authority.provider(), json!({})).await;
+    assert_eq!(
+        (unread.access_token, unread.expires_at_hint),
+        (answer.access_token, None),
+        "nobody said it may be read"
+    );
+}
+
+#[tokio::test]
+async fn a_dialect_keeps_what_it_wants_of_an_answer_and_of_the_claims_of_its_id_token() {
+    #[derive(Debug)]
+    struct Keeping;
+    impl Dialect for Keeping {
+        fn keep(&self, answer: &Fields, claims: Option<&Fields>) -> SessionData {
+            let names = answer.keys().chain(claims.into_iter().flat_map(Fields::keys));
+            names.filter(|name| name.starts_with("vendor")).map(|name| (name.clone(), json!(1))).collect()
+        }
+    }
+    for (seed, expected) in [(1, &["vendor_answer", "vendor_claim"][..]), (2, &["vendor_answer"])] {
+        let authority = Authority::start().await;
+        let provider = authority.builder().dialect(Keeping).build().unwrap();
+        let id_token = signed("k1", seed, &authority.claims(json!({ "vendor_claim": 1 })));
+        let answer = json!({ "access_token": "at-2", "id_token": id_token, "vendor_answer": 1 });
+        let kept = refreshed(&authority, &provider, answer).await.provider_data;
+        assert_eq!(kept.keys().collect::<Vec<_>>(), expected, "the claims of a refused token count for nothing");
+    }
+}
+
+#[tokio::test]
+async fn a_scope_that_was_asked_for_and_left_out_is_noticed() {
+    for (granted, lacks) in [(json!("read write"), false), (json!("read"), true), (json!(null), false)] {
+        let authority = Authority::start().await;
+        let answer = json!({ "access_token": "at-2", "scope": granted });
+        authority.on("POST", "/token", ResponseTemplate::new(200).set_body_json(answer)).await;
+        let mut session = authority.session();
+        session.resources = vec!["https://api.example".into()];
+        let target = Target::resource("https://api.example").scopes(Scopes::parse("read write"));
+        let answer = authority.provider().refresh(&session, &target).await.unwrap();
+        assert_eq!(answer.lacks_scope, lacks, "{granted}");
+    }
 }
 
 #[tokio::test]
@@ -213,6 +253,23 @@ async fn keys_of_a_day_are_fetched_again_by_prepare_and_stay_in_use_when_that_fa
     let answer = refreshed(&authority, &provider, json!({ "access_token": "at-2", "id_token": id_token })).await;
     assert_eq!(authority.count("/jwks").await, 2);
     assert!(matches!(answer.id_token, Some(AnsweredIdToken::Refused)), "the older keys still judge");
+}
+
+#[tokio::test]
+async fn a_new_key_under_an_old_name_costs_one_answer_and_not_a_day() {
+    let authority = Authority::silent().await;
+    authority.publish(json!({})).await;
+    let before = wiremock::Mock::given(wiremock::matchers::path("/jwks")).respond_with(key_set(&[("k1", 1)]));
+    before.up_to_n_times(1).mount(&authority.http).await;
+    authority.publish_keys(&[("k1", 2)]).await;
+    let provider = authority.provider();
+    let id_token = signed("k1", 2, &authority.claims(json!({})));
+    let answer = json!({ "access_token": "at-2", "id_token": id_token });
+    let first = refreshed(&authority, &provider, answer.clone()).await;
+    assert!(matches!(first.id_token, Some(AnsweredIdToken::Refused)));
+    let second = refreshed(&authority, &provider, answer).await;
+    assert!(matches!(second.id_token, Some(AnsweredIdToken::Verified { .. })));
+    assert_eq!(authority.count("/jwks").await, 2);
 }
 
 #[tokio::test]

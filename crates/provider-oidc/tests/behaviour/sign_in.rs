@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::authority::{Authority, NOW, assert_shows_no_secret, key_set, signed_as};
-use oidc_session_core::ProviderErrorKind::{InvalidAnswer, Misconfigured, OutcomeUnknown, Refused, Rejected};
+use oidc_session_core::ProviderErrorKind::{InvalidAnswer, Misconfigured, OutcomeUnknown, Refused, Rejected, TryLater};
 use oidc_session_core::{
-    AccessToken, PendingSignIn, ProviderError, RefreshToken, Scopes, Session, SignIn as _, SignInRequest,
+    AccessToken, PendingSignIn, ProviderError, RefreshToken, Scopes, Session, SignIn as _, SignInRequest, Timestamp,
 };
 use oidc_session_provider_oidc::{Dialect, Fields, Oidc};
 use oidc_session_testkit::ManualClock;
@@ -145,6 +145,19 @@ async fn an_unknown_key_is_looked_for_once() {
 }
 
 #[tokio::test]
+async fn a_new_key_under_an_old_name_is_looked_for_once() {
+    for (seed, found) in [(2, true), (3, false)] {
+        let authority = Authority::silent().await;
+        authority.publish(json!({})).await;
+        let before = wiremock::Mock::given(wiremock::matchers::path("/jwks")).respond_with(key_set(&[("k1", 1)]));
+        before.up_to_n_times(1).mount(&authority.http).await;
+        authority.publish_keys(&[("k1", 2)]).await;
+        assert_eq!(sign_in(&authority, ("k1", seed), json!({})).await.is_ok(), found);
+        assert_eq!(authority.count("/jwks").await, 2);
+    }
+}
+
+#[tokio::test]
 async fn a_callback_that_is_not_ours_spends_no_code() {
     let authority = Authority::silent().await;
     authority.publish(json!({ "authorization_response_iss_parameter_supported": true })).await;
@@ -244,4 +257,45 @@ async fn an_issuer_that_is_no_url_signs_in_under_its_one_spelling() {
     let signer = (json!({ "alg": "EdDSA", "kid": "k1" }), 1);
     let session = sign_in_with(&authority, &provider, signer, json!({ "iss": "login.example" })).await.unwrap();
     assert_eq!(session.issuer, authority.issuer());
+}
+
+#[tokio::test]
+async fn no_code_is_spent_without_the_keys_to_verify_what_it_brings() {
+    let authority = Authority::silent().await;
+    authority.publish(json!({})).await;
+    authority.on("GET", "/jwks", ResponseTemplate::new(503)).await;
+    let provider = authority.provider();
+    let pending = start(&provider).await;
+    let callback = callback(&pending, &[("code", "secret-code")]);
+    assert_eq!(provider.exchange(pending, &callback).await.unwrap_err().kind(), TryLater);
+    assert_eq!(authority.count("/token").await, 0);
+}
+
+#[tokio::test]
+async fn a_session_knows_what_was_asked_for_and_when_it_ends() {
+    #[derive(Debug)]
+    struct Limited;
+    impl Dialect for Limited {
+        fn ends_at(&self, claims: &Fields) -> Option<Timestamp> {
+            claims.get("ends")?.as_i64().map(Timestamp::from_unix_seconds)
+        }
+    }
+    let authority = Authority::start().await;
+    let provider = authority.builder().dialect(Limited).build().unwrap();
+    let mut request = SignInRequest::new(Url::parse("http://127.0.0.1:9/callback").unwrap(), Scopes::parse("a"));
+    request.resources = vec!["https://api.example".into()];
+    let pending = provider.authorization_request(request).await.unwrap();
+    assert!(
+        pending.authorization_url.query_pairs().any(|pair| pair == ("resource".into(), "https://api.example".into()))
+    );
+    let claims = authority.claims(json!({ "nonce": pending.nonce, "ends": 1_700_009_000 }));
+    let id_token = signed_as(&json!({ "alg": "EdDSA", "kid": "k1" }), 1, &claims);
+    answer_with(&authority, json!({ "access_token": "at", "id_token": id_token, "refresh_token_expires_in": 60 }))
+        .await;
+    let callback = callback(&pending, &[("code", "c")]);
+    let session = provider.exchange(pending, &callback).await.unwrap();
+    assert_eq!(session.resources, ["https://api.example"]);
+    assert_eq!(session.requested_scope, Some(Scopes::parse("a openid")));
+    assert_eq!(session.ends_at, Some(Timestamp::from_unix_seconds(1_700_009_000)));
+    assert_eq!(session.tokens.refresh_token_expires_at, Some(NOW + Duration::from_secs(60)));
 }
