@@ -89,7 +89,11 @@ impl Verifier<'_> {
             }
             Err(reason) => {
                 tracing::warn!(%reason, "the ID token of a refresh was refused");
-                Judged { id_token: AnsweredIdToken::Refused, fields: None, unknown_key: false }
+                let id_token = match reason {
+                    Unverified::ClockOff(_) => AnsweredIdToken::Expired,
+                    Unverified::UnknownKey | Unverified::Refused(_) => AnsweredIdToken::Refused,
+                };
+                Judged { id_token, fields: None, unknown_key: false }
             }
         }
     }

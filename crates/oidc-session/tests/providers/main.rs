@@ -3,4 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod every;
+mod first_mistakes;
+mod refusals;
 mod reuse_window;
+mod vendor_server;
+mod warnings;
