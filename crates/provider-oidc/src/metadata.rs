@@ -121,14 +121,14 @@ impl Document {
 
 /// The error of a document about `published`, which does not speak for `issuer`. Issuers are the same byte for byte.
 fn foreign(issuer: &str, published: &str, dialect: &dyn Dialect) -> ProviderError {
-    let detail = "the discovery document names the issuer with another ending";
-    if published.strip_suffix('/') == Some(issuer) {
-        refused(detail).with_advice("add a slash at the end of the issuer URL")
+    let detail = if published.strip_suffix('/') == Some(issuer) {
+        "the discovery document names the issuer with a slash at its end, which the settings leave out"
     } else if issuer.strip_suffix('/') == Some(published) {
-        refused(detail).with_advice("leave out the slash at the end of the issuer URL")
+        "the discovery document names the issuer without the slash at its end, which the settings add"
     } else {
-        refused("the discovery document names another issuer").with_advice(dialect.check_address())
-    }
+        "the discovery document names another issuer"
+    };
+    refused(detail).with_advice(dialect.check_address())
 }
 
 fn refused(detail: &str) -> ProviderError {

@@ -142,15 +142,17 @@ async fn an_address_where_somebody_else_answers_names_the_setting() {
 async fn a_slash_at_the_end_of_the_issuer_is_told_by_its_name() {
     for server in VendorServer::every().await {
         let issuer = server.issuer();
-        let (published, fix) = match issuer.strip_suffix('/') {
-            Some(bare) => (bare.to_owned(), "leave out the slash"),
-            None => (format!("{issuer}/"), "add a slash"),
+        let (published, slash) = match issuer.strip_suffix('/') {
+            Some(bare) => (bare.to_owned(), "without the slash at its end"),
+            None => (format!("{issuer}/"), "with a slash at its end"),
         };
         server.publish_as(&published).await;
         let told = told(&server.begin("openid").await.unwrap_err());
-        // Whoever writes the issuer can mend it. A vendor's type has made it from another setting.
-        let fix = if ["oidc", "duende"].contains(&server.name) { fix } else { setting(server.name) };
-        assert_names(&told, fix, server.name);
+        // Of the others, the issuer has a form and is not compared.
+        if !["entra, common", "external id", "b2c"].contains(&server.name) {
+            assert_names(&told, slash, server.name);
+        }
+        assert_names(&told, setting(server.name), server.name);
     }
 }
 
@@ -270,18 +272,16 @@ async fn a_reuse_window_without_rotation_is_told_once() {
 
 #[tokio::test]
 async fn a_reuse_window_that_the_server_does_not_keep_is_told_by_its_end() {
-    for name in ["auth0, leeway", "cognito, grace", "okta, custom, grace", "pingone, grace"] {
-        let server = VendorServer::published(name).await;
-        let session = server.sign_in("openid offline_access", json!({})).await.unwrap();
-        let program = server.program(session).await;
-        server.clock.advance(LIFETIME);
-        // The first answer is lost, and the server takes the repeat for a reuse.
-        server.token_answers(page(502)).await;
-        server.token_answers(ResponseTemplate::new(400).set_body_json(json!({ "error": "invalid_grant" }))).await;
-        let error = program.access_token().await.unwrap_err();
-        assert_eq!(error.kind(), SessionErrorKind::SignInNeeded, "{name}");
-        assert_names(&told(&error), "set a reuse window at the server and declare no more than that one", name);
-    }
+    let server = VendorServer::published("auth0, leeway").await;
+    let session = server.sign_in("openid offline_access", json!({})).await.unwrap();
+    let program = server.program(session).await;
+    server.clock.advance(LIFETIME);
+    // The first answer is lost, and the server takes the repeat for a reuse.
+    server.token_answers(page(502)).await;
+    server.token_answers(ResponseTemplate::new(400).set_body_json(json!({ "error": "invalid_grant" }))).await;
+    let error = program.access_token().await.unwrap_err();
+    assert_eq!(error.kind(), SessionErrorKind::SignInNeeded);
+    assert_names(&told(&error), "set a reuse window at the server and declare no more than that one", server.name);
 }
 
 #[tokio::test]

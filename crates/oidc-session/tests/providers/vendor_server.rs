@@ -58,25 +58,28 @@ pub(crate) struct VendorServer {
 impl VendorServer {
     /// One server for every provider.
     pub(crate) async fn every() -> Vec<Self> {
-        Self::every_at(None).await
+        Self::start(None, |_| true).await
     }
 
     /// The same, with clients that look for it at `address`, where nobody is.
     pub(crate) async fn every_elsewhere(address: &str) -> Vec<Self> {
-        Self::every_at(Some(address)).await
+        Self::start(Some(address), |_| true).await
     }
 
     /// The server of one provider, published.
     pub(crate) async fn published(name: &str) -> Self {
-        let server = Self::every().await.into_iter().find(|server| server.name == name).unwrap();
+        let server = Self::start(None, |other| other == name).await.pop().unwrap();
         server.publish().await;
         server
     }
 
-    async fn every_at(address: Option<&str>) -> Vec<Self> {
+    async fn start(address: Option<&str>, wanted: impl Fn(&str) -> bool) -> Vec<Self> {
         let signer = Arc::new(AuthorizationServer::builder().start().await.unwrap());
         let mut servers = Vec::new();
         for (index, (name, _)) in every_provider("http://127.0.0.1:1").into_iter().enumerate() {
+            if !wanted(name) {
+                continue;
+            }
             let (http, clock) = (MockServer::start().await, ManualClock::new());
             let origin = address.map_or_else(|| http.uri(), str::to_owned);
             let (_, builder) = every_provider(&origin).swap_remove(index);
