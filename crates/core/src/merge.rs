@@ -77,8 +77,10 @@ pub enum AnsweredIdToken {
         /// What it claims.
         claims: Box<IdClaims>,
     },
-    /// It does not even hold for itself: a broken signature, another issuer's key, expired.
+    /// It does not even hold for itself: a broken signature, another issuer's key.
     Refused,
+    /// It had expired when it came, by this machine's clock.
+    Expired,
 }
 
 /// The claims of an ID token that a refresh must not change.
@@ -108,6 +110,8 @@ pub enum Violation {
     NoAccessToken,
     /// The ID token does not hold for itself.
     IdTokenRefused,
+    /// The ID token had expired when it came, by this machine's clock.
+    IdTokenExpired,
     /// Another `iss` (OIDC Core §12.2).
     Issuer,
     /// Another `sub` (OIDC Core §12.2).
@@ -129,6 +133,9 @@ impl fmt::Display for Violation {
         f.write_str(match self {
             Self::NoAccessToken => "the answer carries no access token",
             Self::IdTokenRefused => "the ID token of the answer does not verify",
+            Self::IdTokenExpired => {
+                "the ID token of the answer has expired already; set the clock of this machine, best by NTP"
+            }
             Self::Issuer => "the ID token names another issuer",
             Self::Subject => "the ID token names another subject",
             Self::Audience => "the ID token is for another client",
@@ -271,6 +278,7 @@ impl Session {
         let claims = match &answer.id_token {
             None => return None,
             Some(AnsweredIdToken::Refused) => return Some(Violation::IdTokenRefused),
+            Some(AnsweredIdToken::Expired) => return Some(Violation::IdTokenExpired),
             Some(AnsweredIdToken::Verified { claims, .. }) => claims,
         };
         let differs = |original: &Option<String>, new: &String| original.as_ref().is_some_and(|known| known != new);

@@ -89,7 +89,8 @@ impl SessionError {
 
     pub(crate) fn ended(reason: EndReason) -> Self {
         let outcome = crate::Outcome::Ended(reason).as_str();
-        let mut error = Self::new(SessionErrorKind::SignInNeeded, outcome, format!("the session has ended: {reason}"));
+        let detail = format!("the session has ended: {reason}; {}", after(reason));
+        let mut error = Self::new(SessionErrorKind::SignInNeeded, outcome, detail);
         error.end_reason = Some(reason);
         error
     }
@@ -142,7 +143,7 @@ impl SessionError {
             FailureCause::NoRefreshToken => Self::new(
                 SessionErrorKind::SignInNeeded,
                 "no_refresh_token",
-                "there is no refresh token; sign in again, with the scope offline_access where the server needs it",
+                format!("there is no refresh token; {}", after(EndReason::NoRefreshToken)),
             ),
             FailureCause::LeaseHeld => Self::unavailable("another process is refreshing and has not finished"),
             FailureCause::Paused => Self::unavailable("an earlier refresh failed, and it is too early for the next"),
@@ -155,6 +156,17 @@ impl SessionError {
 
     fn unavailable(detail: &'static str) -> Self {
         Self::new(SessionErrorKind::Unavailable, "unavailable", detail)
+    }
+}
+
+/// What to do when a session has ended.
+fn after(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::NoRefreshToken => "sign in again, with the scope offline_access where the server needs it",
+        EndReason::RejectedAfterUnknownOutcome => {
+            "sign in again; if that happens often, set a reuse window at the server and declare no more than that one"
+        }
+        _ => "sign in again",
     }
 }
 

@@ -143,7 +143,7 @@ impl Drop for ClearSlot {
 fn conclude(shared: &Shared, entry: &Entry, target: &Arc<Target>, landing: Landing) -> Result<Outcome> {
     let Landing { outcome, provider_error, store_error } = landing;
     rest(shared, entry, target, outcome);
-    let failed = |failure: Failure| SessionError::from_failure(failure, provider_error, store_error);
+    let failed = |failure, provider_error| SessionError::from_failure(failure, provider_error, store_error);
     let (result, event) = match outcome {
         Landed::NoSession => (Ok(Outcome::NoSession), None),
         Landed::Fresh => (Ok(Outcome::Fresh), None),
@@ -151,14 +151,19 @@ fn conclude(shared: &Shared, entry: &Entry, target: &Arc<Target>, landing: Landi
         Landed::Refreshed => (Ok(Outcome::Refreshed), Some(SessionEventKind::Refreshed)),
         Landed::Adopted => (Ok(Outcome::Adopted), Some(SessionEventKind::Adopted)),
         // Told when the record was installed.
-        Landed::Ended(reason) => (Ok(Outcome::Ended(reason)), None),
+        Landed::Ended(reason) => {
+            if let Some(error) = &provider_error {
+                tracing::info!(key = ?entry.key, %error, "the session has ended");
+            }
+            (Ok(Outcome::Ended(reason)), None)
+        }
         Landed::Postponed(failure) => {
-            let error = failed(failure);
+            let error = failed(failure, provider_error);
             tracing::warn!(key = ?entry.key, %error, "an early refresh failed; the access token still serves");
             (Ok(Outcome::Postponed), Some(SessionEventKind::Unavailable(error.outcome())))
         }
         Landed::Unavailable(failure) => {
-            let error = failed(failure);
+            let error = failed(failure, provider_error);
             let event = SessionEventKind::Unavailable(error.outcome());
             (Err(error), Some(event))
         }

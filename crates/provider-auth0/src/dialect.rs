@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use oidc_session_core::{
-    LogoutShape, ProviderId, ProviderProfile, RefreshExtends, ReuseReaction, RevocationShape, Rotation, Scopes,
-    Session, SessionData, Target, Timestamp,
+    AccessToken, LogoutShape, ProviderId, ProviderProfile, RefreshExtends, ReuseReaction, RevocationShape, Rotation,
+    Scopes, Session, SessionData, Target, Timestamp,
 };
 use oidc_session_provider_oidc::{
     AssertionAudience, DeviceStatus, Diagnosis, Dialect, ErrorAnswer, Fields, PlainOidc, RevocableToken,
@@ -14,6 +14,9 @@ use url::Url;
 
 use crate::organization::{self, ORG_ID};
 use crate::{Auth0, domain, refusal};
+
+const NAME_THE_AUDIENCE: &str =
+    "name the API to be called as the audience: without one, access tokens are opaque and good for /userinfo only";
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -95,6 +98,10 @@ impl Dialect for Auth0 {
         refusal::diagnose(answer)
     }
 
+    fn refused_sign_in(&self, answer: &ErrorAnswer) -> Option<Diagnosis> {
+        refusal::unknown_audience(answer)
+    }
+
     fn device_status(&self, answer: &ErrorAnswer) -> Option<DeviceStatus> {
         refusal::device_status(answer)
     }
@@ -138,7 +145,17 @@ impl Dialect for Auth0 {
     }
 
     fn ask_for_access_token(&self) -> &'static str {
-        "name the API to be called as the audience: without one, access tokens are opaque and good for /userinfo only"
+        NAME_THE_AUDIENCE
+    }
+
+    /// A tenant may have a Default Audience, so the absence of one here proves nothing. An opaque token does.
+    fn ask_for_audience(&self, access_token: &AccessToken) -> Option<&'static str> {
+        let is_signed = access_token.expose().split('.').count() == 3;
+        (self.audience.is_none() && !is_signed).then_some(NAME_THE_AUDIENCE)
+    }
+
+    fn ask_for_rotation(&self) -> &'static str {
+        "turn on Refresh Token Rotation in the settings of the application, or leave out rotation_leeway"
     }
 }
 

@@ -22,3 +22,8 @@ mod organization;
 mod refusal;
 
 pub use auth0::Auth0;
+
+/// The documentation's code compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/providers/auth0.md")]
+struct Page;

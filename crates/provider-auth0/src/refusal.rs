@@ -54,14 +54,22 @@ fn rejected_grant(answer: &ErrorAnswer) -> Diagnosis {
 fn denied(answer: &ErrorAnswer) -> Diagnosis {
     if is_client_fault(answer) {
         Diagnosis::from(Meaning::Misconfigured).advice(CREDENTIALS)
-    } else if answer.description().is_some_and(|description| description.starts_with("Service not found:")) {
-        Diagnosis::from(Meaning::Misconfigured)
-            .advice("use as audience the Identifier of an API of the tenant, from Applications > APIs")
+    } else if let Some(diagnosis) = unknown_audience(answer) {
+        diagnosis
     } else {
         // Whether the refresh token survives is up to the Action; asking again without a person changes nothing.
         Diagnosis::from(Meaning::InteractionRequired)
             .advice("a post-login Action denied it: Monitoring > Logs tells which; then sign in again")
     }
+}
+
+/// What is said of an audience that no API of the tenant has: at the token endpoint and in the browser.
+pub(crate) fn unknown_audience(answer: &ErrorAnswer) -> Option<Diagnosis> {
+    let names_none = answer.description().is_some_and(|description| description.starts_with("Service not found:"));
+    (answer.error() == "access_denied" && names_none).then(|| {
+        Diagnosis::from(Meaning::Misconfigured)
+            .advice("use as audience the Identifier of an API of the tenant, from Applications > APIs")
+    })
 }
 
 /// A 401 is about the client. A denial by an Action is a 403, with a text of the tenant's choice.

@@ -72,6 +72,10 @@ impl Dialect for B2cDialect {
         b2c_refusal::diagnosis(answer)
     }
 
+    fn refused_sign_in(&self, answer: &ErrorAnswer) -> Option<Diagnosis> {
+        b2c_refusal::refused_sign_in(answer)
+    }
+
     fn grants(&self, wanted: &Scopes, granted: &Scopes) -> bool {
         resource_scope::grants(wanted, granted)
     }
@@ -89,6 +93,13 @@ impl Dialect for B2cDialect {
 
     fn check_address(&self) -> &'static str {
         "check the tenant and the policy"
+    }
+
+    fn ask_for_refresh_token(&self, requested: &Scopes) -> &'static str {
+        match requested.contains("offline_access") {
+            true => "give the app registration the permission offline_access, and consent to it",
+            false => "ask for the scope offline_access",
+        }
     }
 
     fn ask_for_access_token(&self) -> &'static str {

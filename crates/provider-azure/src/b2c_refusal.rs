@@ -19,6 +19,15 @@ pub(crate) fn diagnosis(answer: &ErrorAnswer) -> Diagnosis {
     }
 }
 
+/// What an error means that came back from the browser, if more is known than its standard code says.
+pub(crate) fn refused_sign_in(answer: &ErrorAnswer) -> Option<Diagnosis> {
+    let Some(number) = refusal::in_text(answer, "AADB2C") else {
+        return refusal::refused_sign_in(answer);
+    };
+    let has_advice = aadb2c::find(number).is_some_and(|known| known.advice.is_some());
+    has_advice.then(|| diagnosis(answer))
+}
+
 #[cfg(test)]
 mod tests {
     use oidc_session_provider_oidc::Meaning;

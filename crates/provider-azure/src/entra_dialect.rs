@@ -106,6 +106,10 @@ impl Dialect for EntraDialect {
         refusal::diagnosis(answer)
     }
 
+    fn refused_sign_in(&self, answer: &ErrorAnswer) -> Option<Diagnosis> {
+        refusal::refused_sign_in(answer)
+    }
+
     fn device_status(&self, answer: &ErrorAnswer) -> Option<DeviceStatus> {
         match answer.error() {
             "authorization_declined" => Some(DeviceStatus::Denied),
@@ -125,6 +129,13 @@ impl Dialect for EntraDialect {
 
     fn check_address(&self) -> &'static str {
         self.check_address
+    }
+
+    fn ask_for_refresh_token(&self, requested: &Scopes) -> &'static str {
+        match requested.contains("offline_access") {
+            true => "give the app registration the permission offline_access, and consent to it",
+            false => "ask for the scope offline_access",
+        }
     }
 }
 

@@ -34,6 +34,15 @@ pub(crate) fn diagnosis(answer: &ErrorAnswer) -> Diagnosis {
     }
 }
 
+/// What an error means that came back from the browser, if more is known than its standard code says.
+///
+/// A user who declined has refused, and needs no advice.
+pub(crate) fn refused_sign_in(answer: &ErrorAnswer) -> Option<Diagnosis> {
+    const DECLINED: u32 = 65004;
+    let known = in_text(answer, "AADSTS").and_then(aadsts::find)?;
+    (known.advice.is_some() && known.number != DECLINED).then(|| diagnosis(answer))
+}
+
 /// What an answer means whose code and `suberror` are known, or not.
 ///
 /// | `error` | decides |

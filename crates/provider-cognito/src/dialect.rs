@@ -131,6 +131,14 @@ impl Dialect for UserPoolDialect {
         "check the user pool id and its Region, and that the pool exists"
     }
 
+    fn ask_for_endpoints(&self) -> &'static str {
+        "give the user pool a domain: without one it has no endpoints for signing in"
+    }
+
+    fn ask_for_rotation(&self) -> &'static str {
+        "turn on refresh token rotation for the app client, or leave out rotation_grace"
+    }
+
     fn ask_for_refresh_token(&self, _requested: &Scopes) -> &'static str {
         "allow the app client the authorization code grant: Cognito issues refresh tokens with it, and knows no scope \
          offline_access"

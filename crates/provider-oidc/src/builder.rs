@@ -1,6 +1,7 @@
 //! [`OidcBuilder`]: everything that can be chosen about a provider.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use oidc_session_core::{Clock, ProviderError, ProviderErrorKind, SystemClock};
@@ -123,7 +124,9 @@ impl OidcBuilder {
     /// holds a line break, or if a certificate is unreadable.
     pub fn build(self) -> Result<Oidc, ProviderError> {
         self.client.check()?;
-        let issuer = Url::parse(&self.issuer).map_err(|_| misconfigured("the issuer is not a URL"))?;
+        let issuer = Url::parse(&self.issuer).map_err(|_| {
+            misconfigured("the issuer is not a URL").with_advice("write it whole, such as https://login.example")
+        })?;
         let channel = Channel::of(&issuer)?;
         let discovery_url = match self.discovery_url {
             Some(url) => url.to_string(),
@@ -152,6 +155,7 @@ impl OidcBuilder {
             keys: Keys::default(),
             metadata: OnceCell::new(),
             logout_tokens: SeenTokens::default(),
+            lacks_rotation: AtomicBool::new(false),
         };
         Ok(Oidc {
             server: Arc::new(server),

@@ -3,6 +3,12 @@
 use oidc_session_core::{Fingerprint, PendingSignIn, ProviderError, ProviderErrorKind};
 use url::Url;
 
+use crate::diagnosis::standard_advice;
+use crate::{Dialect, ErrorAnswer, outcome};
+
+/// What to do about a callback that nobody waits for.
+const BEGIN_AGAIN: &str = "begin the sign-in again, and finish it in the same browser";
+
 /// The authorization code of `callback`, if the callback answers `pending` and comes from its server.
 ///
 /// The order is that of trust: whose answer it is comes first (`state`, then `iss`), what it says comes last.
@@ -11,15 +17,19 @@ pub(crate) fn code(
     callback: &Url,
     is_issuer: impl Fn(&str) -> bool,
     names_issuer: bool,
+    dialect: &dyn Dialect,
 ) -> Result<String, ProviderError> {
     // Only the path: behind a reverse proxy, scheme and host are not what the browser saw.
     if callback.path() != pending.redirect_uri.path() {
-        return Err(invalid("the callback came to another address than the redirect URI"));
+        return Err(invalid("the callback came to another address than the redirect URI")
+            .with_advice("answer at exactly the redirect URI of the sign-in"));
     }
-    let state = parameter(callback, "state")?.ok_or_else(|| invalid("the callback carries no state"))?;
+    let state = parameter(callback, "state")?.ok_or_else(|| {
+        invalid("the callback carries no state").with_advice("hand over the whole address that the browser came to")
+    })?;
     // Digests take the same time for every wrong guess.
     if Fingerprint::of(state.as_bytes()) != Fingerprint::of(pending.state.as_bytes()) {
-        return Err(invalid("the callback belongs to another sign-in"));
+        return Err(invalid("the callback belongs to another sign-in").with_advice(BEGIN_AGAIN));
     }
     match parameter(callback, "iss")? {
         Some(iss) if !is_issuer(&iss) => return Err(invalid("the callback comes from another issuer")),
@@ -27,15 +37,28 @@ pub(crate) fn code(
         _ => {}
     }
     if let Some(error) = parameter(callback, "error")? {
-        return Err(refusal(&error));
+        return Err(refusal(callback, &error, dialect));
     }
     parameter(callback, "code")?
         .filter(|code| !code.is_empty())
         .ok_or_else(|| invalid("the callback carries neither a code nor an error"))
 }
 
+/// What the dialect makes of an error of the authorization endpoint, or else the standards.
+fn refusal(callback: &Url, code: &str, dialect: &dyn Dialect) -> ProviderError {
+    let mut answer = ErrorAnswer::new(0, code);
+    // Of two, somebody has added one. Then neither counts.
+    if let Ok(Some(description)) = parameter(callback, "error_description") {
+        answer = answer.with_field("error_description", description);
+    }
+    match dialect.refused_sign_in(&answer) {
+        Some(diagnosis) => outcome::diagnosed(diagnosis, &answer),
+        None => by_standard(code),
+    }
+}
+
 /// An error of the authorization endpoint (RFC 6749 §4.1.2.1, OIDC Core §3.1.2.6).
-fn refusal(code: &str) -> ProviderError {
+fn by_standard(code: &str) -> ProviderError {
     let (kind, detail) = match code {
         "login_required" | "interaction_required" | "consent_required" | "account_selection_required" => {
             (ProviderErrorKind::InteractionRequired, "the server wants to talk to the subject")
@@ -58,7 +81,26 @@ fn refusal(code: &str) -> ProviderError {
         }
         _ => (ProviderErrorKind::Refused, "the sign-in was refused"),
     };
-    ProviderError::new(kind, detail).with_error_code(code)
+    let error = ProviderError::new(kind, detail).with_error_code(code);
+    let advice = match code {
+        "access_denied" => {
+            Some("sign in again and consent; if nobody declined, let the user have access to the client at the server")
+        }
+        "unauthorized_client" | "unsupported_response_type" => {
+            Some("allow this client the authorization code grant at the server")
+        }
+        "request_not_supported" | "request_uri_not_supported" | "invalid_request_uri" | "invalid_request_object" => {
+            Some("check whether the server wants pushed authorization requests")
+        }
+        "invalid_request" => Some("check the redirect URI and the parameters that are set for the sign-in"),
+        _ if kind == ProviderErrorKind::Misconfigured => standard_advice(code),
+        _ if kind == ProviderErrorKind::InteractionRequired => Some("sign in again without prompt=none"),
+        _ => None,
+    };
+    match advice {
+        Some(advice) => error.with_advice(advice),
+        None => error,
+    }
 }
 
 /// A parameter that is there at most once: of two, somebody has added one.
@@ -91,7 +133,7 @@ mod tests {
         let started_at = Timestamp::from_unix_seconds(0);
         let pending = PendingSignIn::new(redirect_uri, &request, "st", "no", verifier, started_at);
         let callback = Url::parse(&format!("http://127.0.0.1:9{query}")).unwrap();
-        code(&pending, &callback, |iss| iss == ISSUER, names_issuer)
+        code(&pending, &callback, |iss| iss == ISSUER, names_issuer, &crate::PlainOidc)
     }
 
     #[test]

@@ -16,7 +16,7 @@ impl Channel {
     /// The channel of an issuer.
     pub(crate) fn of(issuer: &Url) -> Result<Self, ProviderError> {
         if issuer.query().is_some() || issuer.fragment().is_some() {
-            return Err(refused("the issuer has a query or a fragment"));
+            return Err(refused("the issuer has a query or a fragment: leave it out"));
         }
         let channel = if issuer.scheme() == "http" { Self::Loopback } else { Self::Tls };
         channel.check(issuer, "issuer")?;
@@ -41,7 +41,7 @@ impl Channel {
         }
         // An HTTP client would send these as credentials of its own.
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(refused(format!("the {name} contains a user name or a password")));
+            return Err(refused(format!("the {name} contains a user name or a password: leave them out")));
         }
         Ok(())
     }

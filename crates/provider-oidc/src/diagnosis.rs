@@ -99,10 +99,14 @@ impl Meaning {
 /// What the standard codes of a misconfiguration ask for.
 pub(crate) fn standard_advice(code: &str) -> Option<&'static str> {
     Some(match code {
-        "invalid_client" => "check the client id, the client secret and how the client authenticates",
+        "invalid_client" => {
+            "check the client id, the client secret and how the client authenticates; an assertion also needs a right clock"
+        }
+        "invalid_request" => "check how the client authenticates, and the parameters that are set for the sign-in",
         "unauthorized_client" | "unsupported_grant_type" => "allow this client the grant type at the server",
         "invalid_scope" => "check the scopes that are asked for",
         "invalid_target" => "check the resource, and that the server knows it",
+        "use_dpop_nonce" => "sign in with DPoP: the server wants tokens that are bound to a key",
         "invalid_dpop_proof" => {
             "check this machine's clock, and that the session's key is the one it was signed in with"
         }

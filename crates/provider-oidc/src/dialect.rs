@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use oidc_session_core::{ProviderId, ProviderProfile, Revocation, Scopes, Session, SessionData, Target, Timestamp};
+use oidc_session_core::{
+    AccessToken, ProviderId, ProviderProfile, Revocation, Scopes, Session, SessionData, Target, Timestamp,
+};
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -193,6 +195,13 @@ pub trait Dialect: fmt::Debug + Send + Sync + 'static {
         Meaning::by_standard(answer).into()
     }
 
+    /// What an error means that came back from the browser (RFC 6749 §4.1.2.1). `None`: what the standards say.
+    ///
+    /// The answer has no status: it reads 0.
+    fn refused_sign_in(&self, _answer: &ErrorAnswer) -> Option<Diagnosis> {
+        None
+    }
+
     /// What an error answer to a device's poll means (RFC 8628 §3.5). `None`: whatever [`classify`](Self::classify) says.
     fn device_status(&self, answer: &ErrorAnswer) -> Option<DeviceStatus> {
         DeviceStatus::by_standard(answer)
@@ -228,6 +237,11 @@ pub trait Dialect: fmt::Debug + Send + Sync + 'static {
         "check the issuer URL"
     }
 
+    /// What to do about metadata that lack an endpoint of the code flow: one clause.
+    fn ask_for_endpoints(&self) -> &'static str {
+        "check the issuer URL, and that the server offers the authorization code flow"
+    }
+
     /// What to do about a sign-in that brought no refresh token, when `requested` was asked for: one clause.
     fn ask_for_refresh_token(&self, requested: &Scopes) -> &'static str {
         if requested.contains("offline_access") {
@@ -240,6 +254,16 @@ pub trait Dialect: fmt::Debug + Send + Sync + 'static {
     /// What to do about a sign-in that brought no access token: one clause.
     fn ask_for_access_token(&self) -> &'static str {
         "ask for a scope of the API to be called"
+    }
+
+    /// What to do about an access token that shows that no API will take it: one clause. `None` if nothing shows.
+    fn ask_for_audience(&self, _access_token: &AccessToken) -> Option<&'static str> {
+        None
+    }
+
+    /// What to do if a reuse window is declared, but a refresh token was not replaced: one clause.
+    fn ask_for_rotation(&self) -> &'static str {
+        "turn on rotation of refresh tokens at the server, or declare no reuse window"
     }
 }
 

@@ -89,7 +89,11 @@ impl Verifier<'_> {
             }
             Err(reason) => {
                 tracing::warn!(%reason, "the ID token of a refresh was refused");
-                Judged { id_token: AnsweredIdToken::Refused, fields: None, suspects_keys: reason.suspects_keys() }
+                let id_token = match reason {
+                    Unverified::ClockOff(_) => AnsweredIdToken::Expired,
+                    _ => AnsweredIdToken::Refused,
+                };
+                Judged { id_token, fields: None, suspects_keys: reason.suspects_keys() }
             }
         }
     }

@@ -62,8 +62,7 @@ impl Metadata {
             refused("the discovery document is not one, or lacks an address").with_advice(dialect.check_address())
         })?;
         if !dialect.speaks_for(issuer, &document.issuer) {
-            let detail = "the discovery document names another issuer; does only a trailing slash differ?";
-            return Err(refused(detail).with_advice(dialect.check_address()));
+            return Err(foreign(issuer, &document.issuer, dialect));
         }
         if mutual_tls {
             document.use_aliases();
@@ -79,7 +78,10 @@ impl Metadata {
                 .or_else(|| dialect.token_endpoint())
             {
                 Some(endpoint) => endpoint,
-                None => return Err(refused("the discovery document names no token_endpoint")),
+                None => {
+                    return Err(refused("the discovery document names no token_endpoint")
+                        .with_advice(dialect.ask_for_endpoints()));
+                }
             },
             jwks_uri: channel.endpoint("jwks_uri", &document.jwks_uri)?,
             revocation_endpoint: optional("revocation_endpoint", document.revocation_endpoint)?,
@@ -115,6 +117,18 @@ impl Document {
             }
         }
     }
+}
+
+/// The error of a document about `published`, which does not speak for `issuer`. Issuers are the same byte for byte.
+fn foreign(issuer: &str, published: &str, dialect: &dyn Dialect) -> ProviderError {
+    let detail = if published.strip_suffix('/') == Some(issuer) {
+        "the discovery document names the issuer with a slash at its end, which the settings leave out"
+    } else if issuer.strip_suffix('/') == Some(published) {
+        "the discovery document names the issuer without the slash at its end, which the settings add"
+    } else {
+        "the discovery document names another issuer"
+    };
+    refused(detail).with_advice(dialect.check_address())
 }
 
 fn refused(detail: &str) -> ProviderError {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use oidc_session_core::{
@@ -160,12 +161,23 @@ impl Oidc {
         grant.access_token.as_ref().filter(|_| self.profile.access_token_readable).and_then(expires_at_hint)
     }
 
+    /// Says once if a reuse window is declared of a server that does not replace refresh tokens.
+    fn watch_rotation(&self, presented: &RefreshToken, answered: Option<&RefreshToken>) {
+        let is_replaced = answered.is_some_and(|answered| answered != presented);
+        let is_odd = self.profile.reuse_window.is_some() && !is_replaced;
+        if is_odd && !self.server.lacks_rotation.swap(true, Ordering::Relaxed) {
+            let advice = self.dialect.ask_for_rotation();
+            tracing::warn!(advice, "the server did not replace a refresh token, although a reuse window is declared");
+        }
+    }
+
     /// A token of another server or client must not be sent here: it would leak, and its rejection would prove nothing.
     pub(crate) fn check_own(&self, metadata: &Metadata, session: &Session) -> Result<(), ProviderError> {
         if session.client_id == self.client.id && self.dialect.owns(&metadata.issuer, session) {
             Ok(())
         } else {
-            Err(ProviderError::new(ProviderErrorKind::Misconfigured, "the session belongs to another issuer or client"))
+            Err(ProviderError::new(ProviderErrorKind::Misconfigured, "the session belongs to another issuer or client")
+                .with_advice("use the provider it was signed in with, or sign in again"))
         }
     }
 }
@@ -219,6 +231,7 @@ impl Provider for Oidc {
         answer.refresh_in = grant.refresh_in;
         answer.extended_expires_in = grant.extended_expires_in;
         answer.refresh_token = grant.refresh_token;
+        self.watch_rotation(refresh_token, answer.refresh_token.as_ref());
         answer.refresh_token_expires_in = grant.refresh_token_expires_in;
         answer.lacks_scope = grant.scope.as_ref().is_some_and(|granted| !self.dialect.grants(target.scope(), granted));
         answer.scope = grant.scope;

@@ -42,7 +42,7 @@ impl Origin {
             _ => return Err(refused(name, "is not a host name")),
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(refused(name, "contains a user name or a password"));
+            return Err(refused(name, "contains a user name or a password: leave them out"));
         }
         if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
             return Err(refused(name, "is more than a host").with_advice("leave out everything behind it"));

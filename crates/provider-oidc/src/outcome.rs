@@ -110,7 +110,12 @@ pub(crate) fn revocation(answer: HttpAnswer, dialect: &dyn Dialect) -> Result<Re
 
 /// What an error answer means, by the dialect.
 pub(crate) fn classified(answer: &ErrorAnswer, dialect: &dyn Dialect) -> ProviderError {
-    let Diagnosis { meaning, code, advice, sign_in_parameters } = dialect.classify(answer);
+    diagnosed(dialect.classify(answer), answer)
+}
+
+/// The error that says what was made of an error answer.
+pub(crate) fn diagnosed(diagnosis: Diagnosis, answer: &ErrorAnswer) -> ProviderError {
+    let Diagnosis { meaning, code, advice, sign_in_parameters } = diagnosis;
     let mut error = match meaning {
         Meaning::Verdict => ProviderError::new(ProviderErrorKind::Rejected, "the server rejected the grant"),
         Meaning::InteractionRequired => {
@@ -152,6 +157,7 @@ pub(crate) fn broken(body: BrokenBody) -> ProviderError {
 fn misconfigured(status: StatusCode, detail: &str) -> ProviderError {
     let detail = format!("the endpoint {detail} (HTTP {})", status.as_u16());
     ProviderError::new(ProviderErrorKind::Misconfigured, detail)
+        .with_advice("check the address of the server, and look for a proxy or a firewall on the way to it")
 }
 
 fn unknown(detail: impl Into<String>) -> ProviderError {

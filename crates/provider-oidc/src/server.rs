@@ -1,6 +1,7 @@
 //! [`Server`]: one authorization server: where it is, and what it told about itself.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use oidc_session_core::{Clock, ProviderError, ProviderErrorKind};
 use tokio::sync::OnceCell;
@@ -28,6 +29,8 @@ pub(crate) struct Server {
     pub(crate) keys: Keys,
     pub(crate) metadata: OnceCell<Metadata>,
     pub(crate) logout_tokens: SeenTokens,
+    /// Whether somebody was told that refresh tokens are not replaced here.
+    pub(crate) lacks_rotation: AtomicBool,
 }
 
 impl Server {

@@ -22,6 +22,7 @@ impl SignIn for Oidc {
         let metadata = self.server.metadata().await?;
         let endpoint = metadata.authorization_endpoint.as_ref().ok_or_else(|| {
             ProviderError::new(ProviderErrorKind::Misconfigured, "the server has no authorization endpoint")
+                .with_advice(self.dialect.ask_for_endpoints())
         })?;
         let prover = self.prover(None)?;
         let dpop_jkt = prover.as_ref().map(Prover::thumbprint);
@@ -39,13 +40,13 @@ impl SignIn for Oidc {
     async fn exchange(&self, pending: PendingSignIn, callback: &Url) -> Result<Session, ProviderError> {
         let metadata = self.server.metadata().await?;
         let is_issuer = |iss: &str| self.dialect.answers_as(&metadata.issuer, iss);
-        let code = callback::code(&pending, callback, is_issuer, metadata.names_issuer)?;
+        let code = callback::code(&pending, callback, is_issuer, metadata.names_issuer, &*self.dialect)?;
         // Before the code is spent: without keys its answer would be worth nothing.
         let prover = self.prover(pending.dpop_key.as_ref())?;
         self.server.ensure_keys().await?;
 
         let request = |credentials| TokenRequest::code(credentials, &*self.dialect, &pending, &code);
-        let granted = self.grant(metadata, request, prover.as_ref(), self.deadline()).await?;
+        let granted = self.grant(metadata, request, prover.as_ref(), self.deadline()).await.map_err(spent_code)?;
         let verified = self.verify(metadata, &granted.grant, Some(&pending.nonce)).await?;
         let mut session = self.session(granted, verified, prover, pending.scopes)?;
         session.nonce = Some(pending.nonce);
@@ -135,6 +136,10 @@ impl Oidc {
             tracing::warn!(advice, "the sign-in brought no refresh token, so the session ends with its access token");
         }
 
+        if let Some(advice) = tokens.access_token.as_ref().and_then(|token| self.dialect.ask_for_audience(token)) {
+            tracing::warn!(advice, "the sign-in brought an access token that no API will take");
+        }
+
         let Verified { claims, fields } = verified;
         let mut session = Session::new(self.profile.id.clone(), claims.issuer, &self.client.id, tokens);
         session.subject = Some(claims.subject);
@@ -152,6 +157,21 @@ impl Oidc {
     pub fn refresh_token_advice(&self, session: &Session) -> Option<&'static str> {
         let requested = session.requested_scope.clone().unwrap_or_default();
         session.tokens.refresh_token.is_none().then(|| self.dialect.ask_for_refresh_token(&requested))
+    }
+
+    /// What to do about a session whose access token shows that no API will take it: one clause. `None` if nothing shows.
+    pub fn access_token_advice(&self, session: &Session) -> Option<&'static str> {
+        session.tokens.access_token.as_ref().and_then(|token| self.dialect.ask_for_audience(token))
+    }
+}
+
+/// A code is refused for reasons of its own (RFC 6749 §5.2).
+fn spent_code(error: ProviderError) -> ProviderError {
+    match (error.error_code(), error.advice()) {
+        (Some("invalid_grant"), None) => error.with_advice(
+            "begin the sign-in again: a code is good once, for minutes, and with the redirect URI of its request only",
+        ),
+        _ => error,
     }
 }
 

@@ -132,6 +132,10 @@ impl Dialect for Google {
         (answer.status() == 400 && answer.error() == "invalid_token").then_some(Revocation::Done)
     }
 
+    fn check_address(&self) -> &'static str {
+        "check that this machine reaches accounts.google.com, and look for a proxy or a firewall on the way"
+    }
+
     fn ask_for_refresh_token(&self, _requested: &Scopes) -> &'static str {
         "sign in with access_type=offline and prompt=consent"
     }

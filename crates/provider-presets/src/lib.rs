@@ -44,3 +44,22 @@ pub use keycloak::Keycloak;
 pub use okta::Okta;
 pub use one_login::OneLogin;
 pub use ping_one::PingOne;
+
+/// The documentation's code compiles.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../../docs/providers/duende.md")]
+    struct Duende;
+    #[doc = include_str!("../../../docs/providers/google.md")]
+    struct Google;
+    #[doc = include_str!("../../../docs/providers/keycloak.md")]
+    struct Keycloak;
+    #[doc = include_str!("../../../docs/providers/okta.md")]
+    struct Okta;
+    #[doc = include_str!("../../../docs/providers/onelogin.md")]
+    struct OneLogin;
+    #[doc = include_str!("../../../docs/providers/pingone.md")]
+    struct PingOne;
+    #[doc = include_str!("../../../docs/providers/README.md")]
+    struct Readme;
+}

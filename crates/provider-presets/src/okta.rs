@@ -138,6 +138,10 @@ impl Dialect for Okta {
             false => "ask for the scope offline_access",
         }
     }
+
+    fn ask_for_rotation(&self) -> &'static str {
+        "let the application rotate refresh tokens, or leave out rotation_grace"
+    }
 }
 
 #[cfg(test)]

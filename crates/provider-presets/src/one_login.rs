@@ -104,7 +104,7 @@ impl Dialect for OneLogin {
     }
 
     fn check_address(&self) -> &'static str {
-        "check the subdomain of onelogin.com"
+        "check the subdomain of onelogin.com, or the account's own address"
     }
 
     fn ask_for_refresh_token(&self, _requested: &Scopes) -> &'static str {

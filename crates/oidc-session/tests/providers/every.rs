@@ -6,7 +6,7 @@ use oidc_session::presets::{Duende, Google, Keycloak, Okta, OneLogin, PingOne};
 use oidc_session::{Auth0, AzureB2c, Cognito, EntraId, ExternalId, Oidc, OidcBuilder};
 
 pub(crate) const TENANT: &str = "11111111-2222-3333-4444-555555555555";
-const POOL: &str = "eu-west-1_AbCdEfGhI";
+pub(crate) const POOL: &str = "eu-west-1_AbCdEfGhI";
 
 /// Every provider, and every way of setting one up that changes its facts. `origin` is where its server is.
 pub(crate) fn every_provider(origin: &str) -> Vec<(&'static str, OidcBuilder)> {

@@ -4,4 +4,8 @@
 
 mod answers;
 mod every;
+mod first_mistakes;
+mod refusals;
 mod reuse_window;
+mod vendor_server;
+mod warnings;

@@ -106,14 +106,16 @@ async fn every_row_of_the_table() {
         row("invalid_client", json_body(401, json!({ "error": "invalid_client" })), Misconfigured, "invalid_client")
             .advice("Credentials"),
         row("grant type not allowed", wrong_grant_type, Misconfigured, "unauthorized_client").advice("Grant Types"),
-        row("malformed", json_body(400, json!({ "error": "invalid_request" })), Misconfigured, "invalid_request"),
+        row("malformed", json_body(400, json!({ "error": "invalid_request" })), Misconfigured, "invalid_request")
+            .advice("parameters"),
         row(
             "a nonce for a proof that nobody made",
             oauth(400, "use_dpop_nonce", "Authorization server requires nonce in DPoP proof")
                 .insert_header("dpop-nonce", "nonce-1"),
             Misconfigured,
             "use_dpop_nonce",
-        ),
+        )
+        .advice("DPoP"),
         row(
             "a proof that does not hold",
             json_body(400, json!({ "error": "invalid_dpop_proof" })),
@@ -179,7 +181,8 @@ async fn what_stands_before_the_token_endpoint_is_judged_by_status() {
             .after(7),
         row("a failure within", foreign(400, 500, "Internal Server Error"), OutcomeUnknown, ""),
         row("a failure within a success", foreign(200, 502, "Bad Gateway"), OutcomeUnknown, ""),
-        row("html", ResponseTemplate::new(403).set_body_string("<html>hidden</html>"), Misconfigured, ""),
+        row("html", ResponseTemplate::new(403).set_body_string("<html>hidden</html>"), Misconfigured, "")
+            .advice("a proxy or a firewall"),
         row(
             "an OAuth answer stays one",
             json_body(403, json!({ "statusCode": 403, "error": "invalid_grant", "error_description": "x" })),

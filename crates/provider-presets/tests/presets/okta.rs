@@ -138,7 +138,7 @@ async fn every_row_of_the_table() {
         row("the rate limit under another status", limited(403), TryLater, "E0000047").after(30),
         row("the rate limit without a time", answered(429, &limit), TryLater, ""),
         row("another of Okta's own codes", answered(400, &other), Misconfigured, "E0000022"),
-        row("a nonce is wanted", oauth(400, "use_dpop_nonce", nonce), Misconfigured, "use_dpop_nonce"),
+        row("a nonce is wanted", oauth(400, "use_dpop_nonce", nonce), Misconfigured, "use_dpop_nonce").advice("DPoP"),
         row("a wider scope", oauth(400, "invalid_scope", "hidden"), Misconfigured, "invalid_scope").advice("scopes"),
         row("MFA is due", oauth(400, "mfa_required", "hidden"), InteractionRequired, "mfa_required"),
     ];

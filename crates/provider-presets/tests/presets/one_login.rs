@@ -98,7 +98,8 @@ async fn every_row_of_the_table() {
             .advice("authentication method"),
         row("no such grant", oauth(400, "unsupported_grant_type", grant), Misconfigured, "unsupported_grant_type")
             .advice("grant type"),
-        row("any other request", oauth(400, "invalid_request", "hidden"), Misconfigured, "invalid_request"),
+        row("any other request", oauth(400, "invalid_request", "hidden"), Misconfigured, "invalid_request")
+            .advice("parameters"),
         row("the refresh token is gone", oauth(400, "invalid_grant", "hidden"), Rejected, "invalid_grant"),
     ];
     vendor.check(&provider, rows).await;

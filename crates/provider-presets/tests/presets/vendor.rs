@@ -242,12 +242,13 @@ fn gateways() -> Vec<Row> {
     let page = |status| ResponseTemplate::new(status).set_body_raw("<html>hidden</html>", "text/html");
     let verdict = |status| oauth(status, "invalid_grant", "hidden");
     vec![
-        row("a firewall's page", page(403), Misconfigured, ""),
-        row("a page instead of an error", page(400), Misconfigured, ""),
-        row("an empty 400", ResponseTemplate::new(400), Misconfigured, ""),
-        row("an empty 401", ResponseTemplate::new(401), Misconfigured, ""),
-        row("nothing there", page(404), Misconfigured, ""),
-        row("a redirect", ResponseTemplate::new(302).insert_header("location", "/login"), Misconfigured, ""),
+        row("a firewall's page", page(403), Misconfigured, "").advice("a proxy or a firewall"),
+        row("a page instead of an error", page(400), Misconfigured, "").advice("a proxy or a firewall"),
+        row("an empty 400", ResponseTemplate::new(400), Misconfigured, "").advice("a proxy or a firewall"),
+        row("an empty 401", ResponseTemplate::new(401), Misconfigured, "").advice("a proxy or a firewall"),
+        row("nothing there", page(404), Misconfigured, "").advice("a proxy or a firewall"),
+        row("a redirect", ResponseTemplate::new(302).insert_header("location", "/login"), Misconfigured, "")
+            .advice("a proxy or a firewall"),
         row("an empty 429", ResponseTemplate::new(429), TryLater, ""),
         row("a page with 429", page(429).insert_header("retry-after", "7"), TryLater, "").after(7),
         row("a verdict with 429", verdict(429), TryLater, ""),
