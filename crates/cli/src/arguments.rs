@@ -6,7 +6,7 @@ use clap::error::{ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 use oidc_session_core::SessionId;
 
-use crate::commands::{demo, dev_server, expire, import, list, login, logout, refresh, status, token};
+use crate::commands::{demo, dev_server, expire, import, list, login, logout, refresh, status, token, userinfo};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Output, shown};
@@ -79,6 +79,7 @@ pub(crate) enum Command {
     Demo(demo::Demo),
     Login(login::Login),
     Token(token::Token),
+    Userinfo(userinfo::Userinfo),
     Status(status::Status),
     Refresh(refresh::Refresh),
     Logout(logout::Logout),
@@ -95,6 +96,7 @@ impl Command {
             Self::Demo(demo) => demo.run(context).await,
             Self::Login(login) => login.run(context).await,
             Self::Token(token) => token.run(context).await,
+            Self::Userinfo(userinfo) => userinfo.run(context).await,
             Self::Status(status) => status.run(context).await,
             Self::Refresh(refresh) => refresh.run(context).await,
             Self::Logout(logout) => logout.run(context).await,

@@ -70,8 +70,10 @@ impl DevServer {
         let counters = serve_counters(Arc::clone(&server))
             .await
             .map_err(|error| Failure::failed("cannot listen for requests for the counters").because(&error))?;
+        // Whoever reads the announcement may tell the server to stop at once.
+        let interrupted = interrupted();
         self.announce(context, server.issuer(), &counters)?;
-        interrupted().await;
+        interrupted.await;
         Ok(())
     }
 
