@@ -163,8 +163,8 @@ impl Failure {
         if self.0.quiet { ExitCode::SUCCESS } else { self.0.exit.into() }
     }
 
-    pub(crate) fn is_misconfiguration(&self) -> bool {
-        self.0.exit == Exit::Misconfigured
+    pub(crate) fn has_reason(&self, reason: &str) -> bool {
+        self.0.reason.as_deref() == Some(reason)
     }
 
     pub(crate) fn is_quiet(&self) -> bool {

@@ -32,11 +32,14 @@ impl TargetFlags {
     pub(crate) fn advise(&self, failure: Failure, context: &Context, saved: &SavedSession) -> Failure {
         let SessionState::Active(session) = &saved.state else { return failure };
         match &self.resource {
-            Some(resource) if failure.is_misconfiguration() && !names(session, resource) => failure.hint(format!(
-                "the sign-in named no such resource; sign in with it: {} --resource {}",
-                saved.registration.login_command(&context.session, &[]),
-                quoted(resource)
-            )),
+            // The word of the session manager: what this program itself finds wrong has words of its own, and hints.
+            Some(resource) if failure.has_reason("misconfigured") && !names(session, resource) => {
+                failure.hint(format!(
+                    "the sign-in named no such resource; sign in with it: {} --resource {}",
+                    saved.registration.login_command(&context.session, &[]),
+                    quoted(resource)
+                ))
+            }
             _ => failure,
         }
     }

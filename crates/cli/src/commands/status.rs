@@ -185,6 +185,9 @@ impl<'a> Standing<'a> {
                 return format!("{}, {}{code}", "ended".red().bold(), tombstone.reason);
             }
         };
+        if session.ends_at.is_some_and(|end| end <= self.now) {
+            return format!("{}, and the session has reached its time limit: sign in again", "expired".yellow().bold());
+        }
         let unsettled = match session.unsettled_attempts {
             0 => "",
             _ => "; the answer to an earlier refresh was lost",

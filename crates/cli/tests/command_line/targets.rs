@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use oidc_session_testkit::AuthorizationServer;
 
-use super::terminal::Terminal;
+use super::terminal::{Login, Terminal};
 
 const ORDERS: &str = "https://orders.example/";
 const STOCK: &str = "https://stock.example/";
@@ -21,7 +21,7 @@ async fn login(terminal: &Terminal, more: &str) {
     let mut command =
         terminal.command(&format!("login --issuer {issuer} --client-id native-app --no-browser --json {more} --scope"));
     command.arg("openid offline_access orders:read orders:write stock:read");
-    let login = super::terminal::Login::start(command).await;
+    let login = Login::start(command).await;
     terminal.complete(login).await.ok();
 }
 
@@ -74,6 +74,20 @@ async fn a_resource_that_the_sign_in_did_not_name_is_told_with_the_way_to_name_i
     let wide = terminal.run(&format!("token --json --resource {ORDERS} --scope stock:read")).await.error(5);
     assert!(wide["message"].as_str().unwrap().contains("invalid_scope"), "{wide}");
     assert_eq!(terminal.run("token --json").await.ok()["outcome"], "fresh");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_is_missing_is_not_blamed_on_the_resource() {
+    let terminal = open().await;
+    let issuer = terminal.server.issuer();
+    let mut command = terminal.command(&format!(
+        "login --issuer {issuer} --client-id web-app --client-secret-env WEB_SECRET --no-browser --json"
+    ));
+    command.env("WEB_SECRET", "secret");
+    terminal.complete(Login::start(command).await).await.ok();
+    let error = terminal.run(&format!("token --json --resource {ORDERS}")).await.error(5);
+    assert_eq!(error["reason"], "client_secret_missing");
+    assert!(error["hint"].as_str().unwrap().contains("set WEB_SECRET"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -54,15 +54,9 @@ Of the vendors:
   oidc-session login --provider keycloak --domain https://login.acme.example --realm staff --client-id ID
   oidc-session login --provider google --client-id ID --client-secret-env GOOGLE_SECRET")]
 pub(crate) struct Login {
-    #[command(flatten)]
-    provider: ProviderFlags,
-
     /// Our client id there
     #[arg(long, value_name = "ID")]
     client_id: String,
-
-    #[command(flatten)]
-    client_auth: ClientAuthFlags,
 
     /// What to ask for; servers often grant a refresh token only for offline_access
     #[arg(long, default_value = "openid offline_access")]
@@ -99,6 +93,13 @@ pub(crate) struct Login {
     /// How long to wait for the sign-in [default: 5m; with --device as long as the code is good]
     #[arg(long, value_name = "DURATION", value_parser = patience)]
     timeout: Option<Duration>,
+
+    // Last, because what follows a heading of theirs would be under it.
+    #[command(flatten)]
+    provider: ProviderFlags,
+
+    #[command(flatten)]
+    client_auth: ClientAuthFlags,
 }
 
 /// How long the browser may take.
@@ -139,6 +140,14 @@ impl Login {
                 device: self.device,
             },
         })
+    }
+
+    /// Whether its flags make sense together.
+    #[cfg(test)]
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        let (provider, _) = (self.provider.choice()?, self.client_auth.credentials()?);
+        provider.builder(&self.client_id)?.build()?;
+        Ok(())
     }
 
     async fn sign_in(&self, context: &Context, provider: &Oidc) -> Result<Session, Failure> {
@@ -230,6 +239,29 @@ mod tests {
     use url::Url;
 
     use super::*;
+
+    #[test]
+    fn what_the_server_asks_for_is_what_the_next_run_sends() {
+        let wanted = vec![("claims".to_owned(), r#"{"a":1}"#.to_owned()), ("prompt".to_owned(), "login".to_owned())];
+        let error = ProviderError::new(ProviderErrorKind::InteractionRequired, "more is wanted");
+        let told = explain(error.with_sign_in_parameters(wanted), "again").to_json();
+        assert_eq!(told["error"]["kind"], "sign_in_needed");
+        assert_eq!(
+            told["error"]["hint"],
+            r#"run the command again with --param 'claims={"a":1}' --param prompt=login"#
+        );
+    }
+
+    #[test]
+    fn advice_is_not_followed_by_a_hint() {
+        for kind in [ProviderErrorKind::Rejected, ProviderErrorKind::Misconfigured, ProviderErrorKind::Refused] {
+            let error = || ProviderError::new(kind, "no").with_error_code("some_code");
+            assert!(explain(error(), "again").to_json()["error"]["hint"].is_string(), "{kind:?}");
+            let told = explain(error().with_advice("do this"), "again").to_json();
+            assert_eq!(told["error"]["message"], "no (some_code): do this");
+            assert!(told["error"]["hint"].is_null(), "{told}");
+        }
+    }
 
     #[tokio::test]
     async fn the_provider_refuses_what_is_reserved_and_nothing_it_sets_is_left_out() {
