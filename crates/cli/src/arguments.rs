@@ -6,7 +6,7 @@ use clap::error::{ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 use oidc_session_core::SessionId;
 
-use crate::commands::{demo, dev_server, expire, import, list, login, logout, refresh, status, token};
+use crate::commands::{demo, dev_server, expire, import, list, login, logout, refresh, status, token, userinfo};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Output, shown};
@@ -79,6 +79,7 @@ pub(crate) enum Command {
     Demo(demo::Demo),
     Login(login::Login),
     Token(token::Token),
+    Userinfo(userinfo::Userinfo),
     Status(status::Status),
     Refresh(refresh::Refresh),
     Logout(logout::Logout),
@@ -95,6 +96,7 @@ impl Command {
             Self::Demo(demo) => demo.run(context).await,
             Self::Login(login) => login.run(context).await,
             Self::Token(token) => token.run(context).await,
+            Self::Userinfo(userinfo) => userinfo.run(context).await,
             Self::Status(status) => status.run(context).await,
             Self::Refresh(refresh) => refresh.run(context).await,
             Self::Logout(logout) => logout.run(context).await,
@@ -218,5 +220,42 @@ mod tests {
             let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(after.starts_with("Examples:"), "{name}");
         }
+    }
+
+    /// The words of a line as a shell would split it, up to a pipe or the like.
+    fn words(line: &str) -> Vec<String> {
+        let mut words = vec![String::new()];
+        let mut quoted = false;
+        for c in line.chars() {
+            match c {
+                '\'' => quoted = !quoted,
+                ' ' if !quoted => words.push(String::new()),
+                c => words.last_mut().unwrap().push(c),
+            }
+        }
+        words.retain(|word| !word.is_empty());
+        let end = words.iter().position(|word| word == "|" || word == "&&").unwrap_or(words.len());
+        words.truncate(end);
+        words
+    }
+
+    #[test]
+    fn every_example_is_a_command_line_and_every_provider_in_one_can_be_built() {
+        let mut seen = 0;
+        for command in Arguments::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default().replace("\\\n", "");
+            for line in help.lines().filter_map(|line| line.strip_prefix("  ")) {
+                let words = words(line);
+                if words.first().is_none_or(|word| word != "oidc-session") {
+                    continue;
+                }
+                let arguments = Arguments::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+                if let Command::Login(login) = arguments.command {
+                    login.check().unwrap_or_else(|failure| panic!("{line}: {}", failure.whole_message()));
+                }
+                seen += 1;
+            }
+        }
+        assert!(seen > 30, "{seen}");
     }
 }

@@ -24,6 +24,8 @@ struct Told {
     reason: Option<String>,
     retry_after: Option<Duration>,
     hint: Option<String>,
+    /// What the authorization server wants to see in the next authorization request.
+    sign_in_parameters: Vec<(String, String)>,
     /// What the command found out all the same: stands beside `error` in the JSON output.
     findings: Map<String, Value>,
     /// Nobody is listening any more: end without a word.
@@ -73,6 +75,7 @@ impl Failure {
             reason: None,
             retry_after: None,
             hint: None,
+            sign_in_parameters: Vec::new(),
             findings: Map::new(),
             quiet: false,
             in_answer: false,
@@ -104,11 +107,25 @@ impl Failure {
         self
     }
 
-    /// The same failure; if signing in helps, `command` is how.
+    /// The same failure as one that `cause` has brought about.
     #[must_use]
-    pub(crate) fn sign_in_with(self, command: &str) -> Self {
+    pub(crate) fn caused_by(mut self, cause: Self) -> Self {
+        self.0.causes.push(cause.0.message);
+        self.0.causes.extend(cause.0.causes);
+        self.0.sign_in_parameters = cause.0.sign_in_parameters;
+        // Without a hint it is one that says itself what to do.
+        self.0.hint = self.0.hint.filter(|_| cause.0.hint.is_some());
+        self
+    }
+
+    /// The same failure; if signing in helps, `command` is how. It is given the parameters to sign in with.
+    #[must_use]
+    pub(crate) fn sign_in_with(self, command: impl FnOnce(&[(String, String)]) -> String) -> Self {
         match self.0.exit {
-            Exit::SignInNeeded => self.hint(format!("sign in: {command}")),
+            Exit::SignInNeeded => {
+                let command = command(&self.0.sign_in_parameters);
+                self.hint(format!("sign in: {command}"))
+            }
             _ => self,
         }
     }
@@ -144,6 +161,10 @@ impl Failure {
     /// What the shell gets.
     pub(crate) fn exit_code(&self) -> ExitCode {
         if self.0.quiet { ExitCode::SUCCESS } else { self.0.exit.into() }
+    }
+
+    pub(crate) fn has_reason(&self, reason: &str) -> bool {
+        self.0.reason.as_deref() == Some(reason)
     }
 
     pub(crate) fn is_quiet(&self) -> bool {
@@ -196,12 +217,13 @@ impl From<SessionError> for Failure {
             None => error.outcome().to_owned(),
         });
         failure.0.retry_after = error.retry_in();
+        failure.0.sign_in_parameters = error.sign_in_parameters().to_vec();
         failure.0.hint = match (error.kind(), error.retry_in()) {
             (SessionErrorKind::Unavailable, Some(wait)) => {
                 Some(format!("nothing is lost; try again in {} s", whole_seconds(wait)))
             }
             _ if error.outcome() == "lifetime_too_short" => Some("ask for a smaller --min-valid".to_owned()),
-            _ => hint.map(str::to_owned),
+            _ => hint.filter(|_| !is_advised(&error)).map(str::to_owned),
         };
         match error.source() {
             Some(cause) => failure.because(cause),
@@ -212,19 +234,32 @@ impl From<SessionError> for Failure {
 
 impl From<ProviderError> for Failure {
     fn from(error: ProviderError) -> Self {
-        if let Some(unready) = Unready::behind(&error) {
+        Self::from(&error)
+    }
+}
+
+impl From<&ProviderError> for Failure {
+    fn from(error: &ProviderError) -> Self {
+        if let Some(unready) = Unready::behind(error) {
             return unready;
         }
         let (exit, hint) = meaning(error.kind());
         let mut failure = Self::new(exit, error.to_string());
         failure.0.reason = error.error_code().map(str::to_owned);
         failure.0.retry_after = error.retry_after();
-        failure.0.hint = hint.map(str::to_owned);
+        failure.0.sign_in_parameters = error.sign_in_parameters().to_vec();
+        failure.0.hint = hint.filter(|_| !is_advised(error)).map(str::to_owned);
         match error.source() {
             Some(cause) => failure.because(cause),
             None => failure,
         }
     }
+}
+
+/// Whether an error says itself what to do about it, so that no general hint is wanted.
+fn is_advised(error: &(dyn Error + 'static)) -> bool {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.filter_map(|cause| cause.downcast_ref::<ProviderError>()).any(|cause| cause.advice().is_some())
 }
 
 impl From<StoreError> for Failure {

@@ -23,12 +23,7 @@ pub(crate) async fn drained<T>(
     manager: &SessionManager,
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    let result = tokio::select! {
-        // First, so that it listens before the work begins.
-        biased;
-        () = interrupted() => Err(Failure::failed("interrupted").reason("interrupted")),
-        result = work => result,
-    };
+    let result = unless_interrupted(work).await;
     let drained = async {
         if timeout(SILENCE, manager.drain()).await.is_err() {
             context.output.note("waiting until the refresh under way is stored; Ctrl-C gives it up");
@@ -42,36 +37,57 @@ pub(crate) async fn drained<T>(
     result
 }
 
-/// Waits for whatever asks a program to end: Ctrl-C, SIGTERM, or that its terminal goes away.
-pub(crate) async fn interrupted() {
+/// Does `work`, unless it is interrupted: for work that leaves nothing behind.
+pub(crate) async fn unless_interrupted<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     tokio::select! {
-        () = told_to_end() => {}
-        () = hung_up() => {}
+        biased;
+        () = interrupted() => Err(Failure::failed("interrupted").reason("interrupted")),
+        result = work => result,
+    }
+}
+
+/// Waits for whatever asks a program to end: Ctrl-C, SIGTERM, or that its terminal goes away. Listens from this call on.
+pub(crate) fn interrupted() -> impl Future<Output = ()> {
+    let (told_to_end, hung_up) = (told_to_end(), hung_up());
+    async move {
+        tokio::select! {
+            () = told_to_end => {}
+            () = hung_up => {}
+        }
     }
 }
 
 /// Waits for Ctrl-C or SIGTERM.
 #[cfg(unix)]
-async fn told_to_end() {
-    tokio::select! {
-        () = ctrl_c() => {}
-        () = signalled(SignalKind::terminate()) => {}
+fn told_to_end() -> impl Future<Output = ()> {
+    let (ctrl_c, terminated) = (signalled(SignalKind::interrupt()), signalled(SignalKind::terminate()));
+    async move {
+        tokio::select! {
+            () = ctrl_c => {}
+            () = terminated => {}
+        }
     }
 }
 
 /// Waits for Ctrl-C.
 #[cfg(not(unix))]
 async fn told_to_end() {
-    ctrl_c().await;
+    if tokio::signal::ctrl_c().await.is_err() {
+        // Without a handler it ends the process by itself.
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Waits for the terminal to go away.
 #[cfg(unix)]
-async fn hung_up() {
-    if ignores_hangups() {
-        std::future::pending().await
+fn hung_up() -> impl Future<Output = ()> {
+    let hung_up = (!ignores_hangups()).then(|| signalled(SignalKind::hangup()));
+    async move {
+        match hung_up {
+            Some(hung_up) => hung_up.await,
+            None => std::future::pending().await,
+        }
     }
-    signalled(SignalKind::hangup()).await;
 }
 
 /// Waits for the console window to be closed, or for Windows to shut down.
@@ -105,19 +121,15 @@ fn ignores_hangups() -> bool {
 }
 
 #[cfg(unix)]
-async fn signalled(kind: SignalKind) {
-    match signal(kind) {
-        Ok(mut signals) => {
-            signals.recv().await;
+fn signalled(kind: SignalKind) -> impl Future<Output = ()> {
+    let signals = signal(kind);
+    async move {
+        match signals {
+            Ok(mut signals) => {
+                signals.recv().await;
+            }
+            // Without a handler the signal ends the process by itself.
+            Err(_) => std::future::pending().await,
         }
-        // Without a handler the signal ends the process by itself.
-        Err(_) => std::future::pending().await,
-    }
-}
-
-async fn ctrl_c() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        // As above.
-        std::future::pending::<()>().await;
     }
 }

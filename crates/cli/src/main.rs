@@ -6,6 +6,7 @@
 mod arguments;
 mod authorization_check;
 mod browser;
+mod client_auth;
 mod commands;
 mod context;
 mod exit_code;
@@ -15,11 +16,13 @@ mod interrupt;
 mod loopback;
 mod output;
 mod policy_flags;
+mod proof_flags;
 mod provider_choice;
 mod provider_setup;
 mod saved_session;
 mod standby;
 mod store_url;
+mod target_flags;
 mod timeline;
 mod times;
 mod token_syntax;
@@ -50,7 +53,12 @@ async fn main() -> ExitCode {
 }
 
 fn log_to_stderr() {
-    let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env_lossy();
+    // That a sign-in brought no refresh token is a warning of the command itself.
+    let default = "warn,oidc_session_provider_oidc::sign_in=error";
+    let directives = std::env::var("RUST_LOG").ok().filter(|directives| !directives.is_empty());
+    let filter = EnvFilter::builder()
+        .with_default_directive(LevelFilter::WARN.into())
+        .parse_lossy(directives.as_deref().unwrap_or(default));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(stderr)

@@ -45,6 +45,13 @@ impl Output {
         Ok(())
     }
 
+    /// Prints an answer that is JSON for a person and for a program alike; `text` is that of the person.
+    pub(crate) fn json_answer(self, object: &impl Serialize, text: &str) -> Result<(), Failure> {
+        let text = if self.json { serde_json::to_string(object).map_err(io::Error::from)? } else { text.to_owned() };
+        print_line(escaped(&text).into_bytes())?;
+        Ok(())
+    }
+
     /// A line on stderr, as it is.
     pub(crate) fn say(self, line: &str) {
         // Whoever closed stderr does not want to know.
@@ -87,7 +94,6 @@ impl Output {
 
 /// Text from elsewhere, as a person may see it: what would steer the terminal, or reorder the line, is escaped.
 pub(crate) fn shown(text: &str) -> Cow<'_, str> {
-    let steers = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if !text.contains(steers) {
         return text.into();
     }
@@ -100,6 +106,24 @@ pub(crate) fn shown(text: &str) -> Cow<'_, str> {
         }
     }
     escaped.into()
+}
+
+/// JSON with the same characters escaped as JSON has it. All of them have four digits.
+fn escaped(json: &str) -> String {
+    let mut escaped = String::new();
+    for c in json.chars() {
+        match c {
+            // Between the values; within them there is none left.
+            '\n' => escaped.push(c),
+            c if steers(c) => escaped.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+fn steers(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn print_object(object: &impl Serialize) -> io::Result<()> {
@@ -120,6 +144,7 @@ mod tests {
     #[test]
     fn text_from_elsewhere_does_not_steer_the_terminal() {
         assert_eq!(shown("\u{1b}[2Ja\nb\u{9b}\u{202e}\u{2069}\u{7f}"), r"\u{1b}[2Ja\nb\u{9b}\u{202e}\u{2069}\u{7f}");
+        assert_eq!(escaped("{\n  \"a\": \"\u{9b}2J\u{202e}\"\n}"), "{\n  \"a\": \"\\u009b2J\\u202e\"\n}");
         assert_eq!(shown("Zoë ✓ 日本 עברית"), "Zoë ✓ 日本 עברית");
     }
 }

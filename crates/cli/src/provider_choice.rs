@@ -158,8 +158,8 @@ impl ProviderChoice {
     }
 
     /// Its options, each with the name of its flag.
-    pub(crate) fn options(&self) -> impl Iterator<Item = (String, &str)> {
-        self.options.iter().map(|(name, value)| (format!("--{name}"), value.as_str()))
+    pub(crate) fn options(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.options.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// The provider, but for the client's own settings.

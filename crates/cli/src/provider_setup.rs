@@ -1,14 +1,12 @@
 //! [`Registration`]: our client at an authorization server, remembered with the session so that later commands can
 //! rebuild the provider.
 
-use std::env::{self, VarError};
-
-use clap::{Args, ValueEnum};
-use oidc_session_core::{ClientSecret, ProviderId, ProviderProfile, SessionData, SessionState};
-use oidc_session_provider_oidc::{ClientAuth, Oidc};
+use oidc_session_core::{ProviderId, ProviderProfile, SessionData, SessionState};
+use oidc_session_provider_oidc::{ClientAuth, Oidc, OidcBuilder};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::client_auth::ClientCredentials;
 use crate::failure::Failure;
 use crate::provider_choice::ProviderChoice;
 use crate::standby::Standby;
@@ -16,30 +14,7 @@ use crate::standby::Standby;
 /// The key of [`SessionData`] under which this program keeps what it needs.
 const DATA_KEY: &str = "cli";
 
-/// How a client with a secret authenticates.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum SecretMethod {
-    /// `client_secret_basic`: in a header
-    #[default]
-    Basic,
-    /// `client_secret_post`: in the body
-    Post,
-}
-
-/// Where the client secret is, as the command line says it.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct SecretFlags {
-    /// The environment variable that holds the client secret; the secret itself is not stored
-    #[arg(long, value_name = "VAR")]
-    pub(crate) client_secret_env: Option<String>,
-
-    /// How the client presents its secret
-    #[arg(long, value_enum, default_value = "basic", requires = "client_secret_env")]
-    pub(crate) client_auth: SecretMethod,
-}
-
-/// Our client at an authorization server. The secret itself is not in here: it stays in its environment variable.
+/// Our client at an authorization server. No secret and no key is in here: they stay where they are.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Registration {
     /// Which adapter the session names.
@@ -61,11 +36,26 @@ pub(crate) struct Settings {
     /// The scope that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) scope: Option<String>,
-    /// The environment variable that holds the client secret. None for a public client.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) client_secret_env: Option<String>,
-    #[serde(default)]
-    pub(crate) client_auth: SecretMethod,
+    /// How the client authenticates.
+    #[serde(flatten)]
+    pub(crate) credentials: ClientCredentials,
+    /// The resource servers that the sign-in named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) resources: Vec<String>,
+    /// Whether authorization requests are pushed.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) par: bool,
+    /// Whether a sign-in binds its tokens to a key. The key itself is in the session.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) dpop: bool,
+    /// Whether the sign-in was one on another device.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) device: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl Settings {
@@ -101,12 +91,12 @@ impl Registration {
         }
     }
 
-    /// The provider, authenticating with the secret from its environment variable.
+    /// The provider, authenticating with what its client takes: a secret, a key or a certificate.
     pub(crate) fn provider(&self) -> Result<Oidc, Failure> {
-        self.build(self.client_auth()?)
+        self.build(self.settings.credentials.read()?)
     }
 
-    /// The provider for commands that send nothing, so that they work without the secret.
+    /// The provider for commands that send nothing, so that they work without a secret or a key.
     pub(crate) fn silent_provider(&self) -> Result<Oidc, Failure> {
         self.build(ClientAuth::None)
     }
@@ -114,13 +104,13 @@ impl Registration {
     /// The provider for commands that may come to an end without it. What it lacks is told when it is needed.
     pub(crate) fn standby(&self) -> Result<Standby, Failure> {
         self.known_provider()?;
-        let (auth, missing) = match self.client_auth() {
+        let (auth, missing) = match self.settings.credentials.read() {
             Ok(auth) => (auth, None),
             Err(missing) => (ClientAuth::None, Some(missing)),
         };
         Ok(match (self.build(auth), missing) {
             (Ok(oidc), None) => Standby::ready(oidc),
-            (Ok(oidc), Some(missing)) => Standby::without_secret(oidc, missing),
+            (Ok(oidc), Some(missing)) => Standby::without_credentials(oidc, missing),
             (Err(failure), _) => Standby::absent(ProviderProfile::new(self.provider_id.clone()), failure),
         })
     }
@@ -134,61 +124,40 @@ impl Registration {
         })
     }
 
-    fn client_auth(&self) -> Result<ClientAuth, Failure> {
-        let Some(variable) = &self.settings.client_secret_env else {
-            return Ok(ClientAuth::None);
-        };
-        let secret = read_secret(variable)?;
-        Ok(match self.settings.client_auth {
-            SecretMethod::Basic => ClientAuth::Basic(secret),
-            SecretMethod::Post => ClientAuth::Post(secret),
-        })
-    }
-
     fn build(&self, auth: ClientAuth) -> Result<Oidc, Failure> {
-        Ok(self.known_provider()?.builder(&self.client_id)?.client_auth(auth).build()?)
+        Ok(self.builder()?.client_auth(auth).build()?)
     }
 
-    /// The command that signs in again.
-    pub(crate) fn login_command(&self, session: &str) -> String {
+    fn builder(&self) -> Result<OidcBuilder, Failure> {
+        let builder = self.known_provider()?.builder(&self.client_id)?;
+        Ok(builder.pushed_authorization_requests(self.settings.par).dpop(self.settings.dpop))
+    }
+
+    /// The command that signs in again, with `parameters` that the authorization server wants to see.
+    pub(crate) fn login_command(&self, session: &str, parameters: &[(String, String)]) -> String {
+        let Settings { credentials, scope, resources, par, dpop, device, .. } = &self.settings;
         let mut command = vec!["oidc-session login".to_owned()];
-        let mut option = |name: &str, value: &str| command.push(format!("{name} {}", quoted(value)));
+        let mut option = |name: &str, value: &str| command.push(format!("--{name} {}", quoted(value)));
         if let Some(provider) = &self.provider {
-            option("--provider", &provider.word());
-            provider.options().for_each(|(name, value)| option(&name, value));
+            option("provider", &provider.word());
+            provider.options().for_each(|(name, value)| option(name, value));
         }
-        option("--client-id", &self.client_id);
-        if let Some(variable) = &self.settings.client_secret_env {
-            option("--client-secret-env", variable);
-            if self.settings.client_auth == SecretMethod::Post {
-                option("--client-auth", "post");
-            }
-        }
-        if let Some(scope) = &self.settings.scope {
-            option("--scope", scope);
-        }
+        option("client-id", &self.client_id);
+        credentials.options().for_each(|(name, value)| option(name, &value));
+        scope.iter().for_each(|scope| option("scope", scope));
+        resources.iter().for_each(|resource| option("resource", resource));
+        parameters.iter().for_each(|(name, value)| option("param", &format!("{name}={value}")));
         if session != "default" {
-            option("--session", session);
+            option("session", session);
         }
+        let flags = [("--par", par), ("--dpop", dpop), ("--device", device)];
+        command.extend(flags.into_iter().filter(|(_, given)| **given).map(|(flag, _)| flag.to_owned()));
         command.join(" ")
     }
 }
 
-fn read_secret(variable: &str) -> Result<ClientSecret, Failure> {
-    let unset = match env::var(variable) {
-        Ok(secret) if !secret.is_empty() => return Ok(ClientSecret::new(secret)),
-        Ok(_) => "is empty",
-        Err(VarError::NotPresent) => "is not set",
-        Err(VarError::NotUnicode(_)) => "is not text",
-    };
-    let message = format!("the environment variable {variable}, which should hold the client secret, {unset}");
-    Err(Failure::misconfigured(message)
-        .reason("client_secret_missing")
-        .hint(format!("set {variable} and try again; nothing is lost")))
-}
-
 /// As a shell would want it.
-fn quoted(value: &str) -> String {
+pub(crate) fn quoted(value: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@%+,".contains(&byte);
     if !value.is_empty() && value.bytes().all(plain) {
         value.to_owned()
@@ -199,9 +168,12 @@ fn quoted(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn registration() -> Registration {
+        let credentials = json!({ "client_auth": "post", "client_secret_env": "OIDC_SESSION_TEST_UNSET" });
         Registration {
             provider_id: ProviderId::new("oidc"),
             provider: Some(ProviderChoice::oidc("https://login.example")),
@@ -210,8 +182,10 @@ mod tests {
                 name: "work".into(),
                 provider: Some(ProviderChoice::oidc("https://login.example")),
                 scope: Some("openid offline_access".into()),
-                client_secret_env: Some("OIDC_SESSION_TEST_UNSET".into()),
-                client_auth: SecretMethod::Post,
+                credentials: serde_json::from_value(credentials).unwrap(),
+                resources: vec!["https://api.example/a b".into()],
+                dpop: true,
+                ..Settings::default()
             },
         }
     }
@@ -227,8 +201,12 @@ mod tests {
     #[test]
     fn the_login_command_can_be_pasted_into_a_shell() {
         assert_eq!(
-            registration().login_command("work"),
-            r"oidc-session login --provider oidc --issuer https://login.example --client-id 'it'\''s mine' --client-secret-env OIDC_SESSION_TEST_UNSET --client-auth post --scope 'openid offline_access' --session work"
+            registration().login_command("work", &[("claims".into(), r#"{"access_token":{}}"#.into())]),
+            concat!(
+                r"oidc-session login --provider oidc --issuer https://login.example --client-id 'it'\''s mine' ",
+                "--client-secret-env OIDC_SESSION_TEST_UNSET --client-auth post --scope 'openid offline_access' ",
+                r#"--resource 'https://api.example/a b' --param 'claims={"access_token":{}}' --session work --dpop"#,
+            )
         );
     }
 

@@ -52,7 +52,7 @@ impl SavedSession {
 
     /// The same failure; if signing in helps, it says how.
     pub(crate) fn with_hint(&self, failure: Failure, context: &Context) -> Failure {
-        failure.sign_in_with(&self.registration.login_command(&context.session))
+        failure.sign_in_with(|parameters| self.registration.login_command(&context.session, parameters))
     }
 
     /// What keeps the session alive, over `provider`.

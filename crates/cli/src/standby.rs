@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use oidc_session_core::{
@@ -15,18 +16,20 @@ use crate::output::Output;
 
 /// The provider of a stored session. If it is not ready, it sends nothing, and says why only when it would have to.
 ///
-/// So a fresh access token is served without the client secret, and a logout ends the session without it.
+/// So a fresh access token is served without the client's secret or key, and a logout ends the session without it.
 #[derive(Clone, Debug)]
 pub(crate) struct Standby {
     profile: ProviderProfile,
     readiness: Readiness,
+    /// Why the last refresh failed: where an access token still serves, the session manager only says that it did.
+    last_failure: Arc<Mutex<Option<Failure>>>,
 }
 
 #[derive(Clone, Debug)]
 enum Readiness {
     Ready(Oidc),
-    /// It can be asked what needs no secret.
-    WithoutSecret(Oidc, Unready),
+    /// It can be asked what needs no authentication of the client.
+    WithoutCredentials(Oidc, Unready),
     Absent(Unready),
 }
 
@@ -37,23 +40,27 @@ pub(crate) struct Unready(Failure);
 impl Standby {
     /// A provider that can do everything.
     pub(crate) fn ready(oidc: Oidc) -> Self {
-        Self { profile: oidc.profile().clone(), readiness: Readiness::Ready(oidc) }
+        Self::new(oidc.profile().clone(), Readiness::Ready(oidc))
     }
 
-    /// A provider that lacks its secret.
-    pub(crate) fn without_secret(oidc: Oidc, why: Failure) -> Self {
-        Self { profile: oidc.profile().clone(), readiness: Readiness::WithoutSecret(oidc, Unready(why)) }
+    /// A provider that lacks its secret or key.
+    pub(crate) fn without_credentials(oidc: Oidc, why: Failure) -> Self {
+        Self::new(oidc.profile().clone(), Readiness::WithoutCredentials(oidc, Unready(why)))
     }
 
     /// A provider that could not even be built.
     pub(crate) fn absent(profile: ProviderProfile, why: Failure) -> Self {
-        Self { profile, readiness: Readiness::Absent(Unready(why)) }
+        Self::new(profile, Readiness::Absent(Unready(why)))
     }
 
-    /// Whom to ask what needs no secret.
+    fn new(profile: ProviderProfile, readiness: Readiness) -> Self {
+        Self { profile, readiness, last_failure: Arc::default() }
+    }
+
+    /// Whom to ask what needs no authentication of the client.
     pub(crate) fn oidc(&self) -> Option<&Oidc> {
         match &self.readiness {
-            Readiness::Ready(oidc) | Readiness::WithoutSecret(oidc, _) => Some(oidc),
+            Readiness::Ready(oidc) | Readiness::WithoutCredentials(oidc, _) => Some(oidc),
             Readiness::Absent(_) => None,
         }
     }
@@ -62,8 +69,13 @@ impl Standby {
     pub(crate) fn shortcoming(&self) -> Option<&Failure> {
         match &self.readiness {
             Readiness::Ready(_) => None,
-            Readiness::WithoutSecret(_, Unready(why)) | Readiness::Absent(Unready(why)) => Some(why),
+            Readiness::WithoutCredentials(_, Unready(why)) | Readiness::Absent(Unready(why)) => Some(why),
         }
+    }
+
+    /// Why the last refresh of this process failed, if it did.
+    pub(crate) fn last_failure(&self) -> Option<Failure> {
+        self.last_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Says why an early refresh came to nothing, if it is for want of something here.
@@ -73,10 +85,14 @@ impl Standby {
         }
     }
 
+    fn note(&self, error: Option<&ProviderError>) {
+        *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = error.map(Failure::from);
+    }
+
     fn sender(&self) -> Result<&Oidc, ProviderError> {
         match &self.readiness {
             Readiness::Ready(oidc) => Ok(oidc),
-            Readiness::WithoutSecret(_, why) | Readiness::Absent(why) => {
+            Readiness::WithoutCredentials(_, why) | Readiness::Absent(why) => {
                 let detail = "nothing can be sent to the authorization server";
                 Err(ProviderError::new(ProviderErrorKind::Misconfigured, detail).because(why.clone()))
             }
@@ -91,11 +107,15 @@ impl Provider for Standby {
     }
 
     async fn prepare(&self, session: &Session) -> Result<(), ProviderError> {
-        self.sender()?.prepare(session).await
+        let prepared = self.sender()?.prepare(session).await;
+        self.note(prepared.as_ref().err());
+        prepared
     }
 
     async fn refresh(&self, session: &Session, target: &Target) -> Result<TokenAnswer, ProviderError> {
-        self.sender()?.refresh(session, target).await
+        let answer = self.sender()?.refresh(session, target).await;
+        self.note(answer.as_ref().err());
+        answer
     }
 
     async fn revoke(&self, session: &Session) -> Result<Revocation, ProviderError> {

@@ -18,9 +18,9 @@ use crate::times::{duration, rough};
 
 /// Run the embedded authorization server until Ctrl-C
 ///
-/// It signs in anybody who asks: code flow with PKCE, rotation, reuse detection, revocation, end-session. Clients: the
-/// public `native-app`, and the confidential `web-app` with the secret `secret`. What it counted is served as JSON at the
-/// `counters` URL that it prints.
+/// It signs in anybody who asks: code flow with PKCE, device flow, rotation, reuse detection, userinfo, revocation,
+/// end-session, and pushed requests and DPoP for whoever wants them. Clients: the public `native-app`, and the confidential
+/// `web-app` with the secret `secret`. What it counted is served as JSON at the `counters` URL that it prints.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -70,8 +70,10 @@ impl DevServer {
         let counters = serve_counters(Arc::clone(&server))
             .await
             .map_err(|error| Failure::failed("cannot listen for requests for the counters").because(&error))?;
+        // Whoever reads the announcement may tell the server to stop at once.
+        let interrupted = interrupted();
         self.announce(context, server.issuer(), &counters)?;
-        interrupted().await;
+        interrupted.await;
         Ok(())
     }
 

@@ -9,12 +9,13 @@ use clap::Args;
 use oidc_session_core::{AccessToken, IdToken, Provider as _, RefreshToken, Scopes, Session, Timestamp, TokenSet};
 use serde_json::{Map, Value, json};
 
+use crate::client_auth::ClientAuthFlags;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::interrupt::drained;
 use crate::policy_flags::ChosenPolicy;
 use crate::provider_choice::ProviderFlags;
-use crate::provider_setup::{Registration, SecretFlags, Settings};
+use crate::provider_setup::{Registration, Settings};
 use crate::saved_session::keeper;
 use crate::times::rfc3339;
 use crate::token_syntax::{fits_header, is_refresh_token, is_token_type};
@@ -26,14 +27,16 @@ use crate::token_syntax::{fits_header, is_refresh_token, is_token_type};
 /// token expires. The ID token is kept for logout and not read: the subject is unknown until a refresh brings a verified
 /// one. Replaces the session of the same name.
 ///
-/// A client secret goes to the issuer that the file names. So the file cannot say which one that is: give
-/// --client-secret-env, and only for a file whose issuer you trust with it.
+/// A client secret goes to the issuer that the file names, and a private key signs for it. So the file cannot say which
+/// ones these are: give --client-secret-env or --private-key, and only for a file whose issuer you trust with it.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   oidc-session import --file tokens.json
   vault read -format=json secret/robot | jq .data | oidc-session import --file - --session robot
-  oidc-session import --file tokens.json --client-secret-env WEB_SECRET --client-auth post")]
+  oidc-session import --file tokens.json --client-secret-env WEB_SECRET --client-auth post
+  oidc-session import --file tokens.json --private-key robot.pem --key-id robot-1
+  oidc-session import --file tokens.json --provider auth0 --domain acme.eu.auth0.com")]
 pub(crate) struct Import {
     /// The file to read; `-` is stdin
     #[arg(long, value_name = "FILE")]
@@ -43,7 +46,7 @@ pub(crate) struct Import {
     provider: ProviderFlags,
 
     #[command(flatten)]
-    secret: SecretFlags,
+    client_auth: ClientAuthFlags,
 }
 
 /// The largest file that is read.
@@ -52,8 +55,17 @@ const LARGEST: u64 = 128 * 1024;
 const KNOWN: [&str; 8] =
     ["issuer", "client_id", "access_token", "refresh_token", "id_token", "expires_in", "token_type", "scope"];
 
-/// A file that chose both the issuer and the variable could have any secret of the environment sent to itself.
-const FLAGS_ONLY: [(&str, &str); 2] = [("client_secret_env", "--client-secret-env"), ("client_auth", "--client-auth")];
+/// A file that chose the issuer and one of these could have any secret of the environment sent to itself, or any key of the
+/// machine sign for it.
+const FLAGS_ONLY: [(&str, &str); 7] = [
+    ("client_secret_env", "--client-secret-env"),
+    ("client_auth", "--client-auth"),
+    ("private_key", "--private-key"),
+    ("key_id", "--key-id"),
+    ("key_algorithm", "--key-algorithm"),
+    ("certificate", "--certificate"),
+    ("client_certificate", "--client-certificate"),
+];
 
 impl Import {
     /// Imports.
@@ -98,8 +110,8 @@ impl Import {
                 name: name.to_owned(),
                 provider: Some(provider),
                 scope: text(object, "scope")?,
-                client_secret_env: self.secret.client_secret_env.clone(),
-                client_auth: self.secret.client_auth,
+                credentials: self.client_auth.credentials()?,
+                ..Settings::default()
             },
         })
     }
@@ -185,12 +197,11 @@ fn checked(object: &Map<String, Value>, field: &str, fits: fn(&str) -> bool) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider_setup::SecretMethod;
 
     fn refusal(file: &str) -> String {
         let imported = parse(file.as_bytes()).and_then(|object| {
-            let secret = SecretFlags { client_secret_env: None, client_auth: SecretMethod::Basic };
-            let import = Import { file: PathBuf::new(), provider: ProviderFlags::default(), secret };
+            let client_auth = ClientAuthFlags::default();
+            let import = Import { file: PathBuf::new(), provider: ProviderFlags::default(), client_auth };
             import.registration(&object, &needed(&object, "issuer")?, "default")?;
             tokens(&object, Timestamp::UNIX_EPOCH)
         });
@@ -205,6 +216,7 @@ mod tests {
             r#"{"issuer":"https://hunter2.example","client_id":"hunter2","refresh_token":"hunter2","expires_in":"hunter2"}"#,
             r#"{"issuer":"https://hunter2.example","client_id":"hunter2","refresh_token":"hunter2","client_auth":"hunter2"}"#,
             r#"{"issuer":"https://hunter2.example","client_id":"hunter2","refresh_token":"hunter2","client_secret_env":"hunter2"}"#,
+            r#"{"issuer":"https://hunter2.example","client_id":"hunter2","refresh_token":"hunter2","private_key":"hunter2"}"#,
             r#"{"issuer":"https://hunter2.example","client_id":"hunter2","id_token":"hunter2"}"#,
             r#"{"issuer":"hunter2","refresh_token":"hunter2"}"#,
             r#"["hunter2"]"#,

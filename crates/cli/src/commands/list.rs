@@ -68,6 +68,7 @@ impl Row {
         match state {
             SessionState::Active(session) => {
                 let schedule = Schedule::plan(&ExpiredOnly, &session.tokens, Jitter::of(key));
+                let schedule = schedule.ending_at(session.ends_at);
                 let expires_at = schedule.expires_at();
                 Self {
                     session: Settings::of(&session.data).map(|settings| settings.name),

@@ -10,3 +10,4 @@ pub(crate) mod logout;
 pub(crate) mod refresh;
 pub(crate) mod status;
 pub(crate) mod token;
+pub(crate) mod userinfo;

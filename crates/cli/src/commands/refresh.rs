@@ -2,7 +2,8 @@
 
 use clap::Args;
 use oidc_session_core::SessionState;
-use oidc_session_manager::{Outcome, SessionEventKind, Snapshot};
+use oidc_session_manager::{Outcome, Schedule, SessionEventKind, Snapshot};
+use oidc_session_policy::Jitter;
 use serde_json::json;
 
 use crate::context::Context;
@@ -11,6 +12,7 @@ use crate::interrupt::drained;
 use crate::policy_flags::PolicyFlags;
 use crate::saved_session::{Keeper, SavedSession, no_session};
 use crate::standby::Standby;
+use crate::target_flags::TargetFlags;
 use crate::times::{relative, rfc3339};
 
 /// Refresh the session if its access token has expired, or is due under the policy
@@ -19,11 +21,15 @@ use crate::times::{relative, rfc3339};
 Examples:
   oidc-session refresh
   oidc-session refresh --force
-  oidc-session refresh --policy preemptive --skew 30s --json")]
+  oidc-session refresh --policy preemptive --skew 30s --json
+  oidc-session refresh --resource https://orders.example/")]
 pub(crate) struct Refresh {
     /// Refresh even a fresh session; if that cannot be done now, the command fails though the access token still serves
     #[arg(long)]
     force: bool,
+
+    #[command(flatten)]
+    target: TargetFlags,
 
     #[command(flatten)]
     policy: PolicyFlags,
@@ -43,14 +49,16 @@ impl Refresh {
         let keeper = saved.keeper(context, provider.clone(), self.policy.chosen())?;
         drained(context, &keeper.manager, self.refresh(context, &keeper, &provider))
             .await
-            .map_err(|failure| saved.with_hint(failure, context))
+            .map_err(|failure| saved.with_hint(self.target.advise(failure, context, &saved), context))
     }
 
     async fn refresh(&self, context: &Context, keeper: &Keeper, provider: &Standby) -> Result<(), Failure> {
-        let mut events = keeper.session.subscribe();
+        let target = self.target.target();
+        let handle = keeper.session.for_target(target.clone());
+        let mut events = handle.subscribe();
         let result = match self.force {
-            true => keeper.session.refresh().await,
-            false => keeper.session.refresh_if_expired().await,
+            true => handle.refresh().await,
+            false => handle.refresh_if_expired().await,
         };
         let outcome = match result {
             Ok(outcome) => outcome,
@@ -59,16 +67,23 @@ impl Refresh {
                 return Err(with_outcome(error.into(), context, outcome));
             }
         };
-        match keeper.session.snapshot().await? {
-            Snapshot::Active { schedule, .. } => {
-                let expires_at = schedule.expires_at();
+        match handle.snapshot().await? {
+            Snapshot::Active { session, .. } => {
+                let tokens = session.tokens_for(&target);
+                let jitter = Jitter::of(&context.id()?.store_key());
+                let schedule = tokens.map(|tokens| Schedule::plan(&self.policy.chosen(), tokens, jitter));
+                let expires_at = schedule.and_then(|schedule| schedule.ending_at(session.ends_at).expires_at());
                 if self.force && outcome == Outcome::Postponed {
                     let failure = provider.shortcoming().cloned().unwrap_or_else(|| {
                         let cause = std::iter::from_fn(|| events.try_recv().ok()).find_map(|event| match event.kind {
                             SessionEventKind::Unavailable(word) => Some(word),
                             _ => None,
                         });
-                        not_refreshed(cause.unwrap_or("unavailable"))
+                        let failure = not_refreshed(cause.unwrap_or("unavailable"));
+                        match provider.last_failure() {
+                            Some(cause) => failure.caused_by(cause),
+                            None => failure,
+                        }
                     });
                     let failure = with_outcome(failure, context, outcome.as_str());
                     return Err(failure.finding("expires_at", expires_at.and_then(rfc3339)));
@@ -78,6 +93,7 @@ impl Refresh {
                     expires_at.map(|at| format!("; the access token expires {}", relative(at, context.clock.now())));
                 let object = json!({
                     "session": context.session,
+                    "resource": target.resource_indicator(),
                     "outcome": outcome.as_str(),
                     "expires_at": expires_at.and_then(rfc3339),
                 });

@@ -1,7 +1,7 @@
 //! `status`: the session and its times. Sends nothing, changes nothing.
 
 use clap::Args;
-use oidc_session_core::{Session, SessionState, Timestamp, Tombstone};
+use oidc_session_core::{Session, SessionState, Target, Timestamp, Tombstone};
 use oidc_session_manager::{Phase, Schedule};
 use oidc_session_policy::Jitter;
 use owo_colors::OwoColorize as _;
@@ -46,6 +46,8 @@ struct Report<'a> {
     session: &'a str,
     state: &'static str,
     subject: Option<&'a str>,
+    /// The kind of authorization server, as the session names it.
+    provider: Option<&'a str>,
     issuer: Option<&'a str>,
     client_id: Option<&'a str>,
     received_at: Option<String>,
@@ -53,11 +55,31 @@ struct Report<'a> {
     expires_at: Option<String>,
     ended_at: Option<String>,
     has_refresh_token: bool,
+    refresh_token_expires_at: Option<String>,
+    /// When the session ends whatever is refreshed until then.
+    ends_at: Option<String>,
+    token_type: Option<&'a str>,
+    /// The key that the tokens are bound to.
+    dpop_thumbprint: Option<&'a str>,
+    /// What the sign-in named.
+    resources: &'a [String],
+    further_tokens: Vec<FurtherToken<'a>>,
     version: Option<u64>,
     /// Why the session ended.
     reason: Option<&'static str>,
     /// The OAuth error code behind that.
     error_code: Option<&'a str>,
+}
+
+/// An access token beside the sign-in's own.
+#[derive(Debug, Serialize)]
+struct FurtherToken<'a> {
+    resource: Option<&'a str>,
+    scope: Option<String>,
+    state: &'static str,
+    expires_at: Option<String>,
+    #[serde(skip)]
+    told: String,
 }
 
 /// A session at one instant.
@@ -80,7 +102,11 @@ impl<'a> Standing<'a> {
         match &saved.state {
             SessionState::Active(session) => {
                 let jitter = Jitter::of(&context.id()?.store_key());
-                standing.alive(session, Schedule::plan(&policy, &session.tokens, jitter));
+                let plan = |tokens| Schedule::plan(&policy, tokens, jitter).ending_at(session.ends_at);
+                standing.alive(session, plan(&session.tokens));
+                let further = session.further_tokens.iter();
+                standing.report.further_tokens =
+                    further.map(|(target, tokens)| FurtherToken::of(target, plan(tokens), now)).collect();
             }
             SessionState::Ended(tombstone) => standing.ended(tombstone),
         }
@@ -96,7 +122,13 @@ impl<'a> Standing<'a> {
         report.received_at = rfc3339(session.tokens.received_at);
         report.refresh_at = schedule.refresh_at().and_then(rfc3339);
         report.expires_at = schedule.expires_at().and_then(rfc3339);
+        report.provider = Some(session.provider_id.as_str());
         report.has_refresh_token = session.tokens.refresh_token.is_some();
+        report.refresh_token_expires_at = session.tokens.refresh_token_expires_at.and_then(rfc3339);
+        report.ends_at = session.ends_at.and_then(rfc3339);
+        report.token_type = Some(session.tokens.token_type.as_str());
+        report.dpop_thumbprint = session.dpop.as_ref().map(|binding| binding.thumbprint.as_str());
+        report.resources = &session.resources;
         self.schedule = schedule;
     }
 
@@ -106,6 +138,7 @@ impl<'a> Standing<'a> {
         report.subject = tombstone.subject.as_deref();
         report.issuer = Some(&tombstone.issuer);
         report.client_id = Some(&tombstone.client_id);
+        report.provider = Some(tombstone.provider_id.as_str());
         report.ended_at = rfc3339(tombstone.ended_at);
         report.reason = Some(tombstone.reason.as_str());
         report.error_code = tombstone.error.as_deref();
@@ -120,14 +153,24 @@ impl<'a> Standing<'a> {
         let mut lines = vec![format!("{name}: {}", self.headline(&saved.state)), String::new()];
         let mut line = |label: &str, value: &str| lines.push(format!("  {label:<9} {}", shown(value)));
         line("subject", self.report.subject.unwrap_or("unknown"));
+        line("provider", self.report.provider.unwrap_or_default());
         line("issuer", self.report.issuer.unwrap_or_default());
         line("client", self.report.client_id.unwrap_or_default());
+        if let Some(thumbprint) = self.report.dpop_thumbprint {
+            line("bound to", &format!("the key {thumbprint} (DPoP)"));
+        }
         match &saved.state {
-            SessionState::Active(session) => lines.extend(self.times(session)),
+            SessionState::Active(session) => {
+                lines.extend(self.times(session));
+                lines.extend(self.further_tokens());
+            }
             SessionState::Ended(tombstone) => {
                 lines.push(format!("  {:<9} {}", "ended", self.told(tombstone.ended_at)));
                 lines.push(String::new());
-                lines.push(format!("  Sign in again: {}", shown(&saved.registration.login_command(&context.session))));
+                lines.push(format!(
+                    "  Sign in again: {}",
+                    shown(&saved.registration.login_command(&context.session, &[]))
+                ));
             }
         }
         lines.join("\n")
@@ -142,6 +185,9 @@ impl<'a> Standing<'a> {
                 return format!("{}, {}{code}", "ended".red().bold(), tombstone.reason);
             }
         };
+        if session.ends_at.is_some_and(|end| end <= self.now) {
+            return format!("{}, and the session has reached its time limit: sign in again", "expired".yellow().bold());
+        }
         let unsettled = match session.unsettled_attempts {
             0 => "",
             _ => "; the answer to an earlier refresh was lost",
@@ -180,11 +226,47 @@ impl<'a> Standing<'a> {
             }
             lines.push(format!("  {:<11} {}", "┤ expires", self.told(expires_at)));
         }
+        if let Some(at) = tokens.refresh_token_expires_at {
+            lines.push(format!("  {:<11} {}; the refresh token", "│ expires", self.told(at)));
+        }
+        if let Some(at) = session.ends_at {
+            lines.push(format!("  {:<11} {}; the session, for good", "│ ends", self.told(at)));
+        }
+        lines
+    }
+
+    fn further_tokens(&self) -> Vec<String> {
+        let further = &self.report.further_tokens;
+        let mut lines = Vec::new();
+        if !further.is_empty() {
+            lines.extend([String::new(), "  further access tokens:".to_owned()]);
+        }
+        lines.extend(further.iter().map(|token| {
+            let resource = token.resource.unwrap_or("the sign-in's own resource");
+            let scope = token.scope.as_deref().map(|scope| format!(" ({scope})")).unwrap_or_default();
+            format!("    {}: {}, {}", shown(&format!("{resource}{scope}")), token.state, token.told)
+        }));
         lines
     }
 
     fn told(&self, at: Timestamp) -> String {
         format!("{} {}", plain(at), format!("({})", relative(at, self.now)).dimmed())
+    }
+}
+
+impl<'a> FurtherToken<'a> {
+    fn of(target: &'a Target, schedule: Schedule, now: Timestamp) -> Self {
+        let expires_at = schedule.expires_at();
+        Self {
+            resource: target.resource_indicator(),
+            scope: (!target.scope().is_empty()).then(|| target.scope().to_string()),
+            state: word(schedule.phase(now)),
+            expires_at: expires_at.and_then(rfc3339),
+            told: expires_at.map_or("the server does not say when it expires".to_owned(), |at| {
+                let verb = if at <= now { "expired" } else { "expires" };
+                format!("{verb} {}", relative(at, now))
+            }),
+        }
     }
 }
 

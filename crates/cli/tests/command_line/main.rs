@@ -2,11 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
+mod advice;
+mod client_auth;
 mod crash;
+mod device;
 mod import;
+mod proof;
 mod servers;
 mod session;
 mod sign_in;
 mod storm;
+mod targets;
 mod terminal;
 mod usage;
+mod userinfo;

@@ -1,5 +1,9 @@
 use std::time::Duration;
 
+use oidc_session_core::{
+    Clock as _, Commit, Expected, Record, Session, SessionId, SessionState, SessionStore as _, SystemClock,
+};
+use oidc_session_store_sqlite::SqliteStore;
 use oidc_session_testkit::{AuthorizationServer, Fault, RetryAfter, StatusBody};
 
 use super::terminal::{Terminal, holds_token};
@@ -201,4 +205,48 @@ async fn a_person_sees_a_timeline_and_no_colours_in_a_pipe() {
     assert!(text.starts_with("default: fresh"), "{text}");
     assert!(text.contains("◆") && text.contains("┊ refresh") && text.contains("in 4 min"), "{text}");
     assert!(!text.contains('\u{1b}'), "{text:?}");
+}
+
+/// Changes the stored session as no command does.
+async fn change(terminal: &Terminal, change: impl FnOnce(&mut Session)) {
+    let store = SqliteStore::open(&terminal.store()).await.unwrap();
+    let key = SessionId::named("default").unwrap().store_key();
+    let stored = store.load(&key).await.unwrap().unwrap();
+    let SessionState::Active(mut session) = stored.record.decode().unwrap() else { panic!("it has ended") };
+    change(&mut session);
+    let record = Record::encode(&SessionState::Active(session)).unwrap();
+    let commit = store.commit(&key, Expected::At(stored.version), &record, None).await.unwrap();
+    assert!(matches!(commit, Commit::Done(_)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_bounds_a_session_is_shown_and_heeded() {
+    let terminal = Terminal::open().await;
+    terminal.login("native-app", "").await.ok();
+    let status = terminal.run("status --json").await.ok();
+    assert_eq!((&status["provider"], &status["token_type"]), (&"oidc".into(), &"Bearer".into()));
+    for unknown in ["ends_at", "refresh_token_expires_at", "dpop_thumbprint"] {
+        assert!(status[unknown].is_null(), "{status}");
+    }
+
+    let now = SystemClock.now();
+    change(&terminal, |session| {
+        session.ends_at = Some(now + Duration::from_secs(100));
+        session.tokens.refresh_token_expires_at = Some(now + Duration::from_secs(7200));
+    })
+    .await;
+
+    let status = terminal.run("status --json").await.ok();
+    assert!(status["refresh_token_expires_at"].as_str().unwrap().ends_with('Z'), "{status}");
+    assert_eq!(status["expires_at"], status["ends_at"], "no token outlives its session");
+    let text = terminal.run("status").await.stdout;
+    assert!(text.contains("the session, for good") && text.contains("the refresh token"), "{text}");
+    let list = terminal.run("list --json").await.ok();
+    assert_eq!(list["sessions"][0]["expires_at"], status["ends_at"]);
+
+    change(&terminal, |session| session.ends_at = Some(now)).await;
+    assert_eq!(terminal.run("status --json").await.ok()["state"], "expired");
+    assert!(terminal.run("status").await.stdout.contains("has reached its time limit"));
+    assert_eq!(terminal.run("token --json").await.error(3)["reason"], "limit_reached");
+    assert_eq!(terminal.server.counters().refresh_requests, 0);
 }

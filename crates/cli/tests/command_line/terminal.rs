@@ -143,6 +143,26 @@ impl Login {
         Self { child, stderr, said, url }
     }
 
+    /// Reads on, up to a line of which `found` makes something.
+    pub(crate) async fn read_to<T>(&mut self, found: impl Fn(&str) -> Option<T>) -> T {
+        loop {
+            let mut line = String::new();
+            let read = timeout(PATIENCE, self.stderr.read_line(&mut line)).await.unwrap().unwrap();
+            assert!(read > 0, "not found in {:?}", self.said);
+            self.said.push_str(&line);
+            if let Some(found) = found(&line) {
+                return found;
+            }
+        }
+    }
+
+    /// Sends it a signal, such as `-INT`.
+    #[cfg(unix)]
+    pub(crate) async fn signal(&self, signal: &str) {
+        let pid = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args([signal, &*pid]).status().await.unwrap().success());
+    }
+
     /// Waits for its end.
     pub(crate) async fn finish(mut self) -> Ran {
         let rest = async {
@@ -190,6 +210,7 @@ impl Ran {
     }
 
     fn check(&self, prints_tokens: bool) {
+        assert!(!self.stdout.contains("PRIVATE KEY-----") && !self.stderr.contains("PRIVATE KEY-----"), "{self:?}");
         assert!(!holds_token(&self.stderr), "stderr holds a token: {self:?}");
         assert!(prints_tokens || !holds_token(&self.stdout), "stdout holds a token: {self:?}");
         assert!(!self.stderr.contains("panicked"), "{self:?}");

@@ -15,6 +15,13 @@ async fn a_wrong_command_line_is_usage() {
         "login --json",
         "login --issuer https://login.example --client-id c --param state=x --json",
         "login --issuer https://login.example --client-id c --timeout 0s --json",
+        "login --issuer https://login.example --client-id c --device --redirect-port 8400 --json",
+        "login --issuer https://login.example --client-id c --device --no-browser --json",
+        "login --issuer https://login.example --client-id c --device --par --json",
+        "login --issuer https://login.example --client-id c --device --resource https://api.example --json",
+        "login --issuer https://login.example --client-id c --resource= --json",
+        "token --resource= --json",
+        "userinfo --resource https://api.example --json",
         "demo --seconds 1 --json",
         "dev-server --listen 192.0.2.1:1 --json",
         "status --store redis://user:hunter2@h/0 --json",
@@ -30,6 +37,17 @@ async fn a_wrong_command_line_is_usage() {
         assert!(!ran.stderr.contains("hunter2") && !ran.stdout.contains("hunter2"), "{ran:?}");
     }
     assert_eq!(run("").await.code, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn flags_that_contradict_each_other_are_named() {
+    for (flag, name) in
+        [("--redirect-port 8400", "--redirect-port"), ("--no-browser", "--no-browser"), ("--par", "--par")]
+    {
+        let error = run(&format!("login --issuer https://login.example --client-id c --device {flag} --json")).await;
+        let message = error.error(2)["message"].to_string();
+        assert!(message.contains("--device") && message.contains(name), "{message}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,7 +84,13 @@ async fn help_comes_with_examples_and_exit_codes() {
     for expected in ["Examples:", "Exit codes:", "--store", "--session", "--json", "dev-server"] {
         assert!(help.stdout.contains(expected), "{expected}");
     }
-    assert!(run("login --help").await.stdout.contains("--client-secret-env"));
+    let login = run("login --help").await.stdout;
+    for expected in ["--client-secret-env", "--device", "--private-key", "--client-certificate", "--par", "--dpop"] {
+        assert!(login.contains(expected), "{expected}");
+    }
+    for provider in ["auth0", "entra", "cognito", "okta", "keycloak", "google"] {
+        assert!(login.contains(&format!("login --provider {provider} ")), "{provider}");
+    }
     assert!(!run("token --help").await.stdout.contains("hold-lease"));
     assert_eq!(run("--version").await.code, 0);
 }
