@@ -28,6 +28,8 @@ pub trait DeviceSignIn: fmt::Debug + Send + Sync + 'static {
 pub struct DeviceRequest {
     /// The scopes to ask for; `openid` is always among them.
     pub scopes: Scopes,
+    /// The resource servers that the session is to reach (RFC 8707).
+    pub resources: Vec<String>,
     /// Further parameters of the device authorization request.
     pub parameters: Vec<(String, String)>,
 }
@@ -35,7 +37,7 @@ pub struct DeviceRequest {
 impl DeviceRequest {
     /// A request for `scopes`.
     pub fn new(scopes: Scopes) -> Self {
-        Self { scopes, parameters: Vec::new() }
+        Self { scopes, resources: Vec::new(), parameters: Vec::new() }
     }
 }
 
@@ -56,6 +58,8 @@ pub struct PendingDevice {
     pub device_code: DeviceCode,
     /// The scopes that were asked for.
     pub scopes: Scopes,
+    /// The resource servers that were asked for.
+    pub resources: Vec<String>,
     /// The key to bind the tokens to, if they are to be bound (RFC 9449).
     pub dpop_key: Option<DpopKey>,
 }
@@ -77,6 +81,7 @@ impl PendingDevice {
             expires_at,
             device_code,
             scopes,
+            resources: Vec::new(),
             dpop_key: None,
         }
     }

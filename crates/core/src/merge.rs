@@ -124,6 +124,8 @@ pub enum Violation {
     Nonce,
     /// The server left out a part of the wanted scope without a word.
     Scope,
+    /// The access token is not bound to the key of the session, whose tokens are (RFC 9449 §5).
+    Unbound,
     /// The session with these tokens is larger than a record may be.
     TooLarge,
 }
@@ -142,6 +144,7 @@ impl fmt::Display for Violation {
             Self::AuthTime => "the ID token names another authentication time",
             Self::Nonce => "the ID token carries another nonce",
             Self::Scope => "the server granted less than the scope that was asked for",
+            Self::Unbound => "the access token is not bound to the session's key",
             Self::TooLarge => "the tokens are larger than a stored session may be",
         })
     }
@@ -165,7 +168,7 @@ impl Session {
     /// | `scope` | replaces | the old one stays (RFC 6749 §5.1) |
     /// | `id_token` | must match (OIDC Core §12.2), then replaces | the old one stays |
     /// | `expires_in` | replaces | unknown: never zero, never the lifetime of an earlier token |
-    /// | `token_type` | replaces | `Bearer` |
+    /// | `token_type` | replaces; for a bound session it must be `DPoP` | `Bearer`, or `DPoP` for a bound session |
     /// | `access_token` | replaces | a violation |
     ///
     /// On a violation no new token is used, but a new refresh token is recorded: the server has spent the old one. So is
@@ -239,6 +242,7 @@ impl Session {
 
     /// Puts the access token of an answer where it belongs.
     fn put(&mut self, answer: &TokenAnswer, target: &Target) {
+        let unsaid = if self.is_bound() { TokenType::DPoP } else { TokenType::Bearer };
         let tokens = if target.is_default() {
             &mut self.tokens
         } else {
@@ -248,7 +252,7 @@ impl Session {
                 .or_insert_with(|| TokenSet::new(answer.requested_at, answer.received_at))
         };
         tokens.access_token = answer.access_token.clone();
-        tokens.token_type = answer.token_type.clone().unwrap_or_default();
+        tokens.token_type = answer.token_type.clone().unwrap_or(unsaid);
         tokens.expires_in = answer.expires_in;
         tokens.expires_at_hint = answer.expires_at_hint;
         tokens.refresh_in = answer.refresh_in;
@@ -268,12 +272,20 @@ impl Session {
         }
     }
 
+    /// Whether the session's access tokens are bound to its key.
+    fn is_bound(&self) -> bool {
+        self.dpop.is_some() && self.tokens.token_type == TokenType::DPoP
+    }
+
     fn violation(&self, answer: &TokenAnswer) -> Option<Violation> {
         if answer.access_token.is_none() {
             return Some(Violation::NoAccessToken);
         }
         if answer.lacks_scope {
             return Some(Violation::Scope);
+        }
+        if self.is_bound() && answer.token_type.as_ref().is_some_and(|token_type| *token_type != TokenType::DPoP) {
+            return Some(Violation::Unbound);
         }
         let claims = match &answer.id_token {
             None => return None,

@@ -40,6 +40,7 @@ struct Facts {
     advice: Option<&'static str>,
     retry_after: Option<Duration>,
     sign_in_parameters: Vec<(String, String)>,
+    before_sending: bool,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -54,6 +55,7 @@ impl ProviderError {
             advice: None,
             retry_after: None,
             sign_in_parameters: Vec::new(),
+            before_sending: kind == ProviderErrorKind::NotSent,
             source: None,
         }))
     }
@@ -95,6 +97,13 @@ impl ProviderError {
         self
     }
 
+    /// The same error, found before anything was sent: whatever its kind, no token was presented.
+    #[must_use]
+    pub fn before_sending(mut self) -> Self {
+        self.0.before_sending = true;
+        self
+    }
+
     /// The same error with its cause. The cause must not quote a token, a secret, a body or a query.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
@@ -110,6 +119,11 @@ impl ProviderError {
     /// The OAuth error code, such as `invalid_grant`.
     pub fn error_code(&self) -> Option<&str> {
         self.0.error.as_deref()
+    }
+
+    /// Whether a token may have been presented. A server that refuses a request may have spent it all the same.
+    pub fn may_have_presented(&self) -> bool {
+        !self.0.before_sending
     }
 
     /// The vendor's own code, such as `AADSTS700082`.

@@ -362,3 +362,24 @@ fn what_the_provider_keeps_is_replaced_by_name() {
     let kept = before.merge_refresh(answer, &Target::default()).session.provider_data;
     assert_eq!((&kept["policy"], &kept["uid"]), (&"two".into(), &"7".into()));
 }
+
+#[test]
+fn a_bound_session_takes_no_token_that_is_not_bound() {
+    let mut bound = session();
+    bound.dpop = Some(DpopBinding::new(DpopKey::new("key"), "thumb"));
+    let merged = |token_type: Option<TokenType>| {
+        let mut answer = answer();
+        answer.token_type = token_type;
+        bound.merge_refresh(answer, &Target::default())
+    };
+    assert_eq!(merged(Some(TokenType::Bearer)).violation, Some(Violation::Unbound));
+    for token_type in [Some(TokenType::DPoP), None] {
+        let merged = merged(token_type);
+        assert_eq!((merged.violation, merged.session.tokens.token_type), (None, TokenType::DPoP));
+    }
+    // A public client's refresh token may be bound where its access tokens are not.
+    bound.tokens.token_type = TokenType::Bearer;
+    let mut answer = answer();
+    answer.token_type = Some(TokenType::Bearer);
+    assert_eq!(bound.merge_refresh(answer, &Target::default()).violation, None);
+}

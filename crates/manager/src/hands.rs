@@ -294,7 +294,8 @@ impl Hands {
     }
 
     fn provider_failed(&mut self, error: ProviderError) -> Fault {
-        let fault = Fault { kind: error.kind(), retry_after: error.retry_after() };
+        let fault =
+            Fault { kind: error.kind(), retry_after: error.retry_after(), presented: error.may_have_presented() };
         self.provider_error = Some(error);
         fault
     }

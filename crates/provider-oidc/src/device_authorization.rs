@@ -15,8 +15,8 @@ use crate::free_parameters::free_parameters;
 use crate::grant::lifetime;
 
 /// The parameters that a caller cannot set: they say who asks, and for what.
-const RESERVED_PARAMETERS: [&str; 5] =
-    ["client_id", "client_secret", "client_assertion", "client_assertion_type", "scope"];
+const RESERVED_PARAMETERS: [&str; 6] =
+    ["client_id", "client_secret", "client_assertion", "client_assertion_type", "scope", "resource"];
 
 /// How long a code is good for if the server does not say, or says nothing sensible.
 const USUAL_LIFETIME: Duration = Duration::from_secs(15 * 60);
@@ -43,7 +43,9 @@ pub(crate) fn parameters(
     dialect: &dyn Dialect,
     request: DeviceRequest,
 ) -> Result<Vec<(String, String)>, ProviderError> {
-    free_parameters(&RESERVED_PARAMETERS, dialect.device_parameters(), request.parameters)
+    let free = free_parameters(&RESERVED_PARAMETERS, dialect.device_parameters(), request.parameters)?;
+    let resources = request.resources.into_iter().map(|resource| ("resource".to_owned(), resource));
+    Ok(resources.chain(free).collect())
 }
 
 /// Reads an answer to a request that was started at `requested_at`.

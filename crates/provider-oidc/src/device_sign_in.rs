@@ -23,6 +23,7 @@ impl DeviceSignIn for Oidc {
         })?;
         let prover = self.prover(None)?;
         let scopes = device_authorization::scopes(&*self.dialect, &request);
+        let resources = request.resources.clone();
         let parameters = device_authorization::parameters(&*self.dialect, request)?;
         let request = TokenRequest::device_authorization(self.credentials(metadata)?, &scopes, parameters);
 
@@ -32,6 +33,7 @@ impl DeviceSignIn for Oidc {
         tracing::debug!(status = answer.status.as_u16(), "the device authorization endpoint answered");
         let fields = outcome::fields(answer, &*self.dialect)?;
         let mut pending = device_authorization::read(&fields, self.server.channel, scopes, requested_at)?;
+        pending.resources = resources;
         pending.dpop_key = prover.map(Prover::into_key);
         Ok(pending)
     }
@@ -63,7 +65,8 @@ impl DeviceSignIn for Oidc {
         }
         let granted = presented.read(&*self.dialect)?;
         let verified = self.verify(metadata, &granted.grant, None).await?;
-        let session = self.session(granted, verified, prover, pending.scopes.clone())?;
+        let mut session = self.session(granted, verified, prover, pending.scopes.clone())?;
+        session.resources.clone_from(&pending.resources);
         Ok(DevicePoll::SignedIn(Box::new(session)))
     }
 }

@@ -140,6 +140,10 @@ pub trait Dialect: fmt::Debug + Send + Sync + 'static {
             Some(resource) if !session.resources.iter().any(|known| known == resource) => {
                 Err("name the resource at the sign-in, in SignInRequest::resources")
             }
+            // Of several resources, none is meant.
+            None if session.resources.len() > 1 && !target.scope().contains("openid") => {
+                Err("name the resource beside the scope")
+            }
             Some(_) | None => Ok(()),
         }
     }

@@ -180,6 +180,30 @@ impl Oidc {
                 .with_advice("use the provider it was signed in with, or sign in again"))
         }
     }
+
+    /// Everything that a refresh needs, and that can be wrong before anything is sent.
+    async fn ready<'a>(
+        &'a self,
+        session: &'a Session,
+        target: &Target,
+        deadline: Instant,
+    ) -> Result<(&'a Metadata, &'a RefreshToken, Option<Prover>), ProviderError> {
+        let Some(refresh_token) = &session.tokens.refresh_token else {
+            return Err(ProviderError::new(ProviderErrorKind::Misconfigured, "the session has no refresh token"));
+        };
+        let prover = Prover::of_session(session)?;
+        if !target.is_default() {
+            self.dialect.reaches(session, target).map_err(|advice| {
+                let detail = "the session does not reach the resource that an access token was asked for";
+                ProviderError::new(ProviderErrorKind::Misconfigured, detail).with_advice(advice)
+            })?;
+        }
+        let metadata = timeout_at(deadline, self.server.metadata()).await.map_err(|_| {
+            ProviderError::new(ProviderErrorKind::NotSent, "the discovery document could not be fetched in time")
+        })??;
+        self.check_own(metadata, session)?;
+        Ok((metadata, refresh_token, prover))
+    }
 }
 
 impl Presented {
@@ -203,21 +227,9 @@ impl Provider for Oidc {
     }
 
     async fn refresh(&self, session: &Session, target: &Target) -> Result<TokenAnswer, ProviderError> {
-        let Some(refresh_token) = &session.tokens.refresh_token else {
-            return Err(ProviderError::new(ProviderErrorKind::Misconfigured, "the session has no refresh token"));
-        };
-        let prover = Prover::of_session(session)?;
-        if !target.is_default() {
-            self.dialect.reaches(session, target).map_err(|advice| {
-                let detail = "the session does not reach the resource that an access token was asked for";
-                ProviderError::new(ProviderErrorKind::Misconfigured, detail).with_advice(advice)
-            })?;
-        }
         let deadline = self.deadline();
-        let metadata = timeout_at(deadline, self.server.metadata()).await.map_err(|_| {
-            ProviderError::new(ProviderErrorKind::NotSent, "the discovery document could not be fetched in time")
-        })??;
-        self.check_own(metadata, session)?;
+        let ready = self.ready(session, target, deadline).await.map_err(ProviderError::before_sending)?;
+        let (metadata, refresh_token, prover) = ready;
         let request = |credentials| TokenRequest::refresh(credentials, &*self.dialect, session, refresh_token, target);
         let granted = self.grant(metadata, request, prover.as_ref(), deadline).await?;
 

@@ -116,7 +116,7 @@ impl Attempt {
 
     fn comes_to(&mut self, kind: ProviderErrorKind, after: Duration) -> Action {
         self.now = self.now.after(after);
-        self.step(Event::Answered(Answer::Failed(Fault { kind, retry_after: None })))
+        self.step(Event::Answered(Answer::Failed(Fault { kind, retry_after: None, presented: true })))
     }
 }
 

@@ -174,6 +174,8 @@ pub struct Fault {
     pub kind: ProviderErrorKind,
     /// How long the server asked to wait.
     pub retry_after: Option<Duration>,
+    /// Whether the refresh token may have been presented.
+    pub presented: bool,
 }
 
 /// How a flight ends.

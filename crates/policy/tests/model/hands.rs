@@ -151,7 +151,7 @@ pub(crate) fn is_verdict(reason: EndReason) -> bool {
 }
 
 pub(crate) fn fault(kind: ProviderErrorKind) -> oidc_session_policy::protocol::Fault {
-    oidc_session_policy::protocol::Fault { kind, retry_after: None }
+    oidc_session_policy::protocol::Fault { kind, retry_after: None, presented: kind != ProviderErrorKind::NotSent }
 }
 
 /// A schedule that is fresh, due or expired at `NOW`.

@@ -17,7 +17,7 @@ use crate::dialogue::{
 const UNKNOWN: ProviderErrorKind = ProviderErrorKind::OutcomeUnknown;
 
 fn retry_after(kind: ProviderErrorKind, wait: u64) -> Event {
-    Event::Answered(Answer::Failed(Fault { kind, retry_after: Some(seconds(wait)) }))
+    Event::Answered(Answer::Failed(Fault { kind, retry_after: Some(seconds(wait)), presented: true }))
 }
 
 /// How long everybody leaves the server alone after a failure that named no time.
@@ -70,7 +70,7 @@ fn the_server_may_ask_for_a_longer_pause_but_not_for_none_and_not_for_ever() {
 #[test]
 fn a_failed_preparation_may_not_ask_for_a_pause_for_ever_either() {
     let kind = ProviderErrorKind::TryLater;
-    let fault = Fault { kind, retry_after: Some(seconds(u64::MAX)) };
+    let fault = Fault { kind, retry_after: Some(seconds(u64::MAX)), presented: true };
     Dialogue::of(Trigger::IfDue)
         .says(loaded(expired()))
         .says(Event::Prepared(Err(fault)))

@@ -215,7 +215,7 @@ pub(crate) fn held(remaining: Duration) -> Event {
 }
 
 pub(crate) fn fault(kind: ProviderErrorKind) -> Fault {
-    Fault { kind, retry_after: None }
+    Fault { kind, retry_after: None, presented: kind != ProviderErrorKind::NotSent }
 }
 
 pub(crate) fn failed(kind: ProviderErrorKind) -> Event {

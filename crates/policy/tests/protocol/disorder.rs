@@ -142,7 +142,11 @@ fn any_fault() -> impl Strategy<Value = Fault> {
         ProviderErrorKind::Misconfigured,
         ProviderErrorKind::InvalidAnswer,
     ]);
-    (kind, option::of(any::<Duration>())).prop_map(|(kind, retry_after)| Fault { kind, retry_after })
+    (kind, option::of(any::<Duration>()), any::<bool>()).prop_map(|(kind, retry_after, presented)| Fault {
+        kind,
+        retry_after,
+        presented,
+    })
 }
 
 fn any_event() -> impl Strategy<Value = Event> {

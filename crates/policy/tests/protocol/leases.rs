@@ -16,8 +16,11 @@ use crate::dialogue::{
 };
 
 const TOO_LATE: Event = Event::Answered(Answer::TooLate);
-const UNKNOWN: Event =
-    Event::Answered(Answer::Failed(Fault { kind: ProviderErrorKind::OutcomeUnknown, retry_after: None }));
+const UNKNOWN: Event = Event::Answered(Answer::Failed(Fault {
+    kind: ProviderErrorKind::OutcomeUnknown,
+    retry_after: None,
+    presented: true,
+}));
 
 /// A flight that has asked for the lease of `record`.
 #[track_caller]

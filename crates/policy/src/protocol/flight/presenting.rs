@@ -77,9 +77,11 @@ impl Flight {
         let pause = pause_after(fault);
         let outcome = self.failed(FailureCause::Provider(fault.kind), Some(pause), now);
         // Told to the store, the pause holds for every process. A target that the server refuses pauses nobody else.
-        let concerns_all = !self.for_further_target || !is_about_the_target(fault.kind);
-        let pause = if concerns_all { pause } else { Duration::ZERO };
-        self.release(Release { pause, unsettled: attempt.repeated }, outcome)
+        let about_target = self.for_further_target && is_about_the_target(fault.kind);
+        let pause = if about_target { Duration::ZERO } else { pause };
+        // A widely used server spends the refresh token before it looks at the target, and grants none in its place.
+        let spent = about_target && fault.presented && !self.rules.reuse_is_harmless;
+        self.release(Release { pause, unsettled: attempt.repeated || spent }, outcome)
     }
 }
 
