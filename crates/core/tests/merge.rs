@@ -211,6 +211,7 @@ fn a_violation_records_the_rotation_and_nothing_else() {
     let rows = [
         (without_access_token, Violation::NoAccessToken),
         (refused(AnsweredIdToken::Refused), Violation::IdTokenRefused),
+        (refused(AnsweredIdToken::Expired), Violation::IdTokenExpired),
         (refused(verified(IdClaims { issuer: "https://other.example".into(), ..matching() })), Violation::Issuer),
         (refused(verified(IdClaims { subject: "mallory".into(), ..matching() })), Violation::Subject),
         (refused(verified(IdClaims { audiences: vec![], ..matching() })), Violation::Audience),

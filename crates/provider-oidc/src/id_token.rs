@@ -361,6 +361,13 @@ mod tests {
     }
 
     #[test]
+    fn a_refresh_tells_a_token_that_had_expired_from_a_wrong_one() {
+        let judged = verifier().refresh(signed("k1", 1, &claims(json!({ "iat": NOW - 3900, "exp": NOW - 3600 }))));
+        assert!(matches!(judged.id_token, AnsweredIdToken::Expired));
+        assert!(!judged.unknown_key);
+    }
+
+    #[test]
     fn a_refresh_takes_an_unknown_key_on_the_word_of_the_connection() {
         let judged = verifier().refresh(signed("k2", 2, &claims(json!({}))));
         assert!(matches!(judged.id_token, AnsweredIdToken::Verified { .. }));

@@ -122,9 +122,9 @@ impl Document {
 /// The error of a document about `published`, which does not speak for `issuer`. Issuers are the same byte for byte.
 fn foreign(issuer: &str, published: &str, dialect: &dyn Dialect) -> ProviderError {
     let detail = if published.strip_suffix('/') == Some(issuer) {
-        "the discovery document names the issuer with a slash at its end, which the settings leave out"
+        "the discovery document names the issuer with a trailing slash, which the settings leave out"
     } else if issuer.strip_suffix('/') == Some(published) {
-        "the discovery document names the issuer without the slash at its end, which the settings add"
+        "the discovery document names the issuer without the trailing slash, which the settings add"
     } else {
         "the discovery document names another issuer"
     };

@@ -143,8 +143,8 @@ async fn a_slash_at_the_end_of_the_issuer_is_told_by_its_name() {
     for server in VendorServer::every().await {
         let issuer = server.issuer();
         let (published, slash) = match issuer.strip_suffix('/') {
-            Some(bare) => (bare.to_owned(), "without the slash at its end"),
-            None => (format!("{issuer}/"), "with a slash at its end"),
+            Some(bare) => (bare.to_owned(), "without the trailing slash"),
+            None => (format!("{issuer}/"), "with a trailing slash"),
         };
         server.publish_as(&published).await;
         let told = told(&server.begin("openid").await.unwrap_err());
