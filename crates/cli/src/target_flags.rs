@@ -6,7 +6,6 @@ use oidc_session_core::{Scopes, Session, SessionState, Target};
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::provider_setup::quoted;
 use crate::saved_session::SavedSession;
 
 /// Which access token, for sessions that have several.
@@ -34,11 +33,12 @@ impl TargetFlags {
         match &self.resource {
             // The word of the session manager: what this program itself finds wrong has words of its own, and hints.
             Some(resource) if failure.has_reason("misconfigured") && !names(session, resource) => {
-                failure.hint(format!(
-                    "the sign-in named no such resource; sign in with it: {} --resource {}",
-                    saved.registration.login_command(&context.session, &[]),
-                    quoted(resource)
-                ))
+                let mut again = saved.registration.clone();
+                again.settings.resources.push(resource.clone());
+                // The device flow names no resources.
+                again.settings.device = false;
+                let command = again.login_command(&context.session, &[]);
+                failure.hint(format!("the sign-in named no such resource; sign in with it: {command}"))
             }
             _ => failure,
         }

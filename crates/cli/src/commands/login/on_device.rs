@@ -22,7 +22,9 @@ pub(super) async fn sign_in(
     let pending = provider.device_authorization(request).await.map_err(not_begun)?;
     let lifetime = pending.expires_at.saturating_since(context.clock.now());
     let patience = patience.filter(|patience| *patience < lifetime);
-    show(context, &pending, patience.unwrap_or(lifetime));
+    // The request itself took a moment, which nobody wants to see subtracted.
+    let told = Duration::from_secs(lifetime.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
+    show(context, &pending, patience.unwrap_or(told));
 
     let signed_in = provider.device_session(pending);
     let signed_in = match patience {
