@@ -364,7 +364,7 @@ mod tests {
     fn a_refresh_tells_a_token_that_had_expired_from_a_wrong_one() {
         let judged = verifier().refresh(signed("k1", 1, &claims(json!({ "iat": NOW - 3900, "exp": NOW - 3600 }))));
         assert!(matches!(judged.id_token, AnsweredIdToken::Expired));
-        assert!(!judged.unknown_key);
+        assert!(!judged.suspects_keys);
     }
 
     #[test]

@@ -18,7 +18,6 @@ async fn a_wrong_command_line_is_usage() {
         "login --issuer https://login.example --client-id c --device --redirect-port 8400 --json",
         "login --issuer https://login.example --client-id c --device --no-browser --json",
         "login --issuer https://login.example --client-id c --device --par --json",
-        "login --issuer https://login.example --client-id c --device --resource https://api.example --json",
         "login --issuer https://login.example --client-id c --resource= --json",
         "token --resource= --json",
         "userinfo --resource https://api.example --json",

@@ -1,14 +1,15 @@
 //! Further targets: several access tokens over one refresh token.
 
-use oidc_session_core::{EndReason, ProviderErrorKind};
+use oidc_session_core::{EndReason, ProviderErrorKind, ProviderId, ProviderProfile, ReuseReaction};
 use oidc_session_policy::protocol::{
-    Action, Answer, Event, FailureCause, Flight, Outcome, RecordView, SessionView, Trigger,
+    Action, Answer, Event, FailureCause, Fault, Flight, Outcome, RecordView, Rules, SessionView, Trigger,
 };
 use oidc_session_policy::{OnRefreshFailure, Phase, Schedule};
 
 use crate::dialogue::{
-    CONFLICT, Dialogue, LEASE, PREPARED, RENEW, RENEWED, at, commit, committed, due, end, expired, failed, fault,
-    fresh, granted, loaded, postponed, release, rules, rules_with, seconds, session, token, tokens, unavailable,
+    CONFLICT, Dialogue, LEASE, LEASE_TTL, PREPARED, RENEW, RENEWED, REQUEST_BUDGET, STORE_BUDGET, at, commit,
+    committed, due, end, expired, failed, fault, fresh, granted, loaded, postponed, release, rules, rules_with,
+    seconds, session, token, tokens, unavailable,
 };
 
 const UNKNOWN: ProviderErrorKind = ProviderErrorKind::OutcomeUnknown;
@@ -88,11 +89,35 @@ fn a_target_that_is_refused_pauses_nobody_else() {
             further(Trigger::IfDue)
                 .presents(record, 0)
                 .says(failed(kind))
-                .expects(release(seconds(0), false))
+                .expects(release(seconds(0), true))
                 .says(Event::Released)
                 .ends(outcome);
         }
     }
+}
+
+/// A widely used server spends the refresh token before it refuses the target.
+#[test]
+fn a_refused_target_leaves_its_attempt_unsettled_where_the_refresh_token_may_be_spent() {
+    let mut accepts = ProviderProfile::new(ProviderId::new("accepts"));
+    accepts.request_budget = REQUEST_BUDGET;
+    accepts.reuse_reaction = ReuseReaction::Accepts;
+    let harmless = Rules::new(&accepts, STORE_BUDGET, LEASE_TTL, OnRefreshFailure::DiscardOnVerdict)
+        .expect("the lease outlives the request and the commit");
+    for (rules, presented, unsettled) in [(rules(), true, true), (rules(), false, false), (harmless, true, false)] {
+        for (kind, _) in REFUSALS {
+            let refused = Event::Answered(Answer::Failed(Fault { kind, retry_after: None, presented }));
+            Dialogue::with(Flight::new(rules, Trigger::IfDue, None).for_further_target())
+                .presents(expired(), 0)
+                .says(refused)
+                .expects(release(seconds(0), unsettled));
+        }
+    }
+    // For the session's own access token, the same answer is about the client and has spent nothing.
+    Dialogue::of(Trigger::IfDue)
+        .presents(expired(), 0)
+        .says(failed(ProviderErrorKind::Misconfigured))
+        .expects(release(seconds(1), false));
 }
 
 #[test]
@@ -130,7 +155,7 @@ fn discard_always_ends_no_session_for_a_further_target() {
             discarding().presents(record, 0).says(failed(kind)).expects(release(seconds(1), false));
         }
         for (kind, _) in REFUSALS {
-            discarding().presents(record, 0).says(failed(kind)).expects(release(seconds(0), false));
+            discarding().presents(record, 0).says(failed(kind)).expects(release(seconds(0), true));
         }
         discarding()
             .presents(record, 0)

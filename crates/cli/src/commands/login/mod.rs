@@ -71,7 +71,7 @@ pub(crate) struct Login {
     parameters: Vec<(String, String)>,
 
     /// Sign in on another device: prints an address and a code to enter there
-    #[arg(long, conflicts_with_all = ["redirect_port", "no_browser", "par", "resources"])]
+    #[arg(long, conflicts_with_all = ["redirect_port", "no_browser", "par"])]
     device: bool,
 
     /// Push authorization requests to the server, so that the browser carries only a reference (RFC 9126)
@@ -154,6 +154,7 @@ impl Login {
         let scopes = Scopes::parse(&self.scope);
         if self.device {
             let mut request = DeviceRequest::new(scopes);
+            request.resources.clone_from(&self.resources);
             request.parameters.clone_from(&self.parameters);
             return on_device::sign_in(context, provider, request, self.timeout).await;
         }
