@@ -1,4 +1,4 @@
-//! Emulators of vendors: that each still behaves as `docs/checked-against.md` says.
+//! Emulators of vendors: that each still behaves as `docs/checked-against.md` says, and that we get on with it.
 //!
 //! A check against an emulator proves what the emulator does, so that has to be known first.
 
@@ -7,10 +7,13 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::checks::{Checks, ensure};
+use super::cli::{Cli, SECRET};
 use super::http::{self, Answer};
 use super::launcher::{Launcher, Server};
 use super::node::Node;
+use super::program::Program;
 use super::session::text;
+use super::vendor_login;
 use crate::Result;
 
 /// A client's code verifier and its challenge (RFC 7636 appendix B).
@@ -18,7 +21,6 @@ const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 const REDIRECT_URI: &str = "http://127.0.0.1:49152/callback";
 
-const SECRET: &str = "emulated-web-app-secret";
 const ENVIRONMENT: [(&str, &str); 1] = [("E2E_WEB_APP_SECRET", SECRET)];
 
 /// What becomes of a refresh token that was used.
@@ -36,6 +38,12 @@ enum Used {
 #[derive(Clone, Copy, Debug)]
 struct Emulator {
     title: &'static str,
+    /// The name of our adapter on the command line, and of the program's checks.
+    provider: &'static str,
+    /// The file for the command's session.
+    database: &'static str,
+    /// The options of the command that say where the server is, each with what was announced under the name.
+    options: &'static [(&'static str, &'static str)],
     launcher: Launcher,
     used: Used,
     /// The status for a refresh token nobody issued.
@@ -49,6 +57,9 @@ struct Emulator {
 const EMULATORS: [Emulator; 5] = [
     Emulator {
         title: "Microsoft Entra ID (npm emulate)",
+        provider: "entra",
+        database: "entra.db",
+        options: &[("--tenant", "tenant"), ("--emulator", "authority")],
         launcher: Launcher { name: "emulate", arguments: &["microsoft"] },
         used: Used::Replaced,
         unknown: 400,
@@ -57,6 +68,9 @@ const EMULATORS: [Emulator; 5] = [
     },
     Emulator {
         title: "Okta (npm emulate)",
+        provider: "okta",
+        database: "okta.db",
+        options: &[("--domain", "org_issuer"), ("--server", "server")],
         launcher: Launcher { name: "emulate", arguments: &["okta"] },
         used: Used::Replaced,
         unknown: 400,
@@ -65,6 +79,9 @@ const EMULATORS: [Emulator; 5] = [
     },
     Emulator {
         title: "Google (npm emulate)",
+        provider: "google",
+        database: "google.db",
+        options: &[("--emulator", "issuer")],
         launcher: Launcher { name: "emulate", arguments: &["google"] },
         used: Used::Kept,
         unknown: 400,
@@ -73,6 +90,9 @@ const EMULATORS: [Emulator; 5] = [
     },
     Emulator {
         title: "Auth0 (npm @simulacrum/auth0-simulator)",
+        provider: "auth0",
+        database: "auth0.db",
+        options: &[("--domain", "issuer"), ("--audience", "audience")],
         launcher: Launcher { name: "auth0", arguments: &[] },
         used: Used::ReplacedButAccepted,
         unknown: 500,
@@ -81,6 +101,9 @@ const EMULATORS: [Emulator; 5] = [
     },
     Emulator {
         title: "AWS Cognito (npm cognito-local)",
+        provider: "cognito",
+        database: "cognito.db",
+        options: &[("--user-pool", "user_pool"), ("--emulator", "domain")],
         launcher: Launcher { name: "cognito", arguments: &[] },
         used: Used::Kept,
         unknown: 400,
@@ -89,15 +112,52 @@ const EMULATORS: [Emulator; 5] = [
     },
 ];
 
-/// Starts each emulator and has the conversation of a client with it.
-pub(super) fn check(node: &Node, target: &Path, checks: &mut Checks) -> Result {
+/// Starts each emulator, has the conversation of a client with it, and then has ours; returns every secret they issued.
+pub(super) fn check(
+    node: &Node,
+    target: &Path,
+    cli: &Cli,
+    program: &Program,
+    checks: &mut Checks,
+) -> Result<Vec<String>> {
+    let mut issued = Vec::new();
     for emulator in EMULATORS {
-        checks.check(&format!("{} behaves as is written of it", emulator.title), || {
-            let server = emulator.launcher.start(node, target, &ENVIRONMENT)?;
-            converse(&emulator, &Client::of(&server)?)
-        })?;
+        checks.section(emulator.title);
+        let server = emulator.launcher.start(node, target, &ENVIRONMENT)?;
+        let client = Client::of(&server)?;
+        checks.check("it behaves as is written of it", || converse(&emulator, &client))?;
+        program.check(cli, checks, emulator.provider, &server.announced)?;
+        let statement = format!("login --provider {}: signs in, refreshes twice, logs out", emulator.provider);
+        if emulator.nonce {
+            checks.check(&statement, || {
+                let flags = emulator.flags(&server)?;
+                let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+                vendor_login::check(cli, emulator.database, &flags, &client.id)
+            })?;
+        } else {
+            checks.skipped(&statement, "the emulator leaves the nonce out of its ID tokens");
+            let statement = format!("import --provider {}: refreshes, logs out", emulator.provider);
+            checks.check(&statement, || {
+                let flags = emulator.flags(&server)?;
+                let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+                let refresh_token = text(&client.sign_in()?, "refresh_token")?;
+                vendor_login::check_import(cli, emulator.database, &flags, &client.issuer, &client.id, &refresh_token)
+            })?;
+        }
+        issued.extend(server.secrets("issued")?);
     }
-    Ok(())
+    Ok(issued)
+}
+
+impl Emulator {
+    /// The flags of the command that say which server this is.
+    fn flags(&self, server: &Server) -> Result<Vec<String>> {
+        let mut flags = vec!["--provider".to_owned(), self.provider.to_owned()];
+        for (option, name) in self.options {
+            flags.extend([(*option).to_owned(), text(&server.announced, name)?]);
+        }
+        Ok(flags)
+    }
 }
 
 fn converse(emulator: &Emulator, client: &Client) -> Result {
