@@ -19,7 +19,7 @@ mod provider;
 mod secrecy;
 mod session;
 mod storm;
-mod vendor_login;
+mod vendor_session;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -13,7 +13,7 @@ use super::launcher::{Launcher, Server};
 use super::node::Node;
 use super::program::Program;
 use super::session::text;
-use super::vendor_login;
+use super::vendor_session::VendorSession;
 use crate::Result;
 
 /// A client's code verifier and its challenge (RFC 7636 appendix B).
@@ -34,6 +34,17 @@ enum Used {
     Kept,
 }
 
+/// What the command can do there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Command {
+    /// Everything.
+    Everything,
+    /// It can sign in, but not refresh what comes of that; the reason is the emulator's.
+    RefreshImported(&'static str),
+    /// It cannot sign in, but refresh what was imported; the reason is the emulator's.
+    Import(&'static str),
+}
+
 /// One emulator, and what is known of it.
 #[derive(Clone, Copy, Debug)]
 struct Emulator {
@@ -45,6 +56,7 @@ struct Emulator {
     /// The options of the command that say where the server is, each with what was announced under the name.
     options: &'static [(&'static str, &'static str)],
     launcher: Launcher,
+    command: Command,
     used: Used,
     /// The status for a refresh token nobody issued.
     unknown: u16,
@@ -61,6 +73,7 @@ const EMULATORS: [Emulator; 5] = [
         database: "entra.db",
         options: &[("--tenant", "tenant"), ("--emulator", "authority")],
         launcher: Launcher { name: "emulate", arguments: &["microsoft"] },
+        command: Command::Everything,
         used: Used::Replaced,
         unknown: 400,
         nonce: true,
@@ -72,6 +85,7 @@ const EMULATORS: [Emulator; 5] = [
         database: "okta.db",
         options: &[("--domain", "org_issuer"), ("--server", "server")],
         launcher: Launcher { name: "emulate", arguments: &["okta"] },
+        command: Command::RefreshImported("the emulator changes auth_time at a refresh"),
         used: Used::Replaced,
         unknown: 400,
         nonce: true,
@@ -83,6 +97,7 @@ const EMULATORS: [Emulator; 5] = [
         database: "google.db",
         options: &[("--emulator", "issuer")],
         launcher: Launcher { name: "emulate", arguments: &["google"] },
+        command: Command::Everything,
         used: Used::Kept,
         unknown: 400,
         nonce: true,
@@ -94,6 +109,7 @@ const EMULATORS: [Emulator; 5] = [
         database: "auth0.db",
         options: &[("--domain", "issuer"), ("--audience", "audience")],
         launcher: Launcher { name: "auth0", arguments: &[] },
+        command: Command::Everything,
         used: Used::ReplacedButAccepted,
         unknown: 500,
         nonce: true,
@@ -105,6 +121,7 @@ const EMULATORS: [Emulator; 5] = [
         database: "cognito.db",
         options: &[("--user-pool", "user_pool"), ("--emulator", "domain")],
         launcher: Launcher { name: "cognito", arguments: &[] },
+        command: Command::Import("the emulator leaves the nonce out of its ID tokens"),
         used: Used::Kept,
         unknown: 400,
         nonce: false,
@@ -127,26 +144,33 @@ pub(super) fn check(
         let client = Client::of(&server)?;
         checks.check("it behaves as is written of it", || converse(&emulator, &client))?;
         program.check(cli, checks, emulator.provider, &server.announced)?;
-        let statement = format!("login --provider {}: signs in, refreshes twice, logs out", emulator.provider);
-        if emulator.nonce {
-            checks.check(&statement, || {
-                let flags = emulator.flags(&server)?;
-                let flags: Vec<_> = flags.iter().map(String::as_str).collect();
-                vendor_login::check(cli, emulator.database, &flags, &client.id)
-            })?;
-        } else {
-            checks.skipped(&statement, "the emulator leaves the nonce out of its ID tokens");
-            let statement = format!("import --provider {}: refreshes, logs out", emulator.provider);
-            checks.check(&statement, || {
-                let flags = emulator.flags(&server)?;
-                let flags: Vec<_> = flags.iter().map(String::as_str).collect();
-                let refresh_token = text(&client.sign_in()?, "refresh_token")?;
-                vendor_login::check_import(cli, emulator.database, &flags, &client.issuer, &client.id, &refresh_token)
-            })?;
-        }
+        command(&emulator, &server, &client, cli, checks)?;
         issued.extend(server.secrets("issued")?);
     }
     Ok(issued)
+}
+
+/// The built command there, as far as the emulator lets it.
+fn command(emulator: &Emulator, server: &Server, client: &Client, cli: &Cli, checks: &mut Checks) -> Result {
+    let login = format!("login --provider {}", emulator.provider);
+    let flags = emulator.flags(server)?;
+    let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+    let session = VendorSession { cli, database: emulator.database, flags: &flags, client_id: &client.id };
+    let reason = match emulator.command {
+        Command::Everything => {
+            let statement = format!("{login}: signs in, refreshes twice, logs out");
+            return checks.check(&statement, || session.whole_life());
+        }
+        Command::RefreshImported(reason) => {
+            checks.check(&format!("{login}: signs in, logs out"), || session.sign_in_and_leave())?;
+            reason
+        }
+        Command::Import(reason) => reason,
+    };
+    checks.skipped(&format!("{login}: refreshes"), reason);
+    checks.check(&format!("import --provider {}: refreshes three times, logs out", emulator.provider), || {
+        session.imported(&client.issuer, &text(&client.sign_in()?, "refresh_token")?)
+    })
 }
 
 impl Emulator {
