@@ -117,6 +117,7 @@ fn foreign_servers(
     checks.check("it behaves as is written of it", || provider::check_conversation(&node, target, cli::SECRET))?;
     checks.section("the library against it");
     program.check(cli, checks, "oidc-provider", provider.announced())?;
+    program.check(cli, checks, "oidc-provider, later", provider.announced())?;
     let mut issued = provider.issued()?;
     match (node.runs_emulators(), without_node) {
         (Ok(()), _) => issued.extend(emulators::check(&node, target, cli, program, checks)?),

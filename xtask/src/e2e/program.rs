@@ -27,9 +27,10 @@ impl Program {
         Self(path)
     }
 
-    /// Runs its checks called `name` against a server. Its log joins what is searched for secrets.
+    /// Runs its checks called `name` against a server, in the folder that all its runs share. Its log joins what is
+    /// searched for secrets.
     pub(super) fn check(&self, cli: &Cli, checks: &mut Checks, name: &str, announced: &Value) -> Result {
-        let folder = cli.folder().join(name);
+        let folder = cli.folder().join("program");
         std::fs::create_dir_all(&folder)?;
         let server = json!({ "checks": name, "announced": announced, "folder": folder, "secret": SECRET });
         let mut command = Command::new(&self.0);

@@ -37,6 +37,7 @@ async fn run() -> Result {
     let server = Server::announced()?;
     match server.checks.as_str() {
         "oidc-provider" => oidc_provider::check(&server).await,
+        "oidc-provider, later" => oidc_provider::check_later(&server).await,
         vendor => vendors::check(&server, vendor).await,
     }
 }

@@ -10,12 +10,13 @@ use crate::server::{Server, http};
 use crate::signed_in::{SignedIn, code_flow, fails, request};
 
 const CHALLENGES: &str = "dpop_challenges";
+const FILE: &str = "dpop";
 
 pub(super) async fn check(server: &Server) -> Result {
     let bound = || client(server, "dpop-app", ClientAuth::None).map(|builder| builder.dpop(true));
     let before = server.count(CHALLENGES).await?;
     let signed_in = holds("DPoP: a sign-in without a nonce is challenged once, and binds its tokens", async {
-        let signed_in = SignedIn::by_code(server, &bound()?.build()?, "dpop").await?;
+        let signed_in = SignedIn::by_code(server, &bound()?.build()?, FILE).await?;
         server.has_counted(CHALLENGES, before + 1).await?;
         let session = signed_in.stored().await?;
         ensure(session.tokens.token_type == TokenType::DPoP, || "the access token is not bound".into())?;
@@ -29,7 +30,7 @@ pub(super) async fn check(server: &Server) -> Result {
     })
     .await?;
     let reopened = holds("DPoP: a new provider takes key and nonce from the store, and is not challenged", async {
-        let reopened = SignedIn::reopened(server, &bound()?.build()?, "dpop").await?;
+        let reopened = SignedIn::reopened(server, &bound()?.build()?, FILE).await?;
         reopened.stays(1, true).await?;
         server.has_counted(CHALLENGES, before + 1).await?;
         Ok(reopened)
@@ -37,7 +38,7 @@ pub(super) async fn check(server: &Server) -> Result {
     .await?;
     holds("DPoP: a provider that was not told to bind refreshes a bound session all the same", async {
         let unaware = client(server, "dpop-app", ClientAuth::None)?.build()?;
-        SignedIn::reopened(server, &unaware, "dpop").await?.stays(1, true).await
+        SignedIn::reopened(server, &unaware, FILE).await?.stays(1, true).await
     })
     .await?;
     holds("DPoP: userinfo with a proof, at an endpoint with nonces of its own", async {
@@ -55,6 +56,17 @@ pub(super) async fn check(server: &Server) -> Result {
         let refused = code_flow(server, &unbound, pending).await.err().ok_or("it signed in")?;
         let refused = refused.downcast::<oidc_session::ProviderError>()?;
         fails::<Session>(Err(*refused), ProviderErrorKind::Rejected).map(drop)
+    })
+    .await
+}
+
+/// In a process that has never talked to the server.
+pub(super) async fn check_later(server: &Server) -> Result {
+    holds("DPoP: another process takes key and nonce from the store, and is not challenged", async {
+        let before = server.count(CHALLENGES).await?;
+        let bound = client(server, "dpop-app", ClientAuth::None)?.dpop(true).build()?;
+        SignedIn::reopened(server, &bound, FILE).await?.stays(2, true).await?;
+        server.has_counted(CHALLENGES, before).await
     })
     .await
 }

@@ -7,7 +7,7 @@ use oidc_session::{
 use serde_json::Value;
 use url::Url;
 
-use super::{RefreshToken, judges_an_unknown_token, logged_out, refreshes};
+use super::{RefreshToken, does_not_revoke, judges_an_unknown_token, logged_out, refreshes};
 use crate::checks::{Result, ensure, holds, skip};
 use crate::server::{Server, claims, http};
 use crate::signed_in::{REDIRECT_URI, SignedIn, code_flow, fails, request};
@@ -39,6 +39,7 @@ pub(super) async fn check(server: &Server) -> Result {
     refreshes(server, &signed_in, RefreshToken::Kept).await?;
     judges_an_unknown_token(&signed_in, ProviderErrorKind::Rejected).await?;
     revokes_through_the_api(&pool.through_api().client(client_id).build()?, server, &signed_in).await?;
+    does_not_revoke(server, &signed_in).await?;
     skip("cognito: refresh through the API", "the emulator has no GetTokensFromRefreshToken");
     skip("cognito: userinfo, and a logout URL", "the emulator has neither");
     Ok(())
