@@ -12,7 +12,7 @@
 // | dpop-app         | none (PKCE)                 | DPoP, and a nonce is required of every proof                    |
 // | par-app          | none (PKCE)                 | must push its authorization requests                            |
 // | device-app       | none                        | the device flow only                                            |
-// | resources-app    | none (PKCE)                 | `resource` may be https://one.example/ and https://two.example/ |
+// | resources-app    | none (PKCE)                 | `resource` may be https://{one,two,three}.example/              |
 // | logout-app       | client_secret_basic         | is told of logouts, at the URI given to `/_admin/logout-uri`    |
 
 import { generateKeyPairSync, randomBytes } from 'node:crypto';

@@ -44,7 +44,7 @@ const SERVICES = {
         { ...native, auth_server_id: 'e2e', token_endpoint_auth_method: 'none' },
       ],
     },
-    announce: (url) => ({ issuer: `${url}/oauth2/e2e`, org_issuer: url }),
+    announce: (url) => ({ issuer: `${url}/oauth2/e2e`, org_issuer: url, server: 'e2e' }),
   },
   google: {
     seed: { users: [user], oauth_clients: [web] },

@@ -3,7 +3,7 @@
 // Everything else goes through as it is. An emulator knows one redirect URI per client, a loopback client has any port
 // (RFC 8252 section 7.3): so the client's redirect URI is exchanged for the registered one, there and back.
 //
-// Its ledger answers as the one of provider.mjs does: `/_admin/counters`, `/_admin/secrets`.
+// What a test may do besides is as with provider.mjs: `/_admin/counters`, `/_admin/secrets`, `/_admin/visit`.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -94,8 +94,12 @@ class Front {
     return this.pass(request, url, body);
   }
 
-  administrate(url) {
+  async administrate(url) {
     if (url.pathname === '/_admin/counters') return { status: 200, json: this.ledger.counts };
+    if (url.pathname === '/_admin/visit') {
+      const { status, headers } = await this.signIn(new URL(url.searchParams.get('url')));
+      return { status: 200, json: { url: headers.location, status } };
+    }
     if (url.pathname !== '/_admin/secrets') return { status: 404, body: '' };
     return { status: 200, json: { issued: [...this.ledger.secrets], refresh_tokens: [...this.ledger.refreshTokens] } };
   }

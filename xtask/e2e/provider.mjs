@@ -17,7 +17,7 @@ import { clients, credentials } from './clients.mjs';
 const SUBJECT = process.env.E2E_SUBJECT ?? 'end-user-1';
 const BRIEF_SECONDS = 12;
 const ORDINARY_SECONDS = 300;
-const RESOURCES = ['https://one.example/', 'https://two.example/'];
+const RESOURCES = ['https://one.example/', 'https://two.example/', 'https://three.example/'];
 const BROWSER = new Cookies();
 
 const mutualTls = {
@@ -93,7 +93,7 @@ function configuration(held, tlsOrigin) {
 
 // What happened so far, for the checks to compare with what the client says happened.
 class Ledger {
-  counts = { refresh_grants: 0, refresh_refused: 0, grants_revoked: 0 };
+  counts = { refresh_grants: 0, refresh_refused: 0, grants_revoked: 0, dpop_challenges: 0 };
 
   secrets = new Set();
 
@@ -103,14 +103,18 @@ class Ledger {
 
   refreshTokens = new Set();
 
+  // How often each refresh token was presented. A request that is refused unread, for want of a nonce, presents nothing.
+  presented = new Map();
+
   constructor(provider) {
     provider.on('grant.success', (ctx) => {
       const { access_token: access, refresh_token: refresh, id_token: id } = ctx.body;
       [access, refresh, id].filter(Boolean).forEach((secret) => this.secrets.add(secret));
-      this.counts.refresh_grants += Number(ctx.oidc.params.grant_type === 'refresh_token');
+      this.counts.refresh_grants += Number(this.present(ctx));
     });
-    provider.on('grant.error', (ctx) => {
-      this.counts.refresh_refused += Number(ctx.oidc.params?.grant_type === 'refresh_token');
+    provider.on('grant.error', (ctx, error) => {
+      if (error.error === 'use_dpop_nonce') this.counts.dpop_challenges += 1;
+      else this.counts.refresh_refused += Number(this.present(ctx));
     });
     provider.on('session.saved', (session) => this.sessions.set(session.uid, session));
     provider.on('grant.revoked', () => {
@@ -121,6 +125,19 @@ class Ledger {
       this.refreshTokens.add(token.jti);
       this.grants.add(token.grantId);
     });
+  }
+
+  // Whether this was a refresh request.
+  present({ oidc: { params } }) {
+    const { grant_type: type, refresh_token: token } = params ?? {};
+    if (type !== 'refresh_token') return false;
+    this.presented.set(token, (this.presented.get(token) ?? 0) + 1);
+    return true;
+  }
+
+  presentations() {
+    const counts = [...this.presented.values()];
+    return { refresh_tokens_presented: counts.length, presented_again: counts.filter((count) => count > 1).length };
   }
 }
 
@@ -178,7 +195,11 @@ async function administrate(provider, ledger, ctx) {
   switch (ctx.path) {
     case '/_admin/counters': {
       const tokens = await Promise.all([...ledger.refreshTokens].map((token) => provider.RefreshToken.find(token)));
-      ctx.body = { ...ledger.counts, live_refresh_tokens: tokens.filter((token) => token && !token.consumed).length };
+      ctx.body = {
+        ...ledger.counts,
+        ...ledger.presentations(),
+        live_refresh_tokens: tokens.filter((token) => token && !token.consumed).length,
+      };
       break;
     }
     case '/_admin/secrets':

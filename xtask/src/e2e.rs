@@ -1,7 +1,7 @@
-//! `cargo xtask e2e`: the built command, as its users run it.
+//! `cargo xtask e2e`: the built command as its users run it, and a program that uses the library.
 //!
-//! Against a third-party OpenID provider (`foreign`), and against our own `dev-server` for what only that can show
-//! (`storm`, `crash`). Everything runs on loopback, every wait is bounded, every process ends with this one.
+//! Against a third-party OpenID provider (`foreign`, `program`), against emulators of vendors (`emulators`), and against
+//! our own `dev-server` for what only that can show (`storm`, `crash`). Everything runs on loopback, every wait is bounded, every process ends with this one.
 
 mod browser;
 mod checks;
@@ -14,16 +14,19 @@ mod http;
 mod launcher;
 mod node;
 mod process;
+mod program;
 mod provider;
 mod secrecy;
 mod session;
 mod storm;
+mod vendor_session;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use checks::Checks;
 use cli::Cli;
+use program::Program;
 use provider::Provider;
 
 use crate::command_line::CommandLine;
@@ -52,15 +55,15 @@ pub(crate) fn task() -> Result {
 
 /// Runs everything, or, if `without_node` allows it, everything that needs no node.
 pub(crate) fn run(without_node: WithoutNode) -> Result {
-    CommandLine::cargo(["build", "--package", "oidc-session-cli"]).run()?;
+    CommandLine::cargo(["build", "--package", "oidc-session-cli", "--package", Program::PACKAGE]).run()?;
     let target = PathBuf::from(workspace::metadata()?.target_directory);
-    let program = target.join("debug/oidc-session");
+    let program = Program::new(target.join("debug").join(Program::PACKAGE));
     let folder = target.join("e2e").join(format!("run-{}", std::process::id()));
     fs::create_dir_all(&folder)?;
 
-    let cli = Cli::new(program, folder.clone());
+    let cli = Cli::new(target.join("debug/oidc-session"), folder.clone());
     let mut checks = Checks::new();
-    let outcome = check_everything(&cli, &mut checks, &target.join("e2e"), without_node);
+    let outcome = check_everything(&cli, &program, &mut checks, &target.join("e2e"), without_node);
     if outcome.is_ok() {
         fs::remove_dir_all(&folder)?;
     } else {
@@ -73,8 +76,14 @@ pub(crate) fn run(without_node: WithoutNode) -> Result {
     Ok(())
 }
 
-fn check_everything(cli: &Cli, checks: &mut Checks, servers: &Path, without_node: WithoutNode) -> Result {
-    let issued = foreign_servers(cli, checks, servers, without_node)?;
+fn check_everything(
+    cli: &Cli,
+    program: &Program,
+    checks: &mut Checks,
+    servers: &Path,
+    without_node: WithoutNode,
+) -> Result {
+    let issued = foreign_servers(cli, program, checks, servers, without_node)?;
 
     checks.section("fifty processes, one SQLite file (dev-server: rotation, reuse detection, 100 ms latency)");
     storm::check(cli, checks)?;
@@ -87,7 +96,13 @@ fn check_everything(cli: &Cli, checks: &mut Checks, servers: &Path, without_node
 }
 
 /// Checks against servers of others, installed in folders of `target`; returns every secret the provider issued.
-fn foreign_servers(cli: &Cli, checks: &mut Checks, target: &Path, without_node: WithoutNode) -> Result<Vec<String>> {
+fn foreign_servers(
+    cli: &Cli,
+    program: &Program,
+    checks: &mut Checks,
+    target: &Path,
+    without_node: WithoutNode,
+) -> Result<Vec<String>> {
     let node = match (node::find_or_install(), without_node) {
         (Ok(node), _) => node,
         (Err(missing), WithoutNode::Fail) => return Err(missing),
@@ -100,13 +115,14 @@ fn foreign_servers(cli: &Cli, checks: &mut Checks, target: &Path, without_node: 
     checks.section("a real OpenID provider (npm oidc-provider: rotation, reuse detection)");
     foreign::check(cli, checks, &provider)?;
     checks.check("it behaves as is written of it", || provider::check_conversation(&node, target, cli::SECRET))?;
+    checks.section("the library against it");
+    program.check(cli, checks, "oidc-provider", provider.announced())?;
+    program.check(cli, checks, "oidc-provider, later", provider.announced())?;
+    let mut issued = provider.issued()?;
     match (node.runs_emulators(), without_node) {
-        (Ok(()), _) => {
-            checks.section("emulators of vendors");
-            emulators::check(&node, target, checks)?;
-        }
+        (Ok(()), _) => issued.extend(emulators::check(&node, target, cli, program, checks)?),
         (Err(old), WithoutNode::Fail) => return Err(old),
         (Err(old), WithoutNode::Skip) => println!("\nSKIPPED: the checks against emulators. {old}"),
     }
-    provider.issued()
+    Ok(issued)
 }

@@ -24,7 +24,7 @@ enum Layer {
     Testkit,
     Cli,
     Facade,
-    /// `benches`, `xtask`: outside `crates/`, published never.
+    /// `benches`, `xtask` and its `e2e/client`: outside `crates/`, published never.
     Outside,
 }
 

@@ -36,6 +36,11 @@ impl Provider {
         Ok(Self { issuer: server.issuer()?, server })
     }
 
+    /// What it said a client needs.
+    pub(super) fn announced(&self) -> &Value {
+        &self.server.announced
+    }
+
     /// A counter of `/_admin/counters`.
     pub(super) fn count(&self, name: &str) -> Result<u64> {
         self.server.count(name)

@@ -57,17 +57,22 @@ impl<'a> Session<'a> {
 
     /// Signs in, with a browser that follows every redirect.
     pub(super) fn login(&self, issuer: &str, client_id: &str, extra: &[&str]) -> Result<Answer> {
-        self.sign_in(&self.invocation(&["--json"]), issuer, client_id, extra)
+        self.sign_in(&self.invocation(&["--json"]), &[&plain(issuer), extra].concat(), client_id)
+    }
+
+    /// The same at the server of a vendor; `flags` say which.
+    pub(super) fn login_at(&self, flags: &[&str], client_id: &str) -> Result<Answer> {
+        self.sign_in(&self.invocation(&["--json"]), flags, client_id)
     }
 
     /// Signs in without logging, for what a person sees when it fails.
     pub(super) fn login_as_a_person(&self, issuer: &str, client_id: &str, extra: &[&str]) -> Result<Answer> {
-        self.sign_in(&self.invocation(&[]).without_log(), issuer, client_id, extra)
+        self.sign_in(&self.invocation(&[]).without_log(), &[&plain(issuer), extra].concat(), client_id)
     }
 
-    fn sign_in(&self, before: &Invocation, issuer: &str, client_id: &str, extra: &[&str]) -> Result<Answer> {
-        let login = ["login", "--provider", "oidc", "--issuer", issuer, "--client-id", client_id, "--no-browser"];
-        let invocation = before.clone().args(&login).args(&["--scope", "openid offline_access"]).args(extra);
+    fn sign_in(&self, before: &Invocation, flags: &[&str], client_id: &str) -> Result<Answer> {
+        let login = ["login", "--client-id", client_id, "--no-browser", "--scope", "openid offline_access"];
+        let invocation = before.clone().args(&login).args(flags);
         let process = self.cli.start(&invocation, is_authorization_url)?;
         if let Some(url) = self.cli.announced(&invocation, &process)? {
             let (page, status) = browser::visit(&url)?;
@@ -136,6 +141,11 @@ impl Started<'_> {
         self.cli.keep(&self.invocation, ended);
         Ok(())
     }
+}
+
+/// The server at `issuer`, which is plain OpenID Connect.
+fn plain(issuer: &str) -> [&str; 4] {
+    ["--provider", "oidc", "--issuer", issuer]
 }
 
 /// Reads what `token --json` printed.
