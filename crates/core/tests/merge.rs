@@ -342,6 +342,7 @@ fn a_nonce_is_kept_even_if_the_answer_is_not() {
     bound.dpop = Some(DpopBinding::new(DpopKey::new("key"), "thumb"));
     let nonce_after = |nonce: &str, lacks_scope| {
         let mut answer = answer();
+        answer.token_type = Some(TokenType::DPoP);
         answer.dpop_nonce = Some(nonce.to_owned());
         answer.lacks_scope = lacks_scope;
         let merged = bound.merge_refresh(answer, &Target::default());
