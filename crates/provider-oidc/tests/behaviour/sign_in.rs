@@ -299,3 +299,22 @@ async fn a_session_knows_what_was_asked_for_and_when_it_ends() {
     assert_eq!(session.ends_at, Some(Timestamp::from_unix_seconds(1_700_009_000)));
     assert_eq!(session.tokens.refresh_token_expires_at, Some(NOW + Duration::from_secs(60)));
 }
+
+#[tokio::test]
+async fn a_subject_whom_the_dialect_does_not_admit_makes_no_session() {
+    #[derive(Debug)]
+    struct OneOrganization;
+    impl Dialect for OneOrganization {
+        fn admits(&self, claims: &Fields) -> Result<(), &'static str> {
+            if claims["org"] == "ours" { Ok(()) } else { Err("it is of another organization") }
+        }
+    }
+    for (organization, admitted) in [("ours", true), ("secret", false)] {
+        let authority = Authority::start().await;
+        let provider = authority.builder().dialect(OneOrganization).build().unwrap();
+        let signer = (json!({ "alg": "EdDSA", "kid": "k1" }), 1);
+        let session = sign_in_with(&authority, &provider, signer, json!({ "org": organization })).await;
+        assert_eq!(session.is_ok(), admitted);
+        assert!(session.err().is_none_or(|error| error.to_string().contains("another organization")));
+    }
+}
