@@ -11,7 +11,7 @@ use tokio::sync::broadcast;
 
 use crate::flight::{FlightSlot, Wish};
 use crate::known_token::KnownToken;
-use crate::{SessionEvent, SessionEventKind};
+use crate::{SessionError, SessionEvent, SessionEventKind};
 
 /// What this process knows of one session. Shared by every handle of it.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub(crate) struct Turn {
 }
 
 /// Refreshes of one target that came to nothing, and for how long they are left alone.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Rest {
     /// Refreshes that failed in a row.
     pub(crate) failures: u32,
@@ -50,6 +50,8 @@ pub(crate) struct Rest {
     pub(crate) not_early_until: Option<Duration>,
     /// Whether the server answered the last of them, and refused: then its answer to another target changes nothing.
     pub(crate) refused: bool,
+    /// What the last of them was told: it holds for those who come while nobody tries.
+    pub(crate) why: Option<SessionError>,
 }
 
 /// Where an entry stood when a read or a write began. Taken before it, shown when its result is installed.
@@ -95,7 +97,7 @@ impl Turn {
 
     /// How `target` rests.
     pub(crate) fn rest(&self, target: &Target) -> Rest {
-        self.rests.get(target).copied().unwrap_or_default()
+        self.rests.get(target).cloned().unwrap_or_default()
     }
 
     pub(crate) fn set_rest(&mut self, target: &Target, rest: Rest) {
@@ -103,6 +105,13 @@ impl Turn {
             self.rests.clear();
         }
         self.rests.insert(target.clone(), rest);
+    }
+
+    /// Notes why `target` rests.
+    pub(crate) fn explain_rest(&mut self, target: &Target, why: &SessionError) {
+        if let Some(rest) = self.rests.get_mut(target) {
+            rest.why = Some(why.clone());
+        }
     }
 
     pub(crate) fn end_rest(&mut self, target: &Target) {

@@ -154,6 +154,12 @@ impl SessionError {
         error
     }
 
+    /// The same error, told again to somebody who came later.
+    pub(crate) fn again_in(mut self, retry_in: Option<Duration>) -> Self {
+        self.retry_in = retry_in;
+        self
+    }
+
     fn unavailable(detail: &'static str) -> Self {
         Self::new(SessionErrorKind::Unavailable, "unavailable", detail)
     }

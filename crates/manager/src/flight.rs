@@ -163,11 +163,19 @@ fn conclude(shared: &Shared, entry: &Entry, target: &Arc<Target>, landing: Landi
             (Ok(Outcome::Postponed), Some(SessionEventKind::Unavailable(error.outcome())))
         }
         Landed::Unavailable(failure) => {
-            let error = failed(failure, provider_error);
+            let error = match known_cause(entry, target, failure) {
+                Some(error) => error,
+                None => failed(failure, provider_error),
+            };
             let event = SessionEventKind::Unavailable(error.outcome());
             (Err(error), Some(event))
         }
     };
+    if let (Landed::Unavailable(failure), Err(error)) = (outcome, &result)
+        && matches!(failure.cause, FailureCause::Provider(_) | FailureCause::Violation(_))
+    {
+        entry.turn().explain_rest(target, error);
+    }
     let word = match &result {
         Ok(outcome) => outcome.as_str(),
         Err(error) => error.outcome(),
@@ -177,6 +185,13 @@ fn conclude(shared: &Shared, entry: &Entry, target: &Arc<Target>, landing: Landi
         entry.announce(SessionEvent { kind, target: Arc::clone(target), at: shared.clock.now() });
     }
     result
+}
+
+/// Why a target is left alone just now, if this process knows: to be told "later" would hide what there is to do.
+fn known_cause(entry: &Entry, target: &Target, failure: Failure) -> Option<SessionError> {
+    let paused = failure.cause == FailureCause::Paused;
+    let why = entry.turn().rest(target).why.filter(|_| paused)?;
+    Some(why.again_in(failure.retry_in))
 }
 
 /// Remembers for how long another refresh could not come to anything.

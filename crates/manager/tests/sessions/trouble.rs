@@ -332,3 +332,17 @@ async fn nothing_that_can_be_printed_shows_a_token() {
     }
     assert!(matches!(handle.snapshot().await.unwrap(), Snapshot::Ended { .. }));
 }
+
+#[tokio::test]
+async fn whoever_comes_while_nobody_tries_is_told_the_cause_too() {
+    let world = World::new();
+    let handle = world.expired().await;
+    world.server.then(Turn::Fails(ProviderErrorKind::InteractionRequired));
+    let first = handle.access_token().await.unwrap_err();
+    world.clock.advance(Duration::from_secs(1));
+    let later = handle.access_token().await.unwrap_err();
+    assert_eq!(world.server.presented().len(), 1);
+    assert_eq!((first.outcome(), later.outcome()), ("interaction_required", "interaction_required"));
+    assert_eq!(later.kind(), SessionErrorKind::SignInNeeded);
+    assert!(later.retry_in().unwrap() < first.retry_in().unwrap(), "{later:?}");
+}
