@@ -6,10 +6,11 @@ use std::time::Duration;
 use oidc_session_core::{
     Commit, EndReason, Expected, HolderId, Lease, Merged, ProviderError, ProviderErrorKind, Record, Renewal,
     RevocationShape, Session, SessionState, StoreError, StoreErrorKind, Stored, Target, Timestamp, TokenAnswer,
-    Tombstone, Version,
+    Tombstone, Version, Violation,
 };
 use oidc_session_policy::protocol::{
-    Action, Answer, CommitView, Event, Fault, Flight, LeaseView, Now, Outcome, RecordView, Trigger,
+    Action, Answer, CommitView, Event, Failure, FailureCause, Fault, Flight, LeaseView, Now, Outcome, RecordView,
+    Trigger,
 };
 
 use crate::entry::{Entry, Known, Ticket};
@@ -29,6 +30,8 @@ pub(crate) struct Hands {
     /// What the token endpoint granted, and the session it made of the one that was presented.
     answer: Option<TokenAnswer>,
     granted: Option<Session>,
+    /// Why the access token of what was committed last is not among it.
+    violation: Option<Violation>,
     provider_error: Option<ProviderError>,
     store_error: Option<StoreError>,
 }
@@ -53,6 +56,7 @@ impl Hands {
             wrote: false,
             answer: None,
             granted: None,
+            violation: None,
             provider_error: None,
             store_error: None,
         }
@@ -186,7 +190,10 @@ impl Hands {
 
     async fn commit(&mut self, expected: Version) -> Result<CommitView, StoreErrorKind> {
         match self.merged() {
-            Some(merged) => self.write(expected, merged.into(), None).await,
+            Some(Merged { session, violation }) => {
+                self.violation = violation;
+                self.write(expected, session.into(), None).await
+            }
             None => Ok(CommitView::Conflict),
         }
     }
@@ -240,6 +247,13 @@ impl Hands {
     }
 
     fn land(mut self, outcome: Outcome) -> Landing {
+        // The record had changed, and what the protocol saw fit for the first one was too much for the second.
+        let outcome = match (outcome, self.violation) {
+            (Outcome::Refreshed, Some(violation)) => {
+                Outcome::Unavailable(Failure { cause: FailureCause::Violation(violation), retry_in: None })
+            }
+            (outcome, _) => outcome,
+        };
         let known = self.read.take().map(|(version, state)| self.shared.know(&self.entry, version, state));
         if self.wrote {
             self.entry.install_written(self.ticket, known);
@@ -255,6 +269,7 @@ impl Hands {
     /// Serves what is not stored yet: the commit failed and is being retried.
     fn install_merged(&self) {
         if let (Some((version, _)), Some(merged)) = (&self.read, self.merged()) {
+            let merged = merged.session;
             let known =
                 Known::new(*version, merged.into(), &*self.shared.policy, self.entry.jitter, &*self.shared.clock);
             self.entry.install_uncommitted(self.ticket, known);
@@ -283,8 +298,8 @@ impl Hands {
         }
     }
 
-    fn merged(&self) -> Option<Session> {
-        Some(self.session()?.merge_refresh(self.answer.clone()?, &self.target).session)
+    fn merged(&self) -> Option<Merged> {
+        Some(self.session()?.merge_refresh(self.answer.clone()?, &self.target))
     }
 
     fn store_failed(&mut self, error: StoreError) -> StoreErrorKind {

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use oidc_session_core::ProviderErrorKind::{InteractionRequired, Misconfigured};
-use oidc_session_core::{Clock as _, EndReason, SessionState, Target};
+use oidc_session_core::{Clock as _, Commit, EndReason, Expected, Record, SessionState, SessionStore as _, Target};
 use oidc_session_manager::{OnRefreshFailure, Outcome, SessionErrorKind, SessionEventKind, SessionHandle};
 
-use crate::support::{LIFETIME, Turn, World, id, meanwhile, token_of};
+use crate::support::{LIFETIME, Turn, Unruly, World, id, meanwhile, token_of};
 
 fn api(handle: &SessionHandle, name: &str) -> SessionHandle {
     handle.for_target(Target::resource(name))
@@ -326,4 +326,32 @@ async fn a_limit_ends_a_session_whose_tokens_never_said_when_they_expire() {
     assert_eq!(token_of(&handle).await, "at-0");
     world.clock.advance(LIFETIME);
     assert_eq!(handle.access_token().await.unwrap_err().end_reason(), Some(EndReason::LimitReached));
+}
+
+#[tokio::test]
+async fn a_token_that_finds_no_room_in_a_record_that_grew_is_not_called_refreshed() {
+    let world = World::new();
+    world.signed_in().await;
+    let store = Unruly::new(&world);
+    let manager = world.over(&store);
+    let commit = store.hold_commit_request();
+    let refresh = meanwhile(&api(&manager.session(&id()), "a"), |api| async move { api.refresh_if_expired().await });
+    store.holds_somebody().await;
+
+    // Another program fills the record up, beside the tokens.
+    let stored = world.stored().await.unwrap();
+    let SessionState::Active(mut session) = stored.record.decode().unwrap() else { panic!("the session has ended") };
+    session.data.insert("filling".into(), "".into());
+    let taken = Record::encode(&SessionState::Active(session.clone())).unwrap().as_bytes().len();
+    session.data.insert("filling".into(), "x".repeat(Record::MAX_LENGTH - taken - 50).into());
+    let record = Record::encode(&SessionState::Active(session)).unwrap();
+    let filled = world.store.commit(&id().store_key(), Expected::At(stored.version), &record, None).await.unwrap();
+    assert!(matches!(filled, Commit::Done(_)));
+
+    commit.add_permits(1);
+    let error = refresh.await.unwrap().unwrap_err();
+    assert_eq!(error.outcome(), "answer_refused");
+    let stored = world.stored_session().await;
+    assert_eq!(stored.tokens.refresh_token.unwrap().expose(), "rt-1");
+    assert!(stored.further_tokens.is_empty() && stored.data.contains_key("filling"));
 }
