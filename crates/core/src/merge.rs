@@ -259,7 +259,9 @@ impl Session {
         tokens.extended_expires_in = answer.extended_expires_in;
         tokens.requested_at = answer.requested_at;
         tokens.received_at = answer.received_at;
-        if let Some(scope) = &answer.scope {
+        // Unsaid, it is what was asked for (RFC 6749 §5.1).
+        let asked = Some(target.scope()).filter(|scope| !scope.is_empty());
+        if let Some(scope) = answer.scope.as_ref().or(asked) {
             tokens.scope = Some(scope.clone());
         }
     }

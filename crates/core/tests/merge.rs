@@ -385,3 +385,16 @@ fn a_bound_session_takes_no_token_that_is_not_bound() {
     answer.token_type = Some(TokenType::Bearer);
     assert_eq!(bound.merge_refresh(answer, &Target::default()).violation, None);
 }
+
+#[test]
+fn a_further_target_has_the_scope_it_asked_for_unless_the_answer_names_another() {
+    let target = Target::resource("https://api.example").scopes(Scopes::parse("read"));
+    let scope = |named: Option<&str>, target: &Target| {
+        let mut answer = answer();
+        answer.scope = named.map(Scopes::parse);
+        session().merge_refresh(answer, target).session.further_tokens[target].scope.clone()
+    };
+    assert_eq!(scope(None, &target), Some(Scopes::parse("read")));
+    assert_eq!(scope(Some("read write"), &target), Some(Scopes::parse("read write")));
+    assert_eq!(scope(None, &Target::resource("https://api.example")), None);
+}

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use oidc_session_core::{Clock, ProviderError, ProviderErrorKind};
 use tokio::sync::OnceCell;
+use tokio::time::timeout;
 use url::Url;
 
 use crate::Dialect;
@@ -36,17 +37,28 @@ pub(crate) struct Server {
 impl Server {
     /// The metadata, fetched at the first use. A failure is not remembered.
     pub(crate) async fn metadata(&self) -> Result<&Metadata, ProviderError> {
-        self.metadata
-            .get_or_try_init(|| async {
-                let now = self.clock.now();
-                let document = self
-                    .transport
-                    .fetch(&self.discovery_url, "discovery document", now)
-                    .await
-                    .map_err(|error| self.unreachable(error))?;
-                Metadata::read(&document, &self.issuer, &*self.dialect, self.channel, self.mutual_tls)
-            })
-            .await
+        let fetch = self.metadata.get_or_try_init(|| async {
+            let now = self.clock.now();
+            let document = self
+                .transport
+                .fetch(&self.discovery_url, "discovery document", now)
+                .await
+                .map_err(|error| self.unreachable(error))?;
+            Metadata::read(&document, &self.issuer, &*self.dialect, self.channel, self.mutual_tls)
+        });
+        self.in_line("the discovery document could not be fetched in time", fetch).await
+    }
+
+    /// Bounds a wait behind others who fetch the same from a silent server, one after another.
+    async fn in_line<T>(
+        &self,
+        late: &'static str,
+        fetch: impl Future<Output = Result<T, ProviderError>>,
+    ) -> Result<T, ProviderError> {
+        match timeout(self.transport.budget, fetch).await {
+            Ok(fetched) => fetched,
+            Err(_) => Err(self.unreachable(ProviderError::new(ProviderErrorKind::NotSent, late))),
+        }
     }
 
     /// An address that answers nothing, or nothing but an error, may be a slip in the settings.
@@ -65,6 +77,6 @@ impl Server {
     pub(crate) async fn ensure_keys(&self) -> Result<(), ProviderError> {
         let jwks_uri = &self.metadata().await?.jwks_uri;
         let fetch = || self.transport.fetch(jwks_uri, "key set", self.clock.now());
-        self.keys.ensure(&*self.clock, fetch).await
+        self.in_line("the key set could not be fetched in time", self.keys.ensure(&*self.clock, fetch)).await
     }
 }

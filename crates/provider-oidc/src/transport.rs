@@ -23,7 +23,8 @@ const LARGEST_ANSWER: usize = 1024 * 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct Transport {
     client: reqwest::Client,
-    budget: Duration,
+    /// The longest that one request may take.
+    pub(crate) budget: Duration,
     /// What the servers want the next proof of possession to carry.
     pub(crate) nonces: Arc<Nonces>,
     /// Those of resource servers, which are not the same even at the same origin (RFC 9449 §9).

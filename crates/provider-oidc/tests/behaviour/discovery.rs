@@ -120,6 +120,22 @@ async fn whoever_waits_in_line_for_a_silent_server_has_sent_nothing() {
 }
 
 #[tokio::test]
+async fn a_line_before_a_silent_server_does_not_outlast_one_request() {
+    let authority = Authority::silent().await;
+    let late = ResponseTemplate::new(200).set_delay(Duration::from_secs(60));
+    authority.on("GET", DOCUMENT, late).await;
+    let provider = authority.builder().request_budget(Duration::from_millis(200)).build().unwrap();
+    let session = authority.session();
+    let prepare = || provider.prepare(&session);
+    let all = tokio::join!(prepare(), prepare(), prepare(), prepare(), prepare(), prepare(), prepare(), prepare());
+    for prepared in [all.0, all.1, all.2, all.3, all.4, all.5, all.6, all.7] {
+        assert_eq!(prepared.unwrap_err().kind(), NotSent);
+    }
+    // Each try lasts half a request. Eight of them, one after another, would have been eight tries.
+    assert!(authority.count(DOCUMENT).await <= 3);
+}
+
+#[tokio::test]
 async fn a_failure_is_not_remembered() {
     let authority = Authority::silent().await;
     let provider = authority.provider();
