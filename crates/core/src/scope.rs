@@ -34,11 +34,6 @@ impl Scopes {
         self.0.is_empty()
     }
 
-    /// Whether each of `others` is among them.
-    pub fn contains_all(&self, others: &Self) -> bool {
-        self.0.is_superset(&others.0)
-    }
-
     /// Each scope once, in alphabetical order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)

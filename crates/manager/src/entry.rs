@@ -95,9 +95,9 @@ impl Turn {
         self.wanted.retain(|(wish, _)| !settled(wish));
     }
 
-    /// How `target` rests.
-    pub(crate) fn rest(&self, target: &Target) -> Rest {
-        self.rests.get(target).cloned().unwrap_or_default()
+    /// How `target` rests, if it does.
+    pub(crate) fn rest(&self, target: &Target) -> Option<&Rest> {
+        self.rests.get(target)
     }
 
     pub(crate) fn set_rest(&mut self, target: &Target, rest: Rest) {
@@ -105,13 +105,6 @@ impl Turn {
             self.rests.clear();
         }
         self.rests.insert(target.clone(), rest);
-    }
-
-    /// Notes why `target` rests.
-    pub(crate) fn explain_rest(&mut self, target: &Target, why: &SessionError) {
-        if let Some(rest) = self.rests.get_mut(target) {
-            rest.why = Some(why.clone());
-        }
     }
 
     pub(crate) fn end_rest(&mut self, target: &Target) {

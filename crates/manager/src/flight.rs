@@ -142,7 +142,6 @@ impl Drop for ClearSlot {
 /// Names what the flight came to, remembers failures, and tells those who listen.
 fn conclude(shared: &Shared, entry: &Entry, target: &Arc<Target>, landing: Landing) -> Result<Outcome> {
     let Landing { outcome, provider_error, store_error } = landing;
-    rest(shared, entry, target, outcome);
     let failed = |failure, provider_error| SessionError::from_failure(failure, provider_error, store_error);
     let (result, event) = match outcome {
         Landed::NoSession => (Ok(Outcome::NoSession), None),
@@ -171,11 +170,7 @@ fn conclude(shared: &Shared, entry: &Entry, target: &Arc<Target>, landing: Landi
             (Err(error), Some(event))
         }
     };
-    if let (Landed::Unavailable(failure), Err(error)) = (outcome, &result)
-        && matches!(failure.cause, FailureCause::Provider(_) | FailureCause::Violation(_))
-    {
-        entry.turn().explain_rest(target, error);
-    }
+    rest(shared, entry, target, outcome, result.as_ref().err());
     let word = match &result {
         Ok(outcome) => outcome.as_str(),
         Err(error) => error.outcome(),
@@ -189,16 +184,18 @@ fn conclude(shared: &Shared, entry: &Entry, target: &Arc<Target>, landing: Landi
 
 /// Why a target is left alone just now, if this process knows: to be told "later" would hide what there is to do.
 fn known_cause(entry: &Entry, target: &Target, failure: Failure) -> Option<SessionError> {
-    let paused = failure.cause == FailureCause::Paused;
-    let why = entry.turn().rest(target).why.filter(|_| paused)?;
+    if failure.cause != FailureCause::Paused {
+        return None;
+    }
+    let why = entry.turn().rest(target)?.why.clone()?;
     Some(why.again_in(failure.retry_in))
 }
 
 /// Remembers for how long another refresh could not come to anything.
-fn rest(shared: &Shared, entry: &Entry, target: &Target, outcome: Landed) {
+fn rest(shared: &Shared, entry: &Entry, target: &Target, outcome: Landed, error: Option<&SessionError>) {
     let now = shared.clock.monotonic();
     let mut turn = entry.turn();
-    let mut rest = turn.rest(target);
+    let mut rest = turn.rest(target).cloned().unwrap_or_default();
     match outcome {
         Landed::NoSession | Landed::Fresh | Landed::Refreshed | Landed::Adopted | Landed::Ended(_) => {
             return turn.end_rest(target);
@@ -210,6 +207,7 @@ fn rest(shared: &Shared, entry: &Entry, target: &Target, outcome: Landed) {
                 FailureCause::Provider(_) | FailureCause::Violation(_) => {
                     rest.failures = rest.failures.saturating_add(1);
                     rest.refused = is_refusal(failure.cause);
+                    rest.why = error.cloned().or(rest.why);
                     let pause = back_off(rest.failures, entry.jitter).max(asked);
                     rest.quiet_until = Some(now.saturating_add(pause));
                 }

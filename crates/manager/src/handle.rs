@@ -416,8 +416,7 @@ impl SessionHandle {
 
     /// Whether an early refresh is known not to come to anything yet.
     fn is_not_early(&self) -> bool {
-        let rest = self.entry.turn().rest(&self.target);
-        let until = rest.quiet_until.max(rest.not_early_until);
+        let until = self.entry.turn().rest(&self.target).and_then(|rest| rest.quiet_until.max(rest.not_early_until));
         until.is_some_and(|until| self.shared.clock.monotonic() < until)
     }
 

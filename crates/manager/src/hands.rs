@@ -65,7 +65,7 @@ impl Hands {
     /// Flies to the end. `served` is called if callers can be served before that.
     pub(crate) async fn fly(mut self, trigger: Trigger, mut served: impl FnMut() + Send) -> Landing {
         let cached = self.entry.known().as_ref().map(|known| self.look(known.version, &known.state));
-        let quiet_until = self.entry.turn().rest(&self.target).quiet_until;
+        let quiet_until = self.entry.turn().rest(&self.target).and_then(|rest| rest.quiet_until);
         let mut flight = Flight::new(self.shared.rules, trigger, cached).quiet_until(quiet_until);
         if !self.target.is_default() {
             flight = flight.for_further_target();

@@ -25,12 +25,12 @@ impl KnownToken {
         jitter: Jitter,
         clock: &dyn Clock,
     ) -> Self {
-        let (tokens, end) = match state {
-            SessionState::Active(session) => (session.tokens_for(target), session.ends_at),
-            SessionState::Ended(_) => (None, None),
+        let (tokens, schedule) = match state {
+            SessionState::Active(session) => {
+                (session.tokens_for(target), Schedule::of_session(policy, session, target, jitter))
+            }
+            SessionState::Ended(_) => (None, Schedule::NoAccessToken),
         };
-        let schedule = tokens.map_or(Schedule::NoAccessToken, |tokens| Schedule::plan(policy, tokens, jitter));
-        let schedule = schedule.ending_at(end);
         let (now, monotonic) = (clock.now(), clock.monotonic());
         let on_monotonic = |at: Timestamp| monotonic.saturating_add(at.saturating_since(now));
         Self {

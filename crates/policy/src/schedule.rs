@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oidc_session_core::{StoreKey, Timestamp, TokenSet};
+use oidc_session_core::{Session, StoreKey, Target, Timestamp, TokenSet};
 
 use crate::RefreshPolicy;
 
@@ -87,9 +87,15 @@ impl Schedule {
         }
     }
 
+    /// The instants of a session's access token for `target`, none of them later than the session's own end.
+    pub fn of_session(policy: &dyn RefreshPolicy, session: &Session, target: &Target, jitter: Jitter) -> Self {
+        let tokens = session.tokens_for(target);
+        let schedule = tokens.map_or(Self::NoAccessToken, |tokens| Self::plan(policy, tokens, jitter));
+        schedule.ending_at(session.ends_at)
+    }
+
     /// The same schedule for a session that ends at `end`, whatever its tokens say.
-    #[must_use]
-    pub fn ending_at(self, end: Option<Timestamp>) -> Self {
+    fn ending_at(self, end: Option<Timestamp>) -> Self {
         match (self, end) {
             (Self::Known { requested_at, refresh_at, expires_at, not_before }, Some(end)) => Self::Known {
                 requested_at,

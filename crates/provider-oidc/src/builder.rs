@@ -60,12 +60,6 @@ impl OidcBuilder {
         self
     }
 
-    /// The same for a dialect that is shared.
-    pub fn shared_dialect(mut self, dialect: Arc<dyn Dialect>) -> Self {
-        self.dialect = dialect;
-        self
-    }
-
     /// Where the time comes from. Default: the operating system.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;

@@ -130,22 +130,15 @@ impl Transport {
         if let Some(proof) = proof {
             post = post.header("DPoP", sensitive(proof.as_str())?);
         }
-        let mut response = match timeout_at(deadline, post.send()).await {
+        let response = match timeout_at(deadline, post.send()).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(unsent_or_unknown(error)),
             Err(_) => {
                 return Err(ProviderError::new(ProviderErrorKind::OutcomeUnknown, "the server did not answer in time"));
             }
         };
-        Ok(HttpAnswer {
-            status: response.status(),
-            retry_after: retry_after(response.status(), response.headers(), now()),
-            dpop_nonce: self.nonces.remember(url, response.headers()),
-            body: match timeout_at(deadline, read(&mut response)).await {
-                Ok(body) => body,
-                Err(_) => Err(BrokenBody::Late),
-            },
-        })
+        let dpop_nonce = self.nonces.remember(url, response.headers());
+        Ok(HttpAnswer::of(response, dpop_nonce, deadline, now).await)
     }
 
     /// Asks for what is called `name` and belongs to the bearer of a token, once. Whatever fails, nothing was spent.
@@ -162,24 +155,15 @@ impl Transport {
         if let Some(proof) = proof {
             get = get.header("DPoP", sensitive(proof.as_str())?);
         }
-        let mut response = match timeout_at(deadline, get.header(AUTHORIZATION, authorization).send()).await {
+        let response = match timeout_at(deadline, get.header(AUTHORIZATION, authorization).send()).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => {
-                return Err(unfetched(error, name));
-            }
+            Ok(Err(error)) => return Err(unfetched(error, name)),
             Err(_) => {
                 return Err(ProviderError::new(ProviderErrorKind::NotSent, format!("the {name} did not come in time")));
             }
         };
-        Ok(HttpAnswer {
-            status: response.status(),
-            retry_after: retry_after(response.status(), response.headers(), now()),
-            dpop_nonce: self.resource_nonces.remember(url, response.headers()),
-            body: match timeout_at(deadline, read(&mut response)).await {
-                Ok(body) => body,
-                Err(_) => Err(BrokenBody::Late),
-            },
-        })
+        let dpop_nonce = self.resource_nonces.remember(url, response.headers());
+        Ok(HttpAnswer::of(response, dpop_nonce, deadline, now).await)
     }
 
     /// Fetches the document called `name`. No token is involved: whatever fails, nothing was presented.
@@ -215,6 +199,24 @@ impl Transport {
     /// Half of it, so that a refresh that has to discover first still knows that nothing was sent.
     fn within_budget(&self, request: RequestBuilder) -> RequestBuilder {
         request.timeout(self.budget / 2)
+    }
+}
+
+impl HttpAnswer {
+    /// What a server answered, as far as it has come by `deadline`.
+    async fn of(
+        mut response: Response,
+        dpop_nonce: Option<String>,
+        deadline: Instant,
+        now: impl Fn() -> Timestamp,
+    ) -> Self {
+        let status = response.status();
+        let retry_after = retry_after(status, response.headers(), now());
+        let body = match timeout_at(deadline, read(&mut response)).await {
+            Ok(body) => body,
+            Err(_) => Err(BrokenBody::Late),
+        };
+        Self { status, retry_after, dpop_nonce, body }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use clap::Args;
-use oidc_session_core::{Record, SessionState, StoreKey, Timestamp};
+use oidc_session_core::{Record, SessionState, StoreKey, Target, Timestamp};
 use oidc_session_manager::{ExpiredOnly, Schedule};
 use oidc_session_policy::Jitter;
 use serde::Serialize;
@@ -67,8 +67,7 @@ impl Row {
         let issuer = Some(state.issuer().to_owned());
         match state {
             SessionState::Active(session) => {
-                let schedule = Schedule::plan(&ExpiredOnly, &session.tokens, Jitter::of(key));
-                let schedule = schedule.ending_at(session.ends_at);
+                let schedule = Schedule::of_session(&ExpiredOnly, &session, &Target::default(), Jitter::of(key));
                 let expires_at = schedule.expires_at();
                 Self {
                     session: Settings::of(&session.data).map(|settings| settings.name),

@@ -69,10 +69,9 @@ impl Refresh {
         };
         match handle.snapshot().await? {
             Snapshot::Active { session, .. } => {
-                let tokens = session.tokens_for(&target);
                 let jitter = Jitter::of(&context.id()?.store_key());
-                let schedule = tokens.map(|tokens| Schedule::plan(&self.policy.chosen(), tokens, jitter));
-                let expires_at = schedule.and_then(|schedule| schedule.ending_at(session.ends_at).expires_at());
+                let schedule = Schedule::of_session(&self.policy.chosen(), &session, &target, jitter);
+                let expires_at = schedule.expires_at();
                 if self.force && outcome == Outcome::Postponed {
                     let failure = provider.shortcoming().cloned().unwrap_or_else(|| {
                         let cause = std::iter::from_fn(|| events.try_recv().ok()).find_map(|event| match event.kind {

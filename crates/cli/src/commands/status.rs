@@ -102,11 +102,11 @@ impl<'a> Standing<'a> {
         match &saved.state {
             SessionState::Active(session) => {
                 let jitter = Jitter::of(&context.id()?.store_key());
-                let plan = |tokens| Schedule::plan(&policy, tokens, jitter).ending_at(session.ends_at);
-                standing.alive(session, plan(&session.tokens));
-                let further = session.further_tokens.iter();
+                let schedule = |target: &Target| Schedule::of_session(&policy, session, target, jitter);
+                standing.alive(session, schedule(&Target::default()));
+                let further = session.further_tokens.keys();
                 standing.report.further_tokens =
-                    further.map(|(target, tokens)| FurtherToken::of(target, plan(tokens), now)).collect();
+                    further.map(|target| FurtherToken::of(target, schedule(target), now)).collect();
             }
             SessionState::Ended(tombstone) => standing.ended(tombstone),
         }

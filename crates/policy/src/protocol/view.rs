@@ -52,9 +52,8 @@ impl RecordView {
             SessionState::Ended(tombstone) => StateView::Ended(tombstone.reason),
             SessionState::Active(session) => {
                 let tokens = session.tokens_for(target);
-                let schedule = tokens.map_or(Schedule::NoAccessToken, |tokens| Schedule::plan(policy, tokens, jitter));
                 StateView::Active(SessionView {
-                    schedule: schedule.ending_at(session.ends_at),
+                    schedule: Schedule::of_session(policy, session, target, jitter),
                     access: tokens.and_then(|tokens| tokens.access_token.as_ref()).map(|token| token.fingerprint()),
                     refresh: session.tokens.refresh_token.as_ref().map(|token| token.fingerprint()),
                     sign_in: session.sign_in_id,
