@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
+use crate::{Expected, Timestamp};
+
 /// The name of a session: random by default, or a name the program chose.
 ///
 /// A random id has 256 bits and may be handed to a browser as a bearer of the session; `Debug` therefore shows only a
@@ -131,12 +133,39 @@ impl SignInId {
     }
 }
 
-/// The version of a record. Compared for equality only: it never repeats for a key, not even after a remove.
+/// The version of a record: chosen by who commits it, and never the same twice for a key.
+///
+/// Versions of one chain of commits grow. Across a remove they only differ.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Version(u64);
 
 impl Version {
+    /// The version of a commit made at `now` in place of what is `expected`. Fits into 63 bits, as databases like it.
+    ///
+    /// Milliseconds since 1970 above 20 random bits, and greater than what it replaces even if the clock was turned
+    /// back: so it grows with each commit, and two that begin anew after a remove do not meet.
+    ///
+    /// ```
+    /// use oidc_session_core::{Expected, Timestamp, Version};
+    ///
+    /// let now = Timestamp::from_unix_seconds(1_700_000_000);
+    /// let first = Version::after(Expected::Absent, now);
+    /// let second = Version::after(Expected::At(first), now - std::time::Duration::from_secs(60));
+    /// assert!(second > first);
+    /// ```
+    pub fn after(expected: Expected, now: Timestamp) -> Self {
+        let random = u64::from(u32::from_le_bytes(random_bytes())) >> 12;
+        let millis = now.as_unix_millis().clamp(0, (1 << 43) - 1).unsigned_abs();
+        let fresh = Self((millis << 20) | random);
+        match expected {
+            // A number this great was never made here; what comes after it need only differ.
+            Expected::At(Self(replaced)) if replaced >= i64::MAX.unsigned_abs() => fresh,
+            Expected::At(Self(replaced)) => fresh.max(Self(replaced + 1)),
+            Expected::Absent => fresh,
+        }
+    }
+
     /// A version from its number, for stores.
     pub const fn from_u64(value: u64) -> Self {
         Self(value)

@@ -18,10 +18,12 @@
 //! Start at [`Session`]; [`SessionStore`] says where sessions live, [`Provider`] who refreshes them. This crate does no
 //! I/O, needs no runtime, and is the only one that every other crate knows.
 
+mod change_feed;
 mod clock;
 mod device;
 mod dpop;
 mod id;
+mod list;
 mod merge;
 mod profile;
 mod provider;
@@ -36,10 +38,12 @@ mod target;
 mod timestamp;
 mod token_set;
 
+pub use change_feed::{Change, ChangeFeed, Changes};
 pub use clock::{Clock, SystemClock};
 pub use device::{DevicePoll, DeviceRequest, DeviceSignIn, PendingDevice};
 pub use dpop::DpopBinding;
 pub use id::{HolderId, InvalidSessionId, ProviderId, SessionId, SignInId, StoreKey, Version};
+pub use list::{Cursor, List, Page, Walk};
 pub use merge::{AnsweredIdToken, IdClaims, Merged, TokenAnswer, Violation};
 pub use profile::{LogoutShape, ProviderProfile, RefreshExtends, ReuseReaction, RevocationShape, Rotation};
 pub use provider::{Provider, Revocation};
@@ -50,7 +54,8 @@ pub use secret::{AccessToken, ClientSecret, CodeVerifier, DeviceCode, DpopKey, F
 pub use session::{EndReason, Session, SessionData, SessionState, Tombstone};
 pub use sign_in::{PendingSignIn, SignIn, SignInRequest};
 pub use store::{
-    Commit, Expected, Lease, List, Release, Removal, Renewal, SessionStore, StoreError, StoreErrorKind, Stored, Sweep,
+    Commit, Custody, Expected, Lease, Release, Removal, Renewal, SessionStore, StoreError, StoreErrorKind, Stored,
+    Sweep,
 };
 pub use target::Target;
 pub use timestamp::Timestamp;

@@ -2,12 +2,13 @@
 
 use std::error::Error;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::{HolderId, Record, StoreKey, Timestamp, Version};
+use crate::{ChangeFeed, HolderId, Record, StoreKey, Timestamp, Version};
 
 /// Keeps session records, and grants the right to refresh them.
 ///
@@ -15,7 +16,8 @@ use crate::{HolderId, Record, StoreKey, Timestamp, Version};
 ///
 /// - `load` returns the last committed record, even an old one: age is the policy's concern.
 /// - `commit` and `remove` are atomic: if `expected` does not hold, nothing changes.
-/// - A version never repeats for a key, not even after a `remove`: an old writer must never match a new record.
+/// - Versions are the writer's choice, and never the same twice for a key ([`Version::after`]): so an old writer never
+///   matches a new record, and a record can be sealed together with its version. A store only compares them.
 /// - A lease is the right to refresh **one version**. A commit or remove that succeeds ends it, whoever made it.
 /// - A lease ends by itself after its time. It makes refreshing cheap, never safe: safety is the compare-and-set.
 /// - A lease that ended by itself, neither released nor committed, was an attempt whose outcome nobody learned. Each
@@ -31,12 +33,12 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// Returns the record of `key`, or `None` if there is none.
     async fn load(&self, key: &StoreKey) -> Result<Option<Stored>, StoreError>;
 
-    /// Replaces the record if `expected` still holds. After `keep_until` the store may forget it.
+    /// Puts `next` in place of what is there, if `expected` still holds. After `keep_until` the store may forget it.
     async fn commit(
         &self,
         key: &StoreKey,
         expected: Expected,
-        record: &Record,
+        next: &Stored,
         keep_until: Option<Timestamp>,
     ) -> Result<Commit, StoreError>;
 
@@ -53,6 +55,16 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
 
     /// Gives the lease of `holder` back. Without effect if it is no longer its own.
     async fn release(&self, key: &StoreKey, holder: HolderId, release: Release) -> Result<(), StoreError>;
+
+    /// Who else can reach what the store keeps: decides where the keys come from that seal it.
+    fn custody(&self) -> Custody {
+        Custody::Server
+    }
+
+    /// Where other processes' commits are told of, if the backend can do that.
+    fn change_feed(&self) -> Option<&dyn ChangeFeed> {
+        None
+    }
 }
 
 /// A store that is chosen at run time: `Arc<dyn SessionStore>` is a store.
@@ -66,10 +78,10 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
         &self,
         key: &StoreKey,
         expected: Expected,
-        record: &Record,
+        next: &Stored,
         keep_until: Option<Timestamp>,
     ) -> Result<Commit, StoreError> {
-        (**self).commit(key, expected, record, keep_until).await
+        (**self).commit(key, expected, next, keep_until).await
     }
 
     async fn remove(&self, key: &StoreKey, expected: Version) -> Result<Removal, StoreError> {
@@ -87,13 +99,14 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
     async fn release(&self, key: &StoreKey, holder: HolderId, release: Release) -> Result<(), StoreError> {
         (**self).release(key, holder, release).await
     }
-}
 
-/// Walks the records of a store. An optional power.
-#[async_trait]
-pub trait List: SessionStore {
-    /// At most `limit` records whose keys come after `after`, in the order of their keys.
-    async fn list(&self, after: Option<StoreKey>, limit: usize) -> Result<Vec<(StoreKey, Stored)>, StoreError>;
+    fn custody(&self) -> Custody {
+        (**self).custody()
+    }
+
+    fn change_feed(&self) -> Option<&dyn ChangeFeed> {
+        (**self).change_feed()
+    }
 }
 
 /// Drops records whose `keep_until` has passed. An optional power.
@@ -108,10 +121,31 @@ pub trait Sweep: SessionStore {
 /// A record with its version.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Stored {
-    /// Changes with every commit.
+    /// Another one with every commit.
     pub version: Version,
     /// What was committed.
     pub record: Record,
+}
+
+impl Stored {
+    /// `record` at a version of its own, as it is committed at `now` in place of what is `expected`.
+    pub fn after(expected: Expected, record: Record, now: Timestamp) -> Self {
+        Self { version: Version::after(expected, now), record }
+    }
+}
+
+/// Who else can reach what a store keeps.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Custody {
+    /// Nobody: it never leaves the memory of this process. There is nothing to seal.
+    Process,
+    /// Whoever can read this folder, or a backup of it. A key ring may be made beside the data.
+    Folder(PathBuf),
+    /// The operating system encrypts it for its user. It need not be sealed once more.
+    OperatingSystem,
+    /// A server and those who run it. The program must bring a key ring of its own.
+    Server,
 }
 
 /// What a commit finds, or else does not happen.
@@ -127,8 +161,8 @@ pub enum Expected {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
 pub enum Commit {
-    /// The record is stored, at this version.
-    Done(Version),
+    /// The record is stored, at its version.
+    Done,
     /// `expected` did not hold; nothing changed.
     Conflict,
 }

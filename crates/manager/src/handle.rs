@@ -273,10 +273,11 @@ impl SessionHandle {
     /// Commits a living session and installs it; `false` if the record had changed.
     async fn write(&self, ticket: Ticket, expected: Expected, state: &SessionState) -> Result<bool> {
         let record = Record::encode(state)?;
-        let call = self.shared.store.commit(&self.entry.key, expected, &record, None);
+        let next = Stored::after(expected, record, self.shared.clock.now());
+        let call = self.shared.store.commit(&self.entry.key, expected, &next, None);
         match self.shared.within_budget("commit a session", call).await {
-            Ok(Commit::Done(version)) => {
-                let known = self.shared.know(&self.entry, version, state.clone());
+            Ok(Commit::Done) => {
+                let known = self.shared.know(&self.entry, next.version, state.clone());
                 self.entry.install_written(ticket, Some(known));
                 Ok(true)
             }

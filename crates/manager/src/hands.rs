@@ -218,12 +218,13 @@ impl Hands {
         keep_until: Option<Timestamp>,
     ) -> Result<CommitView, StoreErrorKind> {
         let record = Record::encode(&state).map_err(|_| StoreErrorKind::Corrupt)?;
-        let call = self.shared.store.commit(&self.entry.key, Expected::At(expected), &record, keep_until);
+        let next = Stored::after(Expected::At(expected), record, self.shared.clock.now());
+        let call = self.shared.store.commit(&self.entry.key, Expected::At(expected), &next, keep_until);
         match self.shared.within_budget("commit a session", call).await {
-            Ok(Commit::Done(version)) => {
-                self.read = Some((version, state));
+            Ok(Commit::Done) => {
+                self.read = Some((next.version, state));
                 self.wrote = true;
-                Ok(CommitView::Done(version))
+                Ok(CommitView::Done(next.version))
             }
             Ok(Commit::Conflict) => Ok(CommitView::Conflict),
             Err(error) => Err(self.store_failed(error)),

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use oidc_session_core::{
-    Commit, EndReason, Expected, ProviderError, ProviderErrorKind, Record, Revocation, Session, SessionState, Tombstone,
+    Commit, EndReason, Expected, ProviderError, ProviderErrorKind, Record, Revocation, Session, SessionState, Stored,
+    Tombstone,
 };
 
 use crate::SessionError;
@@ -60,20 +61,21 @@ async fn bury(shared: &Shared, entry: &Entry) -> Result<Option<Session>, Session
         let state = SessionState::from(Tombstone::of(&session, EndReason::LoggedOut, None, now));
         let record = Record::encode(&state)?;
         let keep_until = Some(now + crate::TOMBSTONE_KEPT);
-        let call = shared.store.commit(&entry.key, Expected::At(stored.version), &record, keep_until);
-        let version = match shared.within_budget("commit a session", call).await {
-            Ok(Commit::Done(version)) => version,
+        let next = Stored::after(Expected::At(stored.version), record, now);
+        let call = shared.store.commit(&entry.key, Expected::At(stored.version), &next, keep_until);
+        match shared.within_budget("commit a session", call).await {
+            Ok(Commit::Done) => {}
             Ok(Commit::Conflict) => continue,
             // The tombstone may be there all the same. Then the tokens in our hands are the only ones left to revoke.
             Err(error) => match shared.within_budget("load a session", shared.store.load(&entry.key)).await {
-                Ok(Some(found)) if found.record == record => found.version,
+                Ok(Some(found)) if found.version == next.version => {}
                 _ => {
                     entry.forget();
                     return Err(error.into());
                 }
             },
-        };
-        entry.install_written(ticket, Some(shared.know(entry, version, state)));
+        }
+        entry.install_written(ticket, Some(shared.know(entry, next.version, state)));
         return Ok(Some(session));
     }
     Err(SessionError::busy())

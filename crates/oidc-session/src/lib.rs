@@ -39,13 +39,14 @@
 //! [`Provider`] who refreshes them. Each provider and each store is a feature of its own.
 
 pub use oidc_session_core::{
-    AccessToken, AnsweredIdToken, ClientSecret, Clock, CodeVerifier, Commit, DeviceCode, DevicePoll, DeviceRequest,
-    DeviceSignIn, DpopBinding, DpopKey, EndReason, Expected, Fingerprint, HolderId, IdClaims, IdToken,
-    InvalidSessionId, Lease, List, LogoutShape, Merged, PendingDevice, PendingSignIn, Provider, ProviderError,
-    ProviderErrorKind, ProviderId, ProviderProfile, Record, RecordError, RefreshExtends, RefreshToken, Release,
-    Removal, Renewal, ReuseReaction, Revocation, RevocationShape, Rotation, Scopes, Session, SessionData, SessionId,
-    SessionState, SessionStore, SignIn, SignInId, SignInRequest, StoreError, StoreErrorKind, StoreKey, Stored, Sweep,
-    SystemClock, Target, Timestamp, TokenAnswer, TokenSet, TokenType, Tombstone, Version, Violation,
+    AccessToken, AnsweredIdToken, Change, ChangeFeed, Changes, ClientSecret, Clock, CodeVerifier, Commit, Cursor,
+    Custody, DeviceCode, DevicePoll, DeviceRequest, DeviceSignIn, DpopBinding, DpopKey, EndReason, Expected,
+    Fingerprint, HolderId, IdClaims, IdToken, InvalidSessionId, Lease, List, LogoutShape, Merged, Page, PendingDevice,
+    PendingSignIn, Provider, ProviderError, ProviderErrorKind, ProviderId, ProviderProfile, Record, RecordError,
+    RefreshExtends, RefreshToken, Release, Removal, Renewal, ReuseReaction, Revocation, RevocationShape, Rotation,
+    Scopes, Session, SessionData, SessionId, SessionState, SessionStore, SignIn, SignInId, SignInRequest, StoreError,
+    StoreErrorKind, StoreKey, Stored, Sweep, SystemClock, Target, Timestamp, TokenAnswer, TokenSet, TokenType,
+    Tombstone, Version, Violation, Walk,
 };
 pub use oidc_session_manager::{
     LeaseTooShort, LogoutReport, Outcome, ServedToken, SessionError, SessionErrorKind, SessionEvent, SessionEventKind,

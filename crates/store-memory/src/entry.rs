@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oidc_session_core::{HolderId, Lease, Record, Release, Renewal, Stored, Timestamp, Version};
+use oidc_session_core::{HolderId, Lease, Release, Renewal, Stored, Timestamp};
 
 /// A record with its lease. A commit makes a new entry, so everything about the lease ends with the version.
 pub(crate) struct Entry {
@@ -21,8 +21,8 @@ enum Claim {
 }
 
 impl Entry {
-    pub(crate) fn new(version: Version, record: Record, keep_until: Option<Timestamp>) -> Self {
-        Self { stored: Stored { version, record }, keep_until, claim: Claim::Free, unsettled: 0 }
+    pub(crate) fn new(stored: Stored, keep_until: Option<Timestamp>) -> Self {
+        Self { stored, keep_until, claim: Claim::Free, unsettled: 0 }
     }
 
     pub(crate) fn stored(&self) -> &Stored {

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use oidc_session_core::{
-    Clock, Commit, Expected, HolderId, Lease, List, Record, Release, Removal, Renewal, SessionStore, StoreError,
-    StoreKey, Stored, Sweep, SystemClock, Timestamp, Version,
+    Clock, Commit, Cursor, Custody, Expected, HolderId, Lease, List, Page, Release, Removal, Renewal, SessionStore,
+    StoreError, StoreErrorKind, StoreKey, Stored, Sweep, SystemClock, Timestamp, Version,
 };
 
 use crate::entry::Entry;
@@ -27,8 +27,6 @@ pub struct MemoryStore {
 #[derive(Default)]
 struct Records {
     entries: BTreeMap<StoreKey, Entry>,
-    // One count for all keys, so that no version comes back after a remove.
-    last_version: u64,
 }
 
 impl MemoryStore {
@@ -70,16 +68,15 @@ impl SessionStore for MemoryStore {
         &self,
         key: &StoreKey,
         expected: Expected,
-        record: &Record,
+        next: &Stored,
         keep_until: Option<Timestamp>,
     ) -> Result<Commit, StoreError> {
         let mut records = self.records();
         if records.found(key) != expected {
             return Ok(Commit::Conflict);
         }
-        let version = records.next_version();
-        records.entries.insert(*key, Entry::new(version, record.clone(), keep_until));
-        Ok(Commit::Done(version))
+        records.entries.insert(*key, Entry::new(next.clone(), keep_until));
+        Ok(Commit::Done)
     }
 
     async fn remove(&self, key: &StoreKey, expected: Version) -> Result<Removal, StoreError> {
@@ -117,19 +114,29 @@ impl SessionStore for MemoryStore {
         }
         Ok(())
     }
+
+    fn custody(&self) -> Custody {
+        Custody::Process
+    }
 }
 
 #[async_trait]
 impl List for MemoryStore {
-    async fn list(&self, after: Option<StoreKey>, limit: usize) -> Result<Vec<(StoreKey, Stored)>, StoreError> {
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        Ok(self
+    /// Pages are exact, in the order of the keys.
+    async fn list(&self, from: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
+        let after = match from {
+            None => Bound::Unbounded,
+            Some(cursor) => Bound::Excluded(key_of(cursor)?),
+        };
+        let entries: Vec<(StoreKey, Stored)> = self
             .records()
             .entries
-            .range((from, Bound::Unbounded))
+            .range((after, Bound::Unbounded))
             .take(limit)
             .map(|(key, entry)| (*key, entry.stored().clone()))
-            .collect())
+            .collect();
+        let next = entries.last().map(|(key, _)| Cursor::from_bytes(key.as_bytes().to_vec()));
+        Ok(Page { entries, next })
     }
 }
 
@@ -160,9 +167,10 @@ impl Records {
             None => Expected::Absent,
         }
     }
+}
 
-    fn next_version(&mut self) -> Version {
-        self.last_version += 1;
-        Version::from_u64(self.last_version)
-    }
+fn key_of(cursor: &Cursor) -> Result<StoreKey, StoreError> {
+    let bytes = cursor.as_bytes().try_into();
+    let foreign = |error| StoreError::new(StoreErrorKind::Misconfigured, "list the records").because(error);
+    bytes.map(StoreKey::from_bytes).map_err(foreign)
 }

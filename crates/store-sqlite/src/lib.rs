@@ -1,7 +1,7 @@
 //! Keeps sessions in one SQLite file that any number of processes of one machine may share.
 //!
 //! ```
-//! use oidc_session_core::{Commit, Expected, Record, SessionId, SessionStore as _};
+//! use oidc_session_core::{Commit, Expected, Record, SessionId, SessionStore as _, Stored, Timestamp, Version};
 //! use oidc_session_store_sqlite::SqliteStore;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -10,12 +10,12 @@
 //! # let path = directory.path().join("sessions.db");
 //! let store = SqliteStore::open(&path).await?;
 //! let key = SessionId::named("default")?.store_key();
-//! let record = Record::from_bytes(b"sealed".to_vec());
-//! let first = store.commit(&key, Expected::Absent, &record, None).await?;
-//! assert!(matches!(first, Commit::Done(_)));
+//! let version = Version::after(Expected::Absent, Timestamp::from_unix_seconds(1_700_000_000));
+//! let first = Stored { version, record: Record::from_bytes(b"sealed".to_vec()) };
+//! assert_eq!(store.commit(&key, Expected::Absent, &first, None).await?, Commit::Done);
 //!
 //! let another_process = SqliteStore::open(&path).await?;
-//! assert_eq!(another_process.load(&key).await?.map(|stored| stored.record), Some(record));
+//! assert_eq!(another_process.load(&key).await?, Some(first));
 //! # Ok(())
 //! # }
 //! ```

@@ -1,14 +1,14 @@
 //! [`SqliteStore`].
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use oidc_session_core::{
-    Clock, Commit, Expected, HolderId, Lease, List, Record, Release, Removal, Renewal, SessionStore, StoreError,
-    StoreKey, Stored, Sweep, Timestamp, Version,
+    Clock, Commit, Cursor, Custody, Expected, HolderId, Lease, List, Page, Record, Release, Removal, Renewal,
+    SessionStore, StoreError, StoreKey, Stored, Sweep, Timestamp, Version,
 };
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
@@ -59,16 +59,15 @@ impl SessionStore for SqliteStore {
         &self,
         key: &StoreKey,
         expected: Expected,
-        record: &Record,
+        next: &Stored,
         keep_until: Option<Timestamp>,
     ) -> Result<Commit, StoreError> {
-        let (key, record) = (*key, record.clone());
+        let (key, next) = (*key, next.clone());
         self.database
             .write("commit a record", move |transaction| {
                 if found(transaction, &key)? != expected {
                     return Ok(Commit::Conflict);
                 }
-                let version = next_version(transaction)?;
                 transaction
                     .prepare_cached(
                         "INSERT INTO sessions (key, version, keep_until_unix_ms, record) VALUES (?1, ?2, ?3, ?4)
@@ -77,12 +76,12 @@ impl SessionStore for SqliteStore {
                     )?
                     .execute((
                         key.as_bytes(),
-                        version.as_u64().cast_signed(),
+                        next.version.as_u64().cast_signed(),
                         keep_until.map(Timestamp::as_unix_millis),
-                        record.as_bytes(),
+                        next.record.as_bytes(),
                     ))?;
                 transaction.prepare_cached("DELETE FROM leases WHERE key = ?1")?.execute([key.as_bytes()])?;
-                Ok(Commit::Done(version))
+                Ok(Commit::Done)
             })
             .await
     }
@@ -141,21 +140,28 @@ impl SessionStore for SqliteStore {
             })
             .await
     }
+
+    fn custody(&self) -> Custody {
+        let folder = self.database.path().parent().unwrap_or(Path::new("."));
+        Custody::Folder(folder.to_owned())
+    }
 }
 
 #[async_trait]
 impl List for SqliteStore {
-    async fn list(&self, after: Option<StoreKey>, limit: usize) -> Result<Vec<(StoreKey, Stored)>, StoreError> {
-        self.database
-            .read("list the records", move |connection| {
-                // No bytes come before every key.
-                let after = after.as_ref().map_or(&[][..], |key| key.as_bytes());
-                connection
-                    .prepare_cached("SELECT version, record, key FROM sessions WHERE key > ?1 ORDER BY key LIMIT ?2")?
-                    .query_map((after, rows(limit)), |row| Ok((key_in(row, 2)?, stored(row)?)))?
-                    .collect()
-            })
-            .await
+    /// Pages are exact, in the order of the keys.
+    async fn list(&self, from: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
+        // No bytes come before every key.
+        let after = from.map_or(Vec::new(), |cursor| cursor.as_bytes().to_vec());
+        let listed = self.database.read("list the records", move |connection| {
+            connection
+                .prepare_cached("SELECT version, record, key FROM sessions WHERE key > ?1 ORDER BY key LIMIT ?2")?
+                .query_map((after, rows(limit)), |row| Ok((key_in(row, 2)?, stored(row)?)))?
+                .collect::<rusqlite::Result<Vec<_>>>()
+        });
+        let entries = listed.await?;
+        let next = entries.last().map(|(key, _)| Cursor::from_bytes(key.as_bytes().to_vec()));
+        Ok(Page { entries, next })
     }
 }
 
@@ -194,12 +200,6 @@ fn found(connection: &Connection, key: &StoreKey) -> rusqlite::Result<Expected> 
         .query_row([key.as_bytes()], |row| version_in(row, 0))
         .optional()?;
     Ok(version.map_or(Expected::Absent, Expected::At))
-}
-
-fn next_version(connection: &Connection) -> rusqlite::Result<Version> {
-    connection
-        .prepare_cached("UPDATE counter SET last_version = last_version + 1 RETURNING last_version")?
-        .query_row([], |row| version_in(row, 0))
 }
 
 /// The first two columns of a row.

@@ -7,7 +7,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use oidc_session_core::{
-    Commit, Expected, HolderId, Lease, Record, SessionStore as _, StoreError, StoreErrorKind, StoreKey, Stored, Version,
+    Clock as _, Commit, Expected, HolderId, Lease, Record, SessionStore as _, StoreError, StoreErrorKind, StoreKey,
+    Stored, SystemClock, Version,
 };
 use oidc_session_store_sqlite::SqliteStore;
 use tempfile::TempDir;
@@ -164,7 +165,7 @@ async fn a_damaged_database_is_corrupt_and_kept() {
 
     let store = SqliteStore::open(&path).await.unwrap();
     let load = store.load(&KEY).await.unwrap_err();
-    let commit = store.commit(&KEY, Expected::Absent, &record("new"), None).await.unwrap_err();
+    let commit = store.commit(&KEY, Expected::Absent, &next(Expected::Absent, "new"), None).await.unwrap_err();
     for error in [load, commit] {
         assert_eq!(error.kind(), StoreErrorKind::Corrupt);
         assert!(!format!("{error:?} {error}").contains("xxx"));
@@ -181,10 +182,8 @@ async fn what_was_replaced_or_removed_is_wiped() {
         let old = "old-refresh-token ".repeat(length / 18);
         let store = SqliteStore::open(&path).await.unwrap();
         let first = create(&store, &old).await;
-        let second = store.commit(&KEY, Expected::At(first), &record("new"), None).await;
-        let Commit::Done(second) = second.unwrap() else { panic!("a conflict") };
-        let third = store.commit(&KEY, Expected::At(second), &record(&old), None).await;
-        let Commit::Done(third) = third.unwrap() else { panic!("a conflict") };
+        let second = commit(&store, Expected::At(first), "new").await;
+        let third = commit(&store, Expected::At(second), &old).await;
         let _ = store.remove(&KEY, third).await.unwrap();
         drop(store);
 
@@ -195,10 +194,17 @@ async fn what_was_replaced_or_removed_is_wiped() {
 }
 
 async fn create(store: &SqliteStore, content: &str) -> Version {
-    match store.commit(&KEY, Expected::Absent, &record(content), None).await.unwrap() {
-        Commit::Done(version) => version,
-        Commit::Conflict => panic!("there is a record already"),
-    }
+    commit(store, Expected::Absent, content).await
+}
+
+async fn commit(store: &SqliteStore, expected: Expected, content: &str) -> Version {
+    let next = next(expected, content);
+    assert_eq!(store.commit(&KEY, expected, &next, None).await.unwrap(), Commit::Done);
+    next.version
+}
+
+fn next(expected: Expected, content: &str) -> Stored {
+    Stored::after(expected, record(content), SystemClock.now())
 }
 
 async fn lease(store: &SqliteStore, holder: HolderId) -> Lease {

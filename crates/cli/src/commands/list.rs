@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use clap::Args;
-use oidc_session_core::{Record, SessionState, StoreKey, Target, Timestamp};
+use oidc_session_core::{Record, SessionState, StoreKey, Target, Timestamp, Walk};
 use oidc_session_manager::{ExpiredOnly, Schedule};
 use oidc_session_policy::Jitter;
 use serde::Serialize;
@@ -23,9 +23,6 @@ Examples:
   oidc-session list
   oidc-session list --json | jq -r '.sessions[] | select(.state != \"ended\") | .session'")]
 pub(crate) struct List;
-
-/// How many records are read at a time.
-const PAGE: usize = 100;
 
 /// One session, as `list --json` prints it.
 #[derive(Debug, Default, Serialize)]
@@ -47,12 +44,9 @@ impl List {
         let store = context.store().await?;
         let now = context.clock.now();
         let mut rows = Vec::new();
-        let mut after = None;
-        loop {
-            let page = store.list(after, PAGE).await?;
-            let Some((last, _)) = page.last() else { break };
-            after = Some(*last);
-            rows.extend(page.iter().map(|(key, stored)| Row::of(key, &stored.record, now)));
+        let mut records = Walk::over(&*store);
+        while let Some((key, stored)) = records.next().await? {
+            rows.push(Row::of(&key, &stored.record, now));
         }
         rows.sort_by(|one, two| one.session.cmp(&two.session));
         context.output.answer(&json!({ "sessions": rows }), &table(&rows))

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use oidc_session_core::{
-    Clock as _, Commit, Expected, Record, Session, SessionId, SessionState, SessionStore as _, SystemClock,
+    Clock as _, Commit, Expected, Record, Session, SessionId, SessionState, SessionStore as _, Stored, SystemClock,
 };
 use oidc_session_store_sqlite::SqliteStore;
 use oidc_session_testkit::{AuthorizationServer, Fault, RetryAfter, StatusBody};
@@ -215,8 +215,9 @@ async fn change(terminal: &Terminal, change: impl FnOnce(&mut Session)) {
     let SessionState::Active(mut session) = stored.record.decode().unwrap() else { panic!("it has ended") };
     change(&mut session);
     let record = Record::encode(&SessionState::Active(session)).unwrap();
-    let commit = store.commit(&key, Expected::At(stored.version), &record, None).await.unwrap();
-    assert!(matches!(commit, Commit::Done(_)));
+    let expected = Expected::At(stored.version);
+    let next = Stored::after(expected, record, SystemClock.now());
+    assert_eq!(store.commit(&key, expected, &next, None).await.unwrap(), Commit::Done);
 }
 
 #[tokio::test(flavor = "multi_thread")]

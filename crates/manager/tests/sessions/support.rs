@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use oidc_session_core::{
-    AccessToken, Clock as _, Commit, Expected, HolderId, Lease, Provider, ProviderError, ProviderErrorKind, ProviderId,
-    ProviderProfile, Record, RefreshToken, Release, Removal, Renewal, Revocation, RevocationShape, Session, SessionId,
-    SessionState, SessionStore, StoreError, StoreErrorKind, StoreKey, Stored, Target, Timestamp, TokenAnswer, TokenSet,
-    Version,
+    AccessToken, Clock as _, Commit, Custody, Expected, HolderId, Lease, Provider, ProviderError, ProviderErrorKind,
+    ProviderId, ProviderProfile, RefreshToken, Release, Removal, Renewal, Revocation, RevocationShape, Session,
+    SessionId, SessionState, SessionStore, StoreError, StoreErrorKind, StoreKey, Stored, Target, Timestamp,
+    TokenAnswer, TokenSet, Version,
 };
 use oidc_session_manager::{SessionHandle, SessionManager, SessionManagerBuilder};
 use oidc_session_store_memory::MemoryStore;
@@ -292,7 +292,7 @@ impl SessionStore for Unruly {
         &self,
         key: &StoreKey,
         expected: Expected,
-        record: &Record,
+        next: &Stored,
         keep_until: Option<Timestamp>,
     ) -> Result<Commit, StoreError> {
         let failed = || StoreError::new(StoreErrorKind::Unavailable, "commit a record");
@@ -300,7 +300,7 @@ impl SessionStore for Unruly {
             return Err(failed());
         }
         pass(self.take_gate(|mischief| &mut mischief.held_commit_request)).await;
-        let committed = self.store.commit(key, expected, record, keep_until).await;
+        let committed = self.store.commit(key, expected, next, keep_until).await;
         pass(self.take_gate(|mischief| &mut mischief.held_commit)).await;
         if take_one(&mut self.mischief.lock().unwrap().lost_commit_answers) { Err(failed()) } else { committed }
     }
@@ -322,6 +322,10 @@ impl SessionStore for Unruly {
 
     async fn release(&self, key: &StoreKey, holder: HolderId, release: Release) -> Result<(), StoreError> {
         self.store.release(key, holder, release).await
+    }
+
+    fn custody(&self) -> Custody {
+        self.store.custody()
     }
 }
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use oidc_session_core::ProviderErrorKind::{InteractionRequired, Misconfigured};
-use oidc_session_core::{Clock as _, Commit, EndReason, Expected, Record, SessionState, SessionStore as _, Target};
+use oidc_session_core::{
+    Clock as _, Commit, EndReason, Expected, Record, SessionState, SessionStore as _, Stored, Target,
+};
 use oidc_session_manager::{OnRefreshFailure, Outcome, SessionErrorKind, SessionEventKind, SessionHandle};
 
 use crate::support::{LIFETIME, Turn, Unruly, World, id, meanwhile, token_of};
@@ -345,8 +347,9 @@ async fn a_token_that_finds_no_room_in_a_record_that_grew_is_not_called_refreshe
     let taken = Record::encode(&SessionState::Active(session.clone())).unwrap().as_bytes().len();
     session.data.insert("filling".into(), "x".repeat(Record::MAX_LENGTH - taken - 50).into());
     let record = Record::encode(&SessionState::Active(session)).unwrap();
-    let filled = world.store.commit(&id().store_key(), Expected::At(stored.version), &record, None).await.unwrap();
-    assert!(matches!(filled, Commit::Done(_)));
+    let expected = Expected::At(stored.version);
+    let next = Stored::after(expected, record, world.clock.now());
+    assert_eq!(world.store.commit(&id().store_key(), expected, &next, None).await.unwrap(), Commit::Done);
 
     commit.add_permits(1);
     let error = refresh.await.unwrap().unwrap_err();

@@ -1,6 +1,7 @@
 //! [`Caller`]: how the contract talks to a store.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use oidc_session_core::{
@@ -52,26 +53,28 @@ impl<S: SessionStore> Caller<S> {
     }
 
     pub(super) async fn commit(&self, expected: Expected, record: &Record) -> Commit {
-        self.commit_until(expected, record, None).await
+        self.put(expected, &next(expected, record), None).await
     }
 
-    pub(super) async fn commit_until(
-        &self,
-        expected: Expected,
-        record: &Record,
-        keep_until: Option<Timestamp>,
-    ) -> Commit {
-        answered(self.store.commit(&self.key, expected, record, keep_until).await)
+    pub(super) async fn put(&self, expected: Expected, next: &Stored, keep_until: Option<Timestamp>) -> Commit {
+        answered(self.store.commit(&self.key, expected, next, keep_until).await)
+    }
+
+    /// Commits a record that may be dropped after `keep_until`, and tells its version.
+    pub(super) async fn keep(&self, expected: Expected, record: &Record, keep_until: Option<Timestamp>) -> Version {
+        let next = next(expected, record);
+        assert_eq!(self.put(expected, &next, keep_until).await, Commit::Done, "the expectation holds");
+        next.version
     }
 
     /// Commits the first record of the key.
     pub(super) async fn create(&self, record: &Record) -> Version {
-        done(self.commit(Expected::Absent, record).await)
+        self.keep(Expected::Absent, record, None).await
     }
 
     /// Commits a record in place of the one at `version`.
     pub(super) async fn replace(&self, version: Version, record: &Record) -> Version {
-        done(self.commit(Expected::At(version), record).await)
+        self.keep(Expected::At(version), record, None).await
     }
 
     pub(super) async fn remove(&self, expected: Version) -> Removal {
@@ -128,9 +131,9 @@ pub(super) fn answered<T>(answer: Result<T, StoreError>) -> T {
     answer.expect("the store answers")
 }
 
-pub(super) fn done(commit: Commit) -> Version {
-    match commit {
-        Commit::Done(version) => version,
-        Commit::Conflict => panic!("the expectation holds, yet the store reports a conflict"),
-    }
+/// A record with a version that was never used before.
+pub(super) fn next(expected: Expected, record: &Record) -> Stored {
+    static MILLIS: AtomicI64 = AtomicI64::new(1);
+    let now = Timestamp::from_unix_millis(MILLIS.fetch_add(1, Ordering::Relaxed));
+    Stored::after(expected, record.clone(), now)
 }

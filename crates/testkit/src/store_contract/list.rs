@@ -1,6 +1,8 @@
 //! What a store promises that can list its records.
 
-use oidc_session_core::{List, Removal, SessionStore, StoreKey, Stored};
+use std::collections::BTreeMap;
+
+use oidc_session_core::{Cursor, List, Page, Removal, SessionStore, StoreKey, Stored, Walk};
 
 use super::Backend;
 use super::caller::{Caller, answered, key, record};
@@ -8,37 +10,68 @@ use super::caller::{Caller, answered, key, record};
 /// Nothing is there, and that is no error.
 pub async fn an_empty_store_lists_nothing<B: Backend<Store: List>>(backend: &B) {
     let caller = Caller::new(backend).await;
-    assert_eq!(listed(&caller, None, 10).await, []);
+    assert_eq!(listed(&caller).await, BTreeMap::new());
     let version = caller.create(&record("first")).await;
     assert_eq!(caller.remove(version).await, Removal::Done);
-    assert_eq!(listed(&caller, None, 10).await, []);
+    assert_eq!(listed(&caller).await, BTreeMap::new());
 }
 
-/// Keys are ordered by their bytes; each comes with the record that `load` would return.
-pub async fn a_list_is_in_the_order_of_keys<B: Backend<Store: List>>(backend: &B) {
+/// Each comes with the record that `load` would return.
+pub async fn a_list_has_every_record_with_its_key<B: Backend<Store: List>>(backend: &B) {
     let (one, other) = Caller::two(backend).await;
-    let mut all = Vec::new();
+    let mut all = BTreeMap::new();
     for number in [200, 3, 0, 255, 127, 128] {
-        all.push(created(&one, key(number)).await);
+        all.extend([created(&one, key(number)).await]);
     }
-    all.sort_by_key(|(key, _)| *key);
-    assert_eq!(listed(&other, None, 10).await, all);
+    assert_eq!(listed(&other).await, all);
 }
 
-/// The last key of one page is where the next begins; it need not exist any more.
+/// Whatever the size of a page, every record is on one of them, and the last page says that it is the last.
 pub async fn a_list_comes_in_pages<B: Backend<Store: List>>(backend: &B) {
     let caller = Caller::new(backend).await;
-    let mut all = Vec::new();
-    for number in 1..=5 {
-        all.push(created(&caller, key(number * 10)).await);
+    let mut all = BTreeMap::new();
+    for number in 1..=25 {
+        all.extend([created(&caller, key(number * 10)).await]);
     }
-    assert_eq!(listed(&caller, None, 2).await, all[..2]);
-    assert_eq!(listed(&caller, Some(key(20)), 2).await, all[2..4]);
-    assert_eq!(listed(&caller, Some(key(40)), 2).await, all[4..]);
-    assert_eq!(listed(&caller, Some(key(50)), 2).await, []);
-    assert_eq!(listed(&caller, Some(key(25)), 1).await, all[2..3]);
-    assert_eq!(listed(&caller, None, 0).await, []);
-    assert_eq!(listed(&caller, None, usize::MAX).await, all);
+    for limit in [1, 2, 7, 25, 1000, usize::MAX] {
+        let (mut found, mut from) = (BTreeMap::new(), None);
+        for _ in 0..1000 {
+            let Page { entries, next } = page(&caller, from.as_ref(), limit).await;
+            found.extend(entries);
+            from = next;
+            if from.is_none() {
+                break;
+            }
+        }
+        assert_eq!(from, None, "pages of {limit} never end");
+        assert_eq!(found, all, "in pages of {limit}");
+    }
+}
+
+/// What stays is listed, whatever comes and goes between two pages; the place where a page begins may itself be gone.
+pub async fn a_list_goes_on_while_records_come_and_go<B: Backend<Store: List>>(backend: &B) {
+    let caller = Caller::new(backend).await;
+    let mut stays = BTreeMap::new();
+    for number in 100..120 {
+        stays.extend([created(&caller, key(number)).await]);
+    }
+    let first = page(&caller, None, 5).await;
+    let mut found = BTreeMap::from_iter(first.entries);
+    for (key, stored) in found.clone() {
+        assert_eq!(caller.with_key(key).remove(stored.version).await, Removal::Done);
+        stays.remove(&key);
+    }
+    created(&caller, key(1)).await;
+    created(&caller, key(250)).await;
+    let mut from = first.next;
+    while let Some(cursor) = from {
+        let next = page(&caller, Some(&cursor), 5).await;
+        found.extend(next.entries);
+        from = next.next;
+    }
+    for (key, stored) in &stays {
+        assert_eq!(found.get(key), Some(stored), "{key:?} is not listed");
+    }
 }
 
 async fn created<S: SessionStore>(caller: &Caller<S>, key: StoreKey) -> (StoreKey, Stored) {
@@ -47,6 +80,15 @@ async fn created<S: SessionStore>(caller: &Caller<S>, key: StoreKey) -> (StoreKe
     (key, Stored { version, record })
 }
 
-async fn listed<S: List>(caller: &Caller<S>, after: Option<StoreKey>, limit: usize) -> Vec<(StoreKey, Stored)> {
-    answered(caller.store.list(after, limit).await)
+async fn listed<S: List>(caller: &Caller<S>) -> BTreeMap<StoreKey, Stored> {
+    let mut found = BTreeMap::new();
+    let mut records = Walk::over(&*caller.store);
+    while let Some((key, stored)) = answered(records.next().await) {
+        found.insert(key, stored);
+    }
+    found
+}
+
+async fn page<S: List>(caller: &Caller<S>, from: Option<&Cursor>, limit: usize) -> Page {
+    answered(caller.store.list(from, limit).await)
 }

@@ -6,8 +6,8 @@
 //! use std::time::Duration;
 //! use oidc_session_testkit::store_contract::Backend;
 //! # use oidc_session_core::{
-//! #     Commit, Expected, HolderId, Lease, Record, Release, Removal, Renewal, SessionStore, StoreError, StoreKey,
-//! #     Stored, Timestamp, Version,
+//! #     Commit, Expected, HolderId, Lease, Release, Removal, Renewal, SessionStore, StoreError, StoreKey, Stored,
+//! #     Timestamp, Version,
 //! # };
 //! # #[derive(Clone, Debug)]
 //! # struct MyStore;
@@ -15,7 +15,7 @@
 //! # impl SessionStore for MyStore {
 //! #     async fn load(&self, _: &StoreKey) -> Result<Option<Stored>, StoreError> { todo!() }
 //! #     async fn commit(
-//! #         &self, _: &StoreKey, _: Expected, _: &Record, _: Option<Timestamp>,
+//! #         &self, _: &StoreKey, _: Expected, _: &Stored, _: Option<Timestamp>,
 //! #     ) -> Result<Commit, StoreError> { todo!() }
 //! #     async fn remove(&self, _: &StoreKey, _: Version) -> Result<Removal, StoreError> { todo!() }
 //! #     async fn try_lease(&self, _: &StoreKey, _: HolderId, _: Duration) -> Result<Lease, StoreError> { todo!() }
@@ -90,10 +90,10 @@ macro_rules! store_contract {
             the_second_writer_conflicts
             a_conflict_changes_nothing
             load_returns_the_last_commit
-            every_commit_makes_a_new_version
+            a_commit_stores_the_version_it_was_given
             a_remove_forgets_the_record
             a_remove_at_another_version_conflicts
-            versions_never_repeat_after_a_remove
+            an_old_version_matches_no_new_record
             keys_are_independent
             handles_see_each_others_commits
             a_record_is_any_bytes
@@ -152,8 +152,9 @@ macro_rules! store_contract {
     (@list $backend:expr) => {
         $crate::store_contract!(@tests $backend, list:
             an_empty_store_lists_nothing
-            a_list_is_in_the_order_of_keys
+            a_list_has_every_record_with_its_key
             a_list_comes_in_pages
+            a_list_goes_on_while_records_come_and_go
         );
     };
     (@sweep $backend:expr) => {
@@ -162,7 +163,7 @@ macro_rules! store_contract {
             a_sweep_drops_no_more_than_it_may
             a_record_is_there_until_it_is_swept
             the_last_commit_says_how_long_to_keep
-            versions_never_repeat_after_a_sweep
+            an_old_version_matches_nothing_after_a_sweep
             a_sweep_leaves_what_is_being_refreshed
         );
     };

@@ -11,7 +11,7 @@ use tokio::sync::Barrier;
 use tokio::task::{JoinSet, yield_now};
 
 use super::Backend;
-use super::caller::{Caller, key, record};
+use super::caller::{Caller, key, next, record};
 
 /// How often a future is polled before it is dropped, in turn: a store may be at any of its steps by then.
 const POLLS: u8 = 6;
@@ -23,7 +23,7 @@ pub async fn one_of_many_creates_the_record(backend: &impl Backend) {
         (record.clone(), caller.commit(Expected::Absent, &record).await)
     })
     .await;
-    let mut created = answers.into_iter().filter(|(_, commit)| matches!(commit, Commit::Done(_)));
+    let mut created = answers.into_iter().filter(|(_, commit)| *commit == Commit::Done);
     let (record, _) = created.next().unwrap_or_else(|| panic!("nobody created the record"));
     assert_eq!(created.next(), None, "two created the record");
     let stored = Caller::new(backend).await.load().await;
@@ -39,8 +39,9 @@ pub async fn each_version_is_won_once_in_a_thousand_commits(backend: &impl Backe
         let mut won = Vec::new();
         for _ in 0..20 {
             let (from, count) = loaded(&caller).await;
-            if let Commit::Done(to) = caller.commit(Expected::At(from), &counter(count + 1)).await {
-                won.push((from, to));
+            let to = next(Expected::At(from), &counter(count + 1));
+            if caller.put(Expected::At(from), &to, None).await == Commit::Done {
+                won.push((from, to.version));
             }
         }
         won

@@ -1,0 +1,1 @@
+//! Keeps sessions in the secret store of the operating system.

@@ -1,0 +1,1 @@
+//! Keeps sessions in PostgreSQL, for any number of processes and machines.

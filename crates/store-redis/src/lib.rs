@@ -1,0 +1,1 @@
+//! Keeps sessions in Redis, for any number of processes and machines.

@@ -1,0 +1,1 @@
+//! Starts real Redis and PostgreSQL servers on loopback for tests, and cuts the network between.
