@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use oidc_session_core::{Clock, List, SessionId, SystemClock};
+use oidc_session_core::{Clock, SessionId, SystemClock};
 
 use crate::failure::Failure;
+use crate::open_store::OpenStore;
 use crate::output::Output;
 use crate::store_url::StoreUrl;
 
@@ -28,12 +29,12 @@ impl Context {
         SessionId::named(&self.session).map_err(|error| Failure::usage(error.to_string()))
     }
 
-    /// Opens the store.
-    pub(crate) async fn store(&self) -> Result<Arc<dyn List>, Failure> {
+    /// Opens the store, and finds the keys of its records.
+    pub(crate) async fn store(&self) -> Result<OpenStore, Failure> {
         let url = match &self.store {
             Some(url) => StoreUrl::parse(url)?,
             None => StoreUrl::in_data_folder()?,
         };
-        url.open().await
+        OpenStore::sealed_by_custody(url.open().await?, self.clock.now())
     }
 }

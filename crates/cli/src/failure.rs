@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use oidc_session_core::{ProviderError, RecordError, StoreError, Tombstone};
 use oidc_session_manager::{SessionError, SessionErrorKind};
+use oidc_session_sealing::KeyRingError;
 use serde_json::{Map, Value, json};
 
 use crate::exit_code::{Exit, meaning};
@@ -267,6 +268,16 @@ impl From<StoreError> for Failure {
         let (exit, hint) = meaning(error.kind());
         let mut failure = Self::new(exit, error.to_string());
         failure.0.hint = hint.map(str::to_owned);
+        match error.source() {
+            Some(cause) => failure.because(cause),
+            None => failure,
+        }
+    }
+}
+
+impl From<KeyRingError> for Failure {
+    fn from(error: KeyRingError) -> Self {
+        let failure = Self::misconfigured(error.to_string());
         match error.source() {
             Some(cause) => failure.because(cause),
             None => failure,

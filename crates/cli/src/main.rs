@@ -14,6 +14,7 @@ mod failure;
 mod http1;
 mod interrupt;
 mod loopback;
+mod open_store;
 mod output;
 mod policy_flags;
 mod proof_flags;

@@ -1,12 +1,11 @@
 //! [`SavedSession`]: a session found in the store, and what it takes to work with it.
 
-use std::sync::Arc;
-
-use oidc_session_core::{List, Provider, SessionState, SessionStore as _, Version};
+use oidc_session_core::{Provider, SessionState, SessionStore as _, StoreKey, Version};
 use oidc_session_manager::{SessionError, SessionHandle, SessionManager, Snapshot};
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::open_store::OpenStore;
 use crate::policy_flags::ChosenPolicy;
 use crate::provider_setup::Registration;
 
@@ -16,17 +15,18 @@ pub(crate) struct SavedSession {
     pub(crate) state: SessionState,
     pub(crate) version: Version,
     pub(crate) registration: Registration,
-    pub(crate) store: Arc<dyn List>,
+    pub(crate) store: OpenStore,
 }
 
 impl SavedSession {
     /// Looks for the session that the command line names.
     pub(crate) async fn find(context: &Context) -> Result<Option<Self>, Failure> {
         let store = context.store().await?;
-        let Some(stored) = store.load(&context.id()?.store_key()).await? else {
+        let key = store.key(&context.id()?);
+        let Some(stored) = store.store.load(&key).await? else {
             return Ok(None);
         };
-        let state = stored.record.decode()?;
+        let state = store.seal.open(&key, &stored)?.state;
         Ok(Some(Self { registration: Registration::of(&state), state, version: stored.version, store }))
     }
 
@@ -71,6 +71,8 @@ impl SavedSession {
 pub(crate) struct Keeper {
     pub(crate) manager: SessionManager,
     pub(crate) session: SessionHandle,
+    /// What the store calls it.
+    pub(crate) key: StoreKey,
 }
 
 impl Keeper {
@@ -95,14 +97,16 @@ pub(crate) fn no_session(context: &Context) -> Failure {
 pub(crate) fn keeper(
     context: &Context,
     provider: impl Provider,
-    store: Arc<dyn List>,
+    store: OpenStore,
     policy: ChosenPolicy,
 ) -> Result<Keeper, Failure> {
-    let manager = SessionManager::builder(provider, store)
-        .policy(policy)
-        .clock(context.clock.clone())
-        .build()
-        .map_err(|error| Failure::misconfigured(error.to_string()))?;
+    let key = store.key(&context.id()?);
+    let builder = SessionManager::builder(provider, store.store).policy(policy).clock(context.clock.clone());
+    let manager = match store.seal.key_ring() {
+        Some(ring) => builder.seal_with(ring.clone()),
+        None => builder.unsealed(),
+    };
+    let manager = manager.build().map_err(|error| Failure::misconfigured(error.to_string()))?;
     let session = manager.session(&context.id()?);
-    Ok(Keeper { manager, session })
+    Ok(Keeper { manager, session, key })
 }

@@ -11,28 +11,31 @@ use zeroize::Zeroizing;
 
 use crate::{
     AccessToken, DpopBinding, DpopKey, EndReason, IdToken, ProviderId, RefreshToken, Scopes, Session, SessionData,
-    SessionState, SignInId, Target, Timestamp, TokenSet, TokenType, Tombstone,
+    SessionState, SignInId, StoreError, StoreErrorKind, Target, Timestamp, TokenSet, TokenType, Tombstone,
 };
 
 /// What a store keeps: bytes that only this module reads.
 ///
 /// Layout: the magic `OS`, one byte of format version, one byte that says how the payload is protected, the payload.
-/// Format 1, protection 0 is plain JSON with explicit units in its field names. Readers accept every format ever
-/// written; fields that a later minor version adds are optional.
+/// Format 1, protection 0 is plain JSON with explicit units in its field names; protection 1 is such a record sealed by
+/// `oidc-session-sealing`. Readers accept every format ever written; fields that a later minor version adds are optional.
 ///
 /// `Debug` shows only the length, and the bytes are wiped on drop.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Record(Zeroizing<Vec<u8>>);
 
 impl Record {
-    /// The largest record any store must accept, in bytes.
+    /// The largest record that is written, in bytes, before it is sealed.
     pub const MAX_LENGTH: usize = 256 * 1024;
+    /// The largest record that every store must accept, in bytes: sealing adds a little.
+    pub const MAX_STORED_LENGTH: usize = Self::MAX_LENGTH + 256;
     /// How deep application data may be nested: deeper than this, what is written could not be read back.
     pub const MAX_DEPTH: usize = 64;
 
     const MAGIC: [u8; 2] = *b"OS";
     const FORMAT: u8 = 1;
     const PLAIN: u8 = 0;
+    const SEALED: u8 = 1;
 
     /// Encodes a state in the newest format.
     pub fn encode(state: &SessionState) -> Result<Self, RecordError> {
@@ -57,10 +60,24 @@ impl Record {
                 let wire: Wire = serde_json::from_slice(payload).map_err(|_| RecordError::Corrupt)?;
                 Ok(wire.into())
             }
+            [m0, m1, Self::FORMAT, Self::SEALED, ..] if [*m0, *m1] == Self::MAGIC => Err(RecordError::Sealed),
             [m0, m1, format, protection, ..] if [*m0, *m1] == Self::MAGIC => {
                 Err(RecordError::UnknownFormat { format: *format, protection: *protection })
             }
             _ => Err(RecordError::Corrupt),
+        }
+    }
+
+    /// A record whose payload somebody sealed.
+    pub fn sealed(payload: &[u8]) -> Self {
+        Self(Zeroizing::new([&Self::MAGIC[..], &[Self::FORMAT, Self::SEALED], payload].concat()))
+    }
+
+    /// The payload of a sealed record. `None` if it is not one.
+    pub fn sealed_payload(&self) -> Option<&[u8]> {
+        match self.0.as_slice() {
+            [m0, m1, Self::FORMAT, Self::SEALED, payload @ ..] if [*m0, *m1] == Self::MAGIC => Some(payload),
+            _ => None,
         }
     }
 
@@ -100,6 +117,39 @@ pub enum RecordError {
     /// [`Record::MAX_DEPTH`].
     #[error("the session is larger than a record may be")]
     TooLarge,
+    /// The record is sealed, and this program has no key ring. Give it the one that sealed the record.
+    #[error("the stored record is sealed, and there is no key ring to open it with")]
+    Sealed,
+    /// The record is not sealed, though it should be: it is older than the key ring, or somebody put it there.
+    #[error("the stored record is not sealed; if it was stored before there was a key ring, seal it anew")]
+    NotSealed,
+    /// The record was sealed with a key that is not in the key ring. Give this program the newer ring, or the older key.
+    #[error("the stored record is sealed with the key {key_id:016x}, which the key ring does not have")]
+    UnknownKey {
+        /// The key's id.
+        key_id: u64,
+    },
+    /// The record is not what was sealed under this name and version: it was altered, or comes from another place.
+    #[error("the stored record was altered, moved from another session, or rolled back")]
+    Refused,
+}
+
+impl RecordError {
+    /// What the caller can do about a record that cannot be read.
+    pub fn kind(self) -> StoreErrorKind {
+        match self {
+            Self::Corrupt | Self::TooLarge | Self::Refused => StoreErrorKind::Corrupt,
+            Self::UnknownFormat { .. } | Self::Sealed | Self::NotSealed | Self::UnknownKey { .. } => {
+                StoreErrorKind::Misconfigured
+            }
+        }
+    }
+}
+
+impl From<RecordError> for StoreError {
+    fn from(error: RecordError) -> Self {
+        Self::new(error.kind(), "read a record").because(error)
+    }
 }
 
 /// Whether `value` has at most `levels` levels of arrays and objects.

@@ -207,7 +207,7 @@ fn a_tombstone_without_its_optional_fields_stays_readable() {
 
 #[test]
 fn another_format_or_protection_is_named_and_not_guessed_at() {
-    for (format, protection) in [(0, 0), (1, 1), (1, 255), (2, 0), (255, 255)] {
+    for (format, protection) in [(0, 0), (1, 2), (1, 255), (2, 0), (2, 1), (255, 255)] {
         let mut bytes = Record::encode(&session().into()).unwrap().as_bytes().to_vec();
         (bytes[2], bytes[3]) = (format, protection);
         assert_eq!(Record::from_bytes(bytes).decode(), Err(RecordError::UnknownFormat { format, protection }));
@@ -350,6 +350,7 @@ proptest! {
         let header: [u8; 4] = bytes[..4].try_into().unwrap();
         let expected = match header {
             [b'O', b'S', 1, 0] => None,
+            [b'O', b'S', 1, 1] => Some(RecordError::Sealed),
             [b'O', b'S', format, protection] => Some(RecordError::UnknownFormat { format, protection }),
             _ => Some(RecordError::Corrupt),
         };

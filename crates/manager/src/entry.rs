@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use oidc_session_core::{Clock, SessionId, SessionState, StoreKey, Target, TokenSet, Version};
+use oidc_session_core::{Clock, SessionState, Target, TokenSet, Version};
 use oidc_session_policy::{Jitter, Phase, RefreshPolicy, Schedule};
+use oidc_session_sealing::Address;
 use tokio::sync::broadcast;
 
 use crate::flight::{FlightSlot, Wish};
@@ -16,7 +17,8 @@ use crate::{SessionError, SessionEvent, SessionEventKind};
 /// What this process knows of one session. Shared by every handle of it.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    pub(crate) key: StoreKey,
+    /// Where the store keeps it.
+    pub(crate) address: Address,
     pub(crate) jitter: Jitter,
     known: ArcSwapOption<Known>,
     turn: Mutex<Turn>,
@@ -126,11 +128,10 @@ impl Turn {
 }
 
 impl Entry {
-    pub(crate) fn new(id: &SessionId) -> Self {
-        let key = id.store_key();
+    pub(crate) fn new(address: Address) -> Self {
         Self {
-            key,
-            jitter: Jitter::of(&key),
+            address,
+            jitter: Jitter::of(&address.key),
             known: ArcSwapOption::empty(),
             turn: Mutex::default(),
             events: OnceLock::new(),

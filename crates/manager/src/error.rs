@@ -247,6 +247,7 @@ impl From<StoreError> for SessionError {
 
 impl From<RecordError> for SessionError {
     fn from(cause: RecordError) -> Self {
-        Self::new(SessionErrorKind::Damaged, "damaged", "the stored session cannot be read").because(cause)
+        let (kind, outcome) = of_store(cause.kind());
+        Self::new(kind, outcome, "the stored session cannot be read").because(cause)
     }
 }

@@ -152,13 +152,13 @@ fn conclude(shared: &Shared, entry: &Entry, target: &Arc<Target>, landing: Landi
         // Told when the record was installed.
         Landed::Ended(reason) => {
             if let Some(error) = &provider_error {
-                tracing::info!(key = ?entry.key, %error, "the session has ended");
+                tracing::info!(key = ?entry.address.key, %error, "the session has ended");
             }
             (Ok(Outcome::Ended(reason)), None)
         }
         Landed::Postponed(failure) => {
             let error = failed(failure, provider_error);
-            tracing::warn!(key = ?entry.key, %error, "an early refresh failed; the access token still serves");
+            tracing::warn!(key = ?entry.address.key, %error, "an early refresh failed; the access token still serves");
             (Ok(Outcome::Postponed), Some(SessionEventKind::Unavailable(error.outcome())))
         }
         Landed::Unavailable(failure) => {
@@ -175,7 +175,7 @@ fn conclude(shared: &Shared, entry: &Entry, target: &Arc<Target>, landing: Landi
         Ok(outcome) => outcome.as_str(),
         Err(error) => error.outcome(),
     };
-    tracing::debug!(key = ?entry.key, outcome = word, "session refresh");
+    tracing::debug!(key = ?entry.address.key, outcome = word, "session refresh");
     if let Some(kind) = event {
         entry.announce(SessionEvent { kind, target: Arc::clone(target), at: shared.clock.now() });
     }

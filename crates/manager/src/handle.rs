@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use oidc_session_core::{
-    AccessToken, Commit, DpopBinding, Expected, Fingerprint, HolderId, Lease, Record, Release, Session, SessionState,
-    Stored, Target, Timestamp, TokenType,
+    AccessToken, Commit, DpopBinding, Expected, Fingerprint, HolderId, Lease, Release, Session, SessionState, Stored,
+    Target, Timestamp, TokenType,
 };
 use oidc_session_policy::Phase;
 use oidc_session_policy::protocol::Trigger;
@@ -223,7 +223,7 @@ impl SessionHandle {
         let state = SessionState::from(session);
         for _ in 0..MOST_CONFLICTS {
             let ticket = self.entry.ticket();
-            let call = self.shared.store.load(&self.entry.key);
+            let call = self.shared.store.load(&self.entry.address.key);
             let stored = self.shared.within_budget("load a session", call).await?;
             if let Some(stored) = &stored
                 && let Ok(known) = self.shared.known(&self.entry, stored)
@@ -245,7 +245,7 @@ impl SessionHandle {
     /// Writes under the lease: a commit ends the lease with its journal, so the journal moves into the record.
     async fn write_expired(&self) -> Result<()> {
         let (holder, ticket) = (HolderId::random(), self.entry.ticket());
-        let call = self.shared.store.try_lease(&self.entry.key, holder, self.shared.lease_ttl);
+        let call = self.shared.store.try_lease(&self.entry.address.key, holder, self.shared.lease_ttl);
         let (stored, unsettled) = match self.shared.within_budget("lease a session", call).await? {
             Lease::Granted { stored, unsettled } => (stored, unsettled),
             Lease::Absent => return Err(SessionError::no_session()),
@@ -253,7 +253,7 @@ impl SessionHandle {
         };
         let written = self.commit_expired(ticket, stored, unsettled).await;
         if written.is_err() {
-            let call = self.shared.store.release(&self.entry.key, holder, Release::default());
+            let call = self.shared.store.release(&self.entry.address.key, holder, Release::default());
             // A lease that cannot be given back ends by itself.
             let _ = self.shared.within_budget("release a lease", call).await;
         }
@@ -261,7 +261,7 @@ impl SessionHandle {
     }
 
     async fn commit_expired(&self, ticket: Ticket, stored: Stored, unsettled: u32) -> Result<()> {
-        let mut session = match stored.record.decode()? {
+        let mut session = match self.shared.open(&self.entry, &stored)? {
             SessionState::Active(session) => session.into_expired(self.shared.clock.now()),
             SessionState::Ended(tombstone) => return Err(SessionError::ended(tombstone.reason)),
         };
@@ -272,9 +272,8 @@ impl SessionHandle {
 
     /// Commits a living session and installs it; `false` if the record had changed.
     async fn write(&self, ticket: Ticket, expected: Expected, state: &SessionState) -> Result<bool> {
-        let record = Record::encode(state)?;
-        let next = Stored::after(expected, record, self.shared.clock.now());
-        let call = self.shared.store.commit(&self.entry.key, expected, &next, None);
+        let next = self.shared.close(&self.entry, expected, state)?;
+        let call = self.shared.store.commit(&self.entry.address.key, expected, &next, None);
         match self.shared.within_budget("commit a session", call).await {
             Ok(Commit::Done) => {
                 let known = self.shared.know(&self.entry, next.version, state.clone());
@@ -371,7 +370,7 @@ impl SessionHandle {
     async fn load(&self) -> Result<Option<Arc<Known>>> {
         for _ in 0..MOST_CONFLICTS {
             let ticket = self.entry.ticket();
-            let call = self.shared.store.load(&self.entry.key);
+            let call = self.shared.store.load(&self.entry.address.key);
             let stored = self.shared.within_budget("load a session", call).await?;
             let known = stored.map(|stored| self.shared.known(&self.entry, &stored)).transpose()?;
             if let Ok(known) = self.entry.install_read(ticket, known) {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oidc_session_core::{
-    Commit, EndReason, Expected, HolderId, Lease, Merged, ProviderError, ProviderErrorKind, Record, Renewal,
-    RevocationShape, Session, SessionState, StoreError, StoreErrorKind, Stored, Target, Timestamp, TokenAnswer,
-    Tombstone, Version, Violation,
+    Commit, EndReason, Expected, HolderId, Lease, Merged, ProviderError, ProviderErrorKind, Renewal, RevocationShape,
+    Session, SessionState, StoreError, StoreErrorKind, Stored, Target, Timestamp, TokenAnswer, Tombstone, Version,
+    Violation,
 };
 use oidc_session_policy::protocol::{
     Action, Answer, CommitView, Event, Failure, FailureCause, Fault, Flight, LeaseView, Now, Outcome, RecordView,
@@ -73,7 +73,7 @@ impl Hands {
         let mut event = Event::Started;
         loop {
             let action = flight.step(event, self.shared.now());
-            tracing::trace!(key = ?self.entry.key, ?action, "refresh protocol");
+            tracing::trace!(key = ?self.entry.address.key, ?action, "refresh protocol");
             event = match action {
                 Action::Done(outcome) => return self.land(outcome),
                 Action::Load => Event::Loaded(self.load().await),
@@ -89,7 +89,7 @@ impl Hands {
                 Action::End { expected, reason } => Event::Committed(self.end(expected, reason).await),
                 Action::Renew { ttl } => Event::Renewed(self.renew(ttl).await),
                 Action::Release(release) => {
-                    let call = self.shared.store.release(&self.entry.key, self.holder, release);
+                    let call = self.shared.store.release(&self.entry.address.key, self.holder, release);
                     // A lease that cannot be given back ends by itself.
                     let _ = self.shared.within_budget("release a lease", call).await;
                     Event::Released
@@ -108,7 +108,7 @@ impl Hands {
 
     async fn load(&mut self) -> Result<Option<RecordView>, StoreErrorKind> {
         self.ticket = self.entry.ticket();
-        let call = self.shared.store.load(&self.entry.key);
+        let call = self.shared.store.load(&self.entry.address.key);
         let loaded = self.shared.within_budget("load a session", call).await;
         match loaded {
             Ok(None) => {
@@ -122,7 +122,7 @@ impl Hands {
 
     async fn lease(&mut self, ttl: Duration) -> Result<LeaseView, StoreErrorKind> {
         self.ticket = self.entry.ticket();
-        let call = self.shared.store.try_lease(&self.entry.key, self.holder, ttl);
+        let call = self.shared.store.try_lease(&self.entry.address.key, self.holder, ttl);
         match self.shared.within_budget("lease a session", call).await {
             Ok(Lease::Absent) => {
                 self.read = None;
@@ -138,7 +138,7 @@ impl Hands {
     }
 
     async fn renew(&mut self, ttl: Duration) -> Result<Renewal, StoreErrorKind> {
-        let call = self.shared.store.renew(&self.entry.key, self.holder, ttl);
+        let call = self.shared.store.renew(&self.entry.address.key, self.holder, ttl);
         match self.shared.within_budget("renew a lease", call).await {
             Ok(renewal) => Ok(renewal),
             Err(error) => Err(self.store_failed(error)),
@@ -217,9 +217,9 @@ impl Hands {
         state: SessionState,
         keep_until: Option<Timestamp>,
     ) -> Result<CommitView, StoreErrorKind> {
-        let record = Record::encode(&state).map_err(|_| StoreErrorKind::Corrupt)?;
-        let next = Stored::after(Expected::At(expected), record, self.shared.clock.now());
-        let call = self.shared.store.commit(&self.entry.key, Expected::At(expected), &next, keep_until);
+        let closed = self.shared.close(&self.entry, Expected::At(expected), &state);
+        let next = closed.map_err(|error| self.store_failed(error.into()))?;
+        let call = self.shared.store.commit(&self.entry.address.key, Expected::At(expected), &next, keep_until);
         match self.shared.within_budget("commit a session", call).await {
             Ok(Commit::Done) => {
                 self.read = Some((next.version, state));
@@ -278,10 +278,8 @@ impl Hands {
     }
 
     fn view(&mut self, stored: Stored) -> Result<RecordView, StoreErrorKind> {
-        let state = stored.record.decode().map_err(|error| {
-            let damaged = StoreError::new(StoreErrorKind::Corrupt, "read a session").because(error);
-            self.store_failed(damaged)
-        })?;
+        let opened = self.shared.open(&self.entry, &stored);
+        let state = opened.map_err(|error| self.store_failed(error.into()))?;
         let view = self.look(stored.version, &state);
         self.read = Some((stored.version, state));
         Ok(view)

@@ -3,6 +3,7 @@
 //! Start at [`SessionManager`]; a [`SessionHandle`] is what a program holds. [`RefreshPolicy`] says when,
 //! [`SessionStore`](oidc_session_core::SessionStore) says where.
 
+mod build_error;
 mod entry;
 mod error;
 mod event;
@@ -18,6 +19,7 @@ mod snapshot;
 
 use std::time::Duration;
 
+pub use build_error::BuildError;
 pub use error::{SessionError, SessionErrorKind};
 pub use event::{SessionEvent, SessionEventKind};
 pub use handle::{ServedToken, SessionHandle};
@@ -25,6 +27,7 @@ pub use logout::LogoutReport;
 pub use manager::{SessionManager, SessionManagerBuilder};
 pub use oidc_session_policy::protocol::LeaseTooShort;
 pub use oidc_session_policy::{ExpiredOnly, OnRefreshFailure, Phase, Preemptive, RefreshPolicy, Schedule};
+pub use oidc_session_sealing::{KeyRing, KeyRingError};
 pub use outcome::Outcome;
 pub use snapshot::Snapshot;
 

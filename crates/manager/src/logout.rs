@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use oidc_session_core::{
-    Commit, EndReason, Expected, ProviderError, ProviderErrorKind, Record, Revocation, Session, SessionState, Stored,
-    Tombstone,
+    Commit, EndReason, Expected, ProviderError, ProviderErrorKind, Revocation, Session, SessionState, Tombstone,
 };
 
 use crate::SessionError;
@@ -33,7 +32,7 @@ pub(crate) async fn logout(shared: &Arc<Shared>, entry: &Arc<Entry>) -> Result<L
         Err(_) => Err(ProviderError::new(ProviderErrorKind::OutcomeUnknown, "no answer within the request budget")),
     };
     if let Err(error) = &revocation {
-        tracing::warn!(key = ?entry.key, %error, "the session has ended, but its tokens could not be revoked");
+        tracing::warn!(key = ?entry.address.key, %error, "the session has ended, but its tokens could not be revoked");
     }
     Ok(LogoutReport { ended: Some(session), revocation: Some(revocation) })
 }
@@ -44,12 +43,12 @@ pub(crate) async fn logout(shared: &Arc<Shared>, entry: &Arc<Entry>) -> Result<L
 async fn bury(shared: &Shared, entry: &Entry) -> Result<Option<Session>, SessionError> {
     for _ in 0..MOST_CONFLICTS {
         let ticket = entry.ticket();
-        let loaded = shared.within_budget("load a session", shared.store.load(&entry.key)).await?;
+        let loaded = shared.within_budget("load a session", shared.store.load(&entry.address.key)).await?;
         let Some(stored) = loaded else {
             let _ = entry.install_read(ticket, None);
             return Ok(None);
         };
-        let session = match stored.record.decode()? {
+        let session = match shared.open(entry, &stored)? {
             SessionState::Active(session) => *session,
             SessionState::Ended(_) => {
                 let known = shared.known(entry, &stored)?;
@@ -59,15 +58,14 @@ async fn bury(shared: &Shared, entry: &Entry) -> Result<Option<Session>, Session
         };
         let now = shared.clock.now();
         let state = SessionState::from(Tombstone::of(&session, EndReason::LoggedOut, None, now));
-        let record = Record::encode(&state)?;
         let keep_until = Some(now + crate::TOMBSTONE_KEPT);
-        let next = Stored::after(Expected::At(stored.version), record, now);
-        let call = shared.store.commit(&entry.key, Expected::At(stored.version), &next, keep_until);
+        let next = shared.close(entry, Expected::At(stored.version), &state)?;
+        let call = shared.store.commit(&entry.address.key, Expected::At(stored.version), &next, keep_until);
         match shared.within_budget("commit a session", call).await {
             Ok(Commit::Done) => {}
             Ok(Commit::Conflict) => continue,
             // The tombstone may be there all the same. Then the tokens in our hands are the only ones left to revoke.
-            Err(error) => match shared.within_budget("load a session", shared.store.load(&entry.key)).await {
+            Err(error) => match shared.within_budget("load a session", shared.store.load(&entry.address.key)).await {
                 Ok(Some(found)) if found.version == next.version => {}
                 _ => {
                     entry.forget();

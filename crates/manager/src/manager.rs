@@ -4,12 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oidc_session_core::{Clock, Provider, SessionId, SessionStore, SystemClock};
-use oidc_session_policy::protocol::{LeaseTooShort, Rules};
+use oidc_session_core::{Clock, Custody, Provider, SessionId, SessionStore, SystemClock, Timestamp};
+use oidc_session_policy::protocol::Rules;
 use oidc_session_policy::{ExpiredOnly, OnRefreshFailure, RefreshPolicy};
+use oidc_session_sealing::{KeyRing, Seal};
 
-use crate::SessionHandle;
 use crate::shared::Shared;
+use crate::{BuildError, SessionHandle};
 
 /// Keeps the sessions of one client at one authorization server alive. Cheap to clone.
 ///
@@ -27,6 +28,7 @@ impl SessionManager {
         SessionManagerBuilder {
             provider: Arc::new(provider),
             store: Arc::new(store),
+            seal: None,
             policy: Arc::new(ExpiredOnly),
             clock: Arc::new(SystemClock),
             on_failure: OnRefreshFailure::default(),
@@ -51,6 +53,7 @@ impl SessionManager {
 pub struct SessionManagerBuilder {
     provider: Arc<dyn Provider>,
     store: Arc<dyn SessionStore>,
+    seal: Option<Seal>,
     policy: Arc<dyn RefreshPolicy>,
     clock: Arc<dyn Clock>,
     on_failure: OnRefreshFailure,
@@ -60,6 +63,25 @@ pub struct SessionManagerBuilder {
 }
 
 impl SessionManagerBuilder {
+    /// Seals what is stored with the keys of `ring`.
+    ///
+    /// Needed with a store that others can reach. Default: nothing is sealed that never leaves the process, or that the
+    /// operating system encrypts for its user; for a store in a folder a ring is made beside the data, readable by its
+    /// owner only, which is logged; for a server's store, `build` asks for one.
+    #[must_use]
+    pub fn seal_with(mut self, ring: KeyRing) -> Self {
+        self.seal = Some(Seal::with(ring));
+        self
+    }
+
+    /// Stores sessions as they are, tokens readable by whoever can read the store. For tests, and for stores that
+    /// encrypt by themselves.
+    #[must_use]
+    pub fn unsealed(mut self) -> Self {
+        self.seal = Some(Seal::none());
+        self
+    }
+
     /// When to refresh. Default: [`ExpiredOnly`].
     #[must_use]
     pub fn policy(mut self, policy: impl RefreshPolicy) -> Self {
@@ -108,8 +130,12 @@ impl SessionManagerBuilder {
     ///
     /// # Errors
     ///
-    /// The lease could end while its request or its commit is still under way.
-    pub fn build(self) -> Result<SessionManager, LeaseTooShort> {
+    /// The lease could end while its request or its commit is still under way; or there is no key ring to seal with.
+    pub fn build(self) -> Result<SessionManager, BuildError> {
+        let seal = match self.seal {
+            Some(seal) => seal,
+            None => seal_by_custody(&self.store.custody(), self.clock.now())?,
+        };
         let profile = self.provider.profile();
         let lease_ttl = self.lease.unwrap_or_else(|| {
             let comfortable = profile.request_budget.saturating_add(self.store_budget.saturating_mul(2));
@@ -119,6 +145,7 @@ impl SessionManagerBuilder {
         let shared = Shared::new(
             self.provider,
             self.store,
+            seal,
             self.policy,
             self.clock,
             rules,
@@ -137,5 +164,20 @@ impl fmt::Debug for SessionManagerBuilder {
             .field("store", &self.store)
             .field("policy", &self.policy)
             .finish_non_exhaustive()
+    }
+}
+
+/// What the program did not say: whether a store needs a seal, and where its keys are.
+fn seal_by_custody(custody: &Custody, now: Timestamp) -> Result<Seal, BuildError> {
+    match custody {
+        Custody::Process | Custody::OperatingSystem => Ok(Seal::none()),
+        Custody::Folder(folder) => {
+            let beside = KeyRing::beside(folder, now)?;
+            if beside.made {
+                tracing::warn!(path = %beside.path.display(), "made a key ring beside the sessions: keep it, and keep it from others");
+            }
+            Ok(Seal::with(beside.ring))
+        }
+        _ => Err(BuildError::KeyRingMissing),
     }
 }

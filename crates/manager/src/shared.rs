@@ -7,10 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use oidc_session_core::{
-    Clock, Provider, SessionId, SessionState, SessionStore, StoreError, StoreErrorKind, StoreKey, Stored, Version,
+    Clock, Expected, Provider, RecordError, SessionId, SessionState, SessionStore, StoreError, StoreErrorKind,
+    StoreKey, Stored, Version,
 };
 use oidc_session_policy::RefreshPolicy;
 use oidc_session_policy::protocol::{Now, Rules};
+use oidc_session_sealing::Seal;
 use tokio::sync::watch;
 
 use crate::SessionError;
@@ -20,6 +22,7 @@ use crate::entry::{Entry, Known};
 pub(crate) struct Shared {
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) store: Arc<dyn SessionStore>,
+    pub(crate) seal: Seal,
     pub(crate) policy: Arc<dyn RefreshPolicy>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rules: Rules,
@@ -44,6 +47,7 @@ impl Shared {
     pub(crate) fn new(
         provider: Arc<dyn Provider>,
         store: Arc<dyn SessionStore>,
+        seal: Seal,
         policy: Arc<dyn RefreshPolicy>,
         clock: Arc<dyn Clock>,
         rules: Rules,
@@ -54,6 +58,7 @@ impl Shared {
         Self {
             provider,
             store,
+            seal,
             policy,
             clock,
             rules,
@@ -77,15 +82,26 @@ impl Shared {
             // Where most are held, the next look is worth its time only when there are twice as many.
             entries.evict_at = entries.by_key.len() * 2;
         }
-        Arc::clone(entries.by_key.entry(id.store_key()).or_insert_with(|| Arc::new(Entry::new(id))))
+        let address = self.seal.address(id);
+        Arc::clone(entries.by_key.entry(address.key).or_insert_with(|| Arc::new(Entry::new(address))))
     }
 
     pub(crate) fn known(&self, entry: &Entry, stored: &Stored) -> Result<Known, SessionError> {
-        Ok(self.know(entry, stored.version, stored.record.decode()?))
+        Ok(self.know(entry, stored.version, self.open(entry, stored)?))
     }
 
     pub(crate) fn know(&self, entry: &Entry, version: Version, state: SessionState) -> Known {
         Known::new(version, state, &*self.policy, entry.jitter, &*self.clock)
+    }
+
+    /// Reads what the store keeps of a session.
+    pub(crate) fn open(&self, entry: &Entry, stored: &Stored) -> Result<SessionState, RecordError> {
+        self.seal.open(&entry.address.key, stored).map(|opened| opened.state)
+    }
+
+    /// Makes what is to be committed in place of what is `expected`.
+    pub(crate) fn close(&self, entry: &Entry, expected: Expected, state: &SessionState) -> Result<Stored, RecordError> {
+        self.seal.close(&entry.address, expected, state, self.clock.now())
     }
 
     /// Bounds a call to the store.

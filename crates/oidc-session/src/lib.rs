@@ -49,8 +49,8 @@ pub use oidc_session_core::{
     Tombstone, Version, Violation, Walk,
 };
 pub use oidc_session_manager::{
-    LeaseTooShort, LogoutReport, Outcome, ServedToken, SessionError, SessionErrorKind, SessionEvent, SessionEventKind,
-    SessionHandle, SessionManager, SessionManagerBuilder, Snapshot,
+    BuildError, KeyRing, KeyRingError, LeaseTooShort, LogoutReport, Outcome, ServedToken, SessionError,
+    SessionErrorKind, SessionEvent, SessionEventKind, SessionHandle, SessionManager, SessionManagerBuilder, Snapshot,
 };
 pub use oidc_session_policy::{ExpiredOnly, Jitter, OnRefreshFailure, Phase, Preemptive, RefreshPolicy, Schedule};
 #[cfg(feature = "provider-auth0")]

@@ -53,6 +53,7 @@ impl World {
         SessionManager::builder(self.provider(), self.store().await)
             .policy(Preemptive::skew(Duration::from_secs(5)))
             .clock(self.clock.clone())
+            .unsealed() // The test looks into its records.
             .build()
             .unwrap()
             .session(&id())

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use clap::Args;
-use oidc_session_core::{Record, SessionState, StoreKey, Target, Timestamp, Walk};
+use oidc_session_core::{RecordError, SessionState, StoreKey, Target, Timestamp, Walk};
 use oidc_session_manager::{ExpiredOnly, Schedule};
 use oidc_session_policy::Jitter;
+use oidc_session_sealing::Opened;
 use serde::Serialize;
 use serde_json::json;
 
@@ -44,9 +45,9 @@ impl List {
         let store = context.store().await?;
         let now = context.clock.now();
         let mut rows = Vec::new();
-        let mut records = Walk::over(&*store);
+        let mut records = Walk::over(&*store.store);
         while let Some((key, stored)) = records.next().await? {
-            rows.push(Row::of(&key, &stored.record, now));
+            rows.push(Row::of(&key, store.seal.open(&key, &stored), now));
         }
         rows.sort_by(|one, two| one.session.cmp(&two.session));
         context.output.answer(&json!({ "sessions": rows }), &table(&rows))
@@ -54,8 +55,8 @@ impl List {
 }
 
 impl Row {
-    fn of(key: &StoreKey, record: &Record, now: Timestamp) -> Self {
-        let Ok(state) = record.decode() else {
+    fn of(key: &StoreKey, opened: Result<Opened, RecordError>, now: Timestamp) -> Self {
+        let Ok(Opened { state, .. }) = opened else {
             return Self { state: "damaged", ..Self::default() };
         };
         let issuer = Some(state.issuer().to_owned());

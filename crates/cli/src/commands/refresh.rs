@@ -69,7 +69,7 @@ impl Refresh {
         };
         match handle.snapshot().await? {
             Snapshot::Active { session, .. } => {
-                let jitter = Jitter::of(&context.id()?.store_key());
+                let jitter = Jitter::of(&keeper.key);
                 let schedule = Schedule::of_session(&self.policy.chosen(), &session, &target, jitter);
                 let expires_at = schedule.expires_at();
                 if self.force && outcome == Outcome::Postponed {

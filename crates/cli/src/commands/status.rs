@@ -101,7 +101,7 @@ impl<'a> Standing<'a> {
         standing.report.version = Some(saved.version.as_u64());
         match &saved.state {
             SessionState::Active(session) => {
-                let jitter = Jitter::of(&context.id()?.store_key());
+                let jitter = Jitter::of(&saved.store.key(&context.id()?));
                 let schedule = |target: &Target| Schedule::of_session(&policy, session, target, jitter);
                 standing.alive(session, schedule(&Target::default()));
                 let further = session.further_tokens.keys();

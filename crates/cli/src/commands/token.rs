@@ -113,8 +113,8 @@ fn check(access_token: &str, token_type: &str) -> Result<(), Failure> {
 }
 
 async fn hold_lease(context: &Context, saved: &SavedSession) -> Result<(), Failure> {
-    let key = context.id()?.store_key();
-    match saved.store.try_lease(&key, HolderId::random(), LEASE).await? {
+    let key = saved.store.key(&context.id()?);
+    match saved.store.store.try_lease(&key, HolderId::random(), LEASE).await? {
         Lease::Granted { .. } => {
             context.output.say(&json!({ "event": "lease_held" }).to_string());
             std::future::pending().await

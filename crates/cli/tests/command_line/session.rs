@@ -1,8 +1,9 @@
 use std::time::Duration;
 
 use oidc_session_core::{
-    Clock as _, Commit, Expected, Record, Session, SessionId, SessionState, SessionStore as _, Stored, SystemClock,
+    Clock as _, Commit, Expected, Session, SessionId, SessionState, SessionStore as _, SystemClock,
 };
+use oidc_session_sealing::{KeyRing, Seal};
 use oidc_session_store_sqlite::SqliteStore;
 use oidc_session_testkit::{AuthorizationServer, Fault, RetryAfter, StatusBody};
 
@@ -210,14 +211,17 @@ async fn a_person_sees_a_timeline_and_no_colours_in_a_pipe() {
 /// Changes the stored session as no command does.
 async fn change(terminal: &Terminal, change: impl FnOnce(&mut Session)) {
     let store = SqliteStore::open(&terminal.store()).await.unwrap();
-    let key = SessionId::named("default").unwrap().store_key();
-    let stored = store.load(&key).await.unwrap().unwrap();
-    let SessionState::Active(mut session) = stored.record.decode().unwrap() else { panic!("it has ended") };
+    let ring = KeyRing::beside(terminal.store().parent().unwrap(), SystemClock.now()).unwrap();
+    let seal = Seal::with(ring.ring);
+    let address = seal.address(&SessionId::named("default").unwrap());
+    let stored = store.load(&address.key).await.unwrap().unwrap();
+    let SessionState::Active(mut session) = seal.open(&address.key, &stored).unwrap().state else {
+        panic!("it has ended")
+    };
     change(&mut session);
-    let record = Record::encode(&SessionState::Active(session)).unwrap();
     let expected = Expected::At(stored.version);
-    let next = Stored::after(expected, record, SystemClock.now());
-    assert_eq!(store.commit(&key, expected, &next, None).await.unwrap(), Commit::Done);
+    let next = seal.close(&address, expected, &SessionState::Active(session), SystemClock.now()).unwrap();
+    assert_eq!(store.commit(&address.key, expected, &next, None).await.unwrap(), Commit::Done);
 }
 
 #[tokio::test(flavor = "multi_thread")]

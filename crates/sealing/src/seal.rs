@@ -1,0 +1,138 @@
+//! [`Seal`]: how sessions become records, and records sessions.
+
+use std::sync::Arc;
+
+use oidc_session_core::{Expected, Record, RecordError, SessionId, SessionState, StoreKey, Stored, Timestamp, Version};
+use zeroize::Zeroizing;
+
+use crate::key::Binding;
+use crate::{Address, KeyId, KeyRing};
+
+/// How sessions become records, and records sessions. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Seal(Option<Arc<KeyRing>>);
+
+/// What a record turned out to be.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The session, or its tombstone.
+    pub state: SessionState,
+    /// Where it is kept.
+    pub address: Address,
+}
+
+const KEY_ID: usize = 8;
+const DIGEST: usize = 32;
+const TAG: usize = 16;
+
+impl Seal {
+    /// Seals with the keys of a ring.
+    pub fn with(ring: KeyRing) -> Self {
+        Self(Some(Arc::new(ring)))
+    }
+
+    /// Does not seal: for stores that nobody else can read, such as memory.
+    pub const fn none() -> Self {
+        Self(None)
+    }
+
+    /// The key ring, if there is one.
+    pub fn key_ring(&self) -> Option<&KeyRing> {
+        self.0.as_deref()
+    }
+
+    /// Where the session of this id is kept.
+    pub fn address(&self, id: &SessionId) -> Address {
+        self.address_of_digest(id.store_key())
+    }
+
+    /// Where the session of this digest is kept: for copies from one store to another.
+    pub fn address_of_digest(&self, digest: StoreKey) -> Address {
+        let key = self.0.as_ref().map_or(digest, |ring| ring.name(&digest));
+        Address { key, digest }
+    }
+
+    /// Makes a record of a session, at a version of its own, to be committed at `now` in place of what is `expected`.
+    ///
+    /// # Errors
+    ///
+    /// The session is larger than a record may be.
+    pub fn close(
+        &self,
+        address: &Address,
+        expected: Expected,
+        state: &SessionState,
+        now: Timestamp,
+    ) -> Result<Stored, RecordError> {
+        let version = Version::after(expected, now);
+        let record = Record::encode(state)?;
+        let record = match &self.0 {
+            Some(ring) => seal(ring, address, version, &record)?,
+            None => record,
+        };
+        Ok(Stored { version, record })
+    }
+
+    /// Reads what a store keeps under `key`.
+    ///
+    /// # Errors
+    ///
+    /// The record is damaged, or not what was sealed under this key and version. Nothing is destroyed.
+    pub fn open(&self, key: &StoreKey, stored: &Stored) -> Result<Opened, RecordError> {
+        let Some(ring) = &self.0 else {
+            return Ok(Opened { state: stored.record.decode()?, address: Address { key: *key, digest: *key } });
+        };
+        let (key_id, sealed) = payload(&stored.record)?;
+        let sealing_key = ring.key(key_id).ok_or(RecordError::UnknownKey { key_id: key_id.as_u64() })?;
+        let plain = sealing_key.open(&binding(key, stored.version), sealed).map_err(|_| RecordError::Refused)?;
+        let (digest, record) = plain.split_first_chunk::<DIGEST>().ok_or(RecordError::Refused)?;
+        let address = self.address_of_digest(StoreKey::from_bytes(*digest));
+        if address.key != *key {
+            return Err(RecordError::Refused);
+        }
+        Ok(Opened { state: Record::from_bytes(record.to_vec()).decode()?, address })
+    }
+
+    /// The same state at the same place, sealed anew with the newest key, to be committed in place of `stored`. `None` if
+    /// it is sealed with that key already.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn reseal(&self, key: &StoreKey, stored: &Stored, now: Timestamp) -> Result<Option<Stored>, RecordError> {
+        let Some(ring) = &self.0 else { return Ok(None) };
+        if payload(&stored.record)?.0 == ring.sealing_key_id() {
+            return Ok(None);
+        }
+        let Opened { state, address } = self.open(key, stored)?;
+        self.close(&address, Expected::At(stored.version), &state, now).map(Some)
+    }
+}
+
+fn seal(ring: &KeyRing, address: &Address, version: Version, record: &Record) -> Result<Record, RecordError> {
+    // The digest goes along: with it a session can be found under the names of another ring.
+    // Room for the tag as well: a buffer that has to grow would leave a copy behind.
+    let mut plain = Zeroizing::new(Vec::with_capacity(DIGEST + record.as_bytes().len() + TAG));
+    plain.extend_from_slice(address.digest.as_bytes());
+    plain.extend_from_slice(record.as_bytes());
+    let key = ring.sealing_key();
+    let sealed = key.seal(&binding(&address.key, version), plain).map_err(|_| RecordError::TooLarge)?;
+    Ok(Record::sealed(&[&key.id.as_u64().to_be_bytes()[..], &sealed].concat()))
+}
+
+/// Which key sealed a record, and what it sealed.
+fn payload(record: &Record) -> Result<(KeyId, &[u8]), RecordError> {
+    let Some(payload) = record.sealed_payload() else {
+        // What is readable without a key is a record of its own; whatever else is damage.
+        return Err(match record.decode() {
+            Ok(_) => RecordError::NotSealed,
+            Err(error) => error,
+        });
+    };
+    let (id, sealed) = payload.split_first_chunk::<KEY_ID>().ok_or(RecordError::Corrupt)?;
+    Ok((KeyId::from_u64(u64::from_be_bytes(*id)), sealed))
+}
+
+fn binding(key: &StoreKey, version: Version) -> Binding {
+    Binding { key: *key, version: version.as_u64() }
+}
