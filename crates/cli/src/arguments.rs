@@ -1,14 +1,18 @@
 //! [`Arguments`]: the command line in one tree; its doc comments are the help.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::{ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 use oidc_session_core::SessionId;
 
-use crate::commands::{demo, dev_server, expire, import, list, login, logout, refresh, status, token, userinfo};
+use crate::commands::{
+    demo, dev_server, expire, import, keys, list, login, logout, migrate, refresh, status, sweep, token, userinfo,
+};
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::key_source::KeySource;
 use crate::output::{Output, shown};
 
 /// Keeps OpenID Connect sessions alive: sign in once, then ask for an access token and get one that is valid.
@@ -55,6 +59,9 @@ Output:
   of usage, sign_in_needed, unavailable, misconfigured, failed. Logs go to stderr (RUST_LOG).";
 
 const STORE_VARIABLE: &str = "OIDC_SESSION_STORE";
+const KEYS_FILE_VARIABLE: &str = "OIDC_SESSION_KEYS_FILE";
+/// Holds the ring itself, as a server gets it from its secret manager.
+const KEYS_VARIABLE: &str = "OIDC_SESSION_KEYS";
 
 /// What every command understands.
 #[derive(Args, Debug)]
@@ -63,6 +70,10 @@ struct Global {
     /// Where sessions are kept: sqlite:PATH or memory: [default: SQLite in your data folder]
     #[arg(long, global = true, value_name = "URL", env = STORE_VARIABLE, hide_env_values = true)]
     store: Option<String>,
+
+    /// The key ring that opens the sessions [default: the one beside the store, or the text in OIDC_SESSION_KEYS]
+    #[arg(long, global = true, value_name = "FILE", env = KEYS_FILE_VARIABLE, hide_env_values = true)]
+    keys: Option<PathBuf>,
 
     /// Which session
     #[arg(long, global = true, value_name = "NAME", default_value = "default", value_parser = session_name)]
@@ -86,6 +97,9 @@ pub(crate) enum Command {
     List(list::List),
     Import(import::Import),
     Expire(expire::Expire),
+    Keys(keys::Keys),
+    Migrate(migrate::Migrate),
+    Sweep(sweep::Sweep),
     DevServer(dev_server::DevServer),
 }
 
@@ -103,6 +117,9 @@ impl Command {
             Self::List(list) => list.run(context).await,
             Self::Import(import) => import.run(context).await,
             Self::Expire(expire) => expire.run(context).await,
+            Self::Keys(keys) => keys.run(context).await,
+            Self::Migrate(migrate) => migrate.run(context).await,
+            Self::Sweep(sweep) => sweep.run(context).await,
             Self::DevServer(server) => server.run(context).await,
         }
     }
@@ -116,11 +133,12 @@ impl Arguments {
 
     /// Where to do it, and what.
     pub(crate) fn into_parts(self) -> (Context, Command) {
-        let Global { store, session, json } = self.global;
+        let Global { store, keys, session, json } = self.global;
         // A variable that is empty counts as unset; a flag that is empty is a mistake.
         let unset = std::env::var_os(STORE_VARIABLE).is_some_and(|value| value.is_empty());
         let store = store.filter(|url| !(url.is_empty() && unset));
-        (Context::new(Output::new(json), store, session), self.command)
+        let keys = KeySource::of(keys.filter(|path| !path.as_os_str().is_empty()), KEYS_VARIABLE);
+        (Context::new(Output::new(json), store, keys, session), self.command)
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use oidc_session_core::{Clock, SessionId, SystemClock};
 
 use crate::failure::Failure;
+use crate::key_source::KeySource;
 use crate::open_store::OpenStore;
 use crate::output::Output;
 use crate::store_url::StoreUrl;
@@ -17,11 +18,13 @@ pub(crate) struct Context {
     /// The session's name, already checked.
     pub(crate) session: String,
     store: Option<String>,
+    /// Where the store's key ring comes from.
+    pub(crate) keys: KeySource,
 }
 
 impl Context {
-    pub(crate) fn new(output: Output, store: Option<String>, session: String) -> Self {
-        Self { output, clock: Arc::new(SystemClock), session, store }
+    pub(crate) fn new(output: Output, store: Option<String>, keys: KeySource, session: String) -> Self {
+        Self { output, clock: Arc::new(SystemClock), session, store, keys }
     }
 
     /// The session's id.
@@ -29,12 +32,16 @@ impl Context {
         SessionId::named(&self.session).map_err(|error| Failure::usage(error.to_string()))
     }
 
+    /// Which store.
+    pub(crate) fn store_url(&self) -> Result<StoreUrl, Failure> {
+        match &self.store {
+            Some(url) => StoreUrl::parse(url),
+            None => StoreUrl::in_data_folder(),
+        }
+    }
+
     /// Opens the store, and finds the keys of its records.
     pub(crate) async fn store(&self) -> Result<OpenStore, Failure> {
-        let url = match &self.store {
-            Some(url) => StoreUrl::parse(url)?,
-            None => StoreUrl::in_data_folder()?,
-        };
-        OpenStore::sealed_by_custody(url.open().await?, self.clock.now())
+        OpenStore::open(self.store_url()?, &self.keys, self).await
     }
 }

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use oidc_session_core::{Custody, List, SessionId, SessionStore as _, StoreKey, Timestamp};
-use oidc_session_sealing::{Address, KeyRing, Seal};
+use oidc_session_core::{List, SessionId, SessionState, SessionStore as _, StoreKey, Sweep};
+use oidc_session_sealing::Seal;
 
+use crate::context::Context;
 use crate::failure::Failure;
+use crate::key_source::KeySource;
+use crate::store_url::StoreUrl;
 
 /// An open store, and the seal of its records.
 #[derive(Clone, Debug)]
@@ -14,30 +17,41 @@ pub(crate) struct OpenStore {
     pub(crate) seal: Seal,
 }
 
+/// An open store of any kind.
+#[derive(Clone, Debug)]
+pub(crate) struct AnyStore {
+    pub(crate) list: Arc<dyn List>,
+    /// `None` if the server itself drops what has passed its time.
+    pub(crate) sweep: Option<Arc<dyn Sweep>>,
+}
+
+impl AnyStore {
+    /// A store that is swept.
+    pub(crate) fn swept<S: List + Sweep>(store: S) -> Self {
+        let store = Arc::new(store);
+        Self { list: store.clone(), sweep: Some(store) }
+    }
+}
+
 impl OpenStore {
-    /// Seals as fits the store: with the key ring beside the data, which is made if there is none.
-    pub(crate) fn sealed_by_custody(store: Arc<dyn List>, now: Timestamp) -> Result<Self, Failure> {
-        let seal = match store.custody() {
-            Custody::Process | Custody::OperatingSystem => Seal::none(),
-            Custody::Folder(folder) => {
-                let beside = KeyRing::beside(&folder, now)?;
-                if beside.made {
-                    eprintln!("made the key ring {}: it opens the sessions beside it", beside.path.display());
-                }
-                Seal::with(beside.ring)
-            }
-            _ => return Err(Failure::misconfigured("a store on a server needs a key ring")),
-        };
+    /// Opens a store, and finds the keys of its records.
+    pub(crate) async fn open(url: StoreUrl, keys: &KeySource, context: &Context) -> Result<Self, Failure> {
+        let store = url.open().await?.list;
+        let seal = keys.seal(&store.custody(), context.clock.now(), context.output)?;
         Ok(Self { store, seal })
     }
 
-    /// Where the session of this id is kept.
-    pub(crate) fn address(&self, id: &SessionId) -> Address {
-        self.seal.address(id)
+    /// Whether there is a session of this id that was stored before there was a key ring.
+    pub(crate) async fn holds_it_unsealed(&self, id: &SessionId) -> Result<bool, Failure> {
+        if self.seal.key_ring().is_none() {
+            return Ok(false);
+        }
+        let Some(stored) = self.store.load(&id.store_key()).await? else { return Ok(false) };
+        Ok(matches!(stored.record.decode(), Ok(SessionState::Active(_))))
     }
 
     /// What the store calls the session of this id.
     pub(crate) fn key(&self, id: &SessionId) -> StoreKey {
-        self.address(id).key
+        self.seal.address(id).key
     }
 }

@@ -24,7 +24,11 @@ impl SavedSession {
         let store = context.store().await?;
         let key = store.key(&context.id()?);
         let Some(stored) = store.store.load(&key).await? else {
-            return Ok(None);
+            return match store.holds_it_unsealed(&context.id()?).await? {
+                true => Err(Failure::misconfigured("the session was stored before there was a key ring, unsealed")
+                    .hint("seal all such sessions once: oidc-session keys reseal")),
+                false => Ok(None),
+            };
         };
         let state = store.seal.open(&key, &stored)?.state;
         Ok(Some(Self { registration: Registration::of(&state), state, version: stored.version, store }))

@@ -1,14 +1,13 @@
 //! [`StoreUrl`]: what `--store` accepts.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use etcetera::BaseStrategy as _;
-use oidc_session_core::List;
 use oidc_session_store_memory::MemoryStore;
 use oidc_session_store_sqlite::SqliteStore;
 
 use crate::failure::Failure;
+use crate::open_store::AnyStore;
 
 /// Where sessions are kept.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -60,13 +59,13 @@ impl StoreUrl {
     }
 
     /// Opens the store.
-    pub(crate) async fn open(self) -> Result<Arc<dyn List>, Failure> {
+    pub(crate) async fn open(self) -> Result<AnyStore, Failure> {
         let path = match self {
-            Self::Memory => return Ok(Arc::new(MemoryStore::new())),
+            Self::Memory => return Ok(AnyStore::swept(MemoryStore::new())),
             Self::Sqlite(path) => path,
         };
         match SqliteStore::open(&path).await {
-            Ok(store) => Ok(Arc::new(store)),
+            Ok(store) => Ok(AnyStore::swept(store)),
             Err(error) => Err(Failure::from(error).hint(format!("look at {} and the folder it is in", path.display()))),
         }
     }

@@ -41,7 +41,9 @@ impl Record {
     pub fn encode(state: &SessionState) -> Result<Self, RecordError> {
         let (data, provider_data) = match state {
             SessionState::Active(session) => (&session.data, Some(&session.provider_data)),
-            SessionState::Ended(tombstone) => (&tombstone.data, None),
+            SessionState::Ended(tombstone) => {
+                (&tombstone.data, tombstone.moving.as_ref().map(|session| &session.provider_data))
+            }
         };
         let mut values = data.values().chain(provider_data.into_iter().flat_map(SessionData::values));
         if !values.all(|value| nests_at_most(Self::MAX_DEPTH, value)) {
@@ -319,6 +321,8 @@ struct WireTombstoneRef<'a> {
     subject: Option<&'a str>,
     sign_in_id: SignInId,
     data: &'a SessionData,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moving: Option<Box<WireSessionRef<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -333,44 +337,13 @@ struct WireTombstone {
     sign_in_id: SignInId,
     #[serde(default)]
     data: SessionData,
+    moving: Option<Box<WireSession>>,
 }
 
 impl<'a> From<&'a SessionState> for WireRef<'a> {
     fn from(state: &'a SessionState) -> Self {
         match state {
-            SessionState::Active(session) => Self::Session(Box::new(WireSessionRef {
-                provider_id: &session.provider_id,
-                issuer: &session.issuer,
-                client_id: &session.client_id,
-                subject: session.subject.as_deref(),
-                sid: session.sid.as_deref(),
-                auth_time_unix_s: session.auth_time,
-                nonce: session.nonce.as_deref(),
-                sign_in_id: session.sign_in_id,
-                signed_in_at_unix_ms: session.signed_in_at,
-                access_token: session.tokens.access_token.as_ref().map(AccessToken::expose),
-                token_type: session.tokens.token_type.as_str(),
-                refresh_token: session.tokens.refresh_token.as_ref().map(RefreshToken::expose),
-                id_token: session.tokens.id_token.as_ref().map(IdToken::expose),
-                scope: session.tokens.scope.as_ref(),
-                expires_in_ms: session.tokens.expires_in.map(millis),
-                expires_at_hint_unix_ms: session.tokens.expires_at_hint,
-                requested_at_unix_ms: session.tokens.requested_at,
-                received_at_unix_ms: session.tokens.received_at,
-                unsettled_attempts: session.unsettled_attempts,
-                data: &session.data,
-                tokens: WireTokenExtrasRef::of(&session.tokens),
-                ends_at_unix_ms: session.ends_at,
-                requested_scope: session.requested_scope.as_ref(),
-                resources: &session.resources,
-                further_tokens: session.further_tokens.iter().map(WireFurtherRef::of).collect(),
-                dpop: session.dpop.as_ref().map(|dpop| WireDpopRef {
-                    key: dpop.key.expose(),
-                    thumbprint: &dpop.thumbprint,
-                    nonce: dpop.nonce.as_deref(),
-                }),
-                provider_data: &session.provider_data,
-            })),
+            SessionState::Active(session) => Self::Session(Box::new(WireSessionRef::of(session))),
             SessionState::Ended(tombstone) => Self::Tombstone(WireTombstoneRef {
                 reason: tombstone.reason,
                 error: tombstone.error.as_deref(),
@@ -381,7 +354,46 @@ impl<'a> From<&'a SessionState> for WireRef<'a> {
                 subject: tombstone.subject.as_deref(),
                 sign_in_id: tombstone.sign_in_id,
                 data: &tombstone.data,
+                moving: tombstone.moving.as_deref().map(|session| Box::new(WireSessionRef::of(session))),
             }),
+        }
+    }
+}
+
+impl<'a> WireSessionRef<'a> {
+    fn of(session: &'a Session) -> Self {
+        Self {
+            provider_id: &session.provider_id,
+            issuer: &session.issuer,
+            client_id: &session.client_id,
+            subject: session.subject.as_deref(),
+            sid: session.sid.as_deref(),
+            auth_time_unix_s: session.auth_time,
+            nonce: session.nonce.as_deref(),
+            sign_in_id: session.sign_in_id,
+            signed_in_at_unix_ms: session.signed_in_at,
+            access_token: session.tokens.access_token.as_ref().map(AccessToken::expose),
+            token_type: session.tokens.token_type.as_str(),
+            refresh_token: session.tokens.refresh_token.as_ref().map(RefreshToken::expose),
+            id_token: session.tokens.id_token.as_ref().map(IdToken::expose),
+            scope: session.tokens.scope.as_ref(),
+            expires_in_ms: session.tokens.expires_in.map(millis),
+            expires_at_hint_unix_ms: session.tokens.expires_at_hint,
+            requested_at_unix_ms: session.tokens.requested_at,
+            received_at_unix_ms: session.tokens.received_at,
+            unsettled_attempts: session.unsettled_attempts,
+            data: &session.data,
+            tokens: WireTokenExtrasRef::of(&session.tokens),
+            ends_at_unix_ms: session.ends_at,
+            requested_scope: session.requested_scope.as_ref(),
+            resources: &session.resources,
+            further_tokens: session.further_tokens.iter().map(WireFurtherRef::of).collect(),
+            dpop: session.dpop.as_ref().map(|dpop| WireDpopRef {
+                key: dpop.key.expose(),
+                thumbprint: &dpop.thumbprint,
+                nonce: dpop.nonce.as_deref(),
+            }),
+            provider_data: &session.provider_data,
         }
     }
 }
@@ -431,47 +443,52 @@ impl From<WireFurther> for (Target, TokenSet) {
     }
 }
 
+impl From<WireSession> for Session {
+    fn from(wire: WireSession) -> Self {
+        Self {
+            provider_id: wire.provider_id,
+            issuer: wire.issuer,
+            client_id: wire.client_id,
+            subject: wire.subject,
+            sid: wire.sid,
+            auth_time: wire.auth_time_unix_s,
+            nonce: wire.nonce,
+            sign_in_id: wire.sign_in_id,
+            signed_in_at: wire.signed_in_at_unix_ms,
+            ends_at: wire.ends_at_unix_ms,
+            requested_scope: wire.requested_scope,
+            resources: wire.resources,
+            tokens: TokenSet {
+                access_token: wire.access_token.map(AccessToken::new),
+                token_type: wire.token_type,
+                refresh_token: wire.refresh_token.map(RefreshToken::new),
+                id_token: wire.id_token.map(IdToken::new),
+                scope: wire.scope,
+                expires_in: wire.expires_in_ms.map(Duration::from_millis),
+                expires_at_hint: wire.expires_at_hint_unix_ms,
+                refresh_in: wire.refresh_in_ms.map(Duration::from_millis),
+                extended_expires_in: wire.extended_expires_in_ms.map(Duration::from_millis),
+                refresh_token_expires_at: wire.refresh_token_expires_at_unix_ms,
+                requested_at: wire.requested_at_unix_ms,
+                received_at: wire.received_at_unix_ms,
+            },
+            further_tokens: wire.further_tokens.into_iter().map(Into::into).collect::<BTreeMap<_, _>>(),
+            dpop: wire.dpop.map(|dpop| DpopBinding {
+                key: DpopKey::new(dpop.key),
+                thumbprint: dpop.thumbprint,
+                nonce: dpop.nonce,
+            }),
+            unsettled_attempts: wire.unsettled_attempts,
+            provider_data: wire.provider_data,
+            data: wire.data,
+        }
+    }
+}
+
 impl From<Wire> for SessionState {
     fn from(wire: Wire) -> Self {
         match wire {
-            Wire::Session(wire) => Session {
-                provider_id: wire.provider_id,
-                issuer: wire.issuer,
-                client_id: wire.client_id,
-                subject: wire.subject,
-                sid: wire.sid,
-                auth_time: wire.auth_time_unix_s,
-                nonce: wire.nonce,
-                sign_in_id: wire.sign_in_id,
-                signed_in_at: wire.signed_in_at_unix_ms,
-                ends_at: wire.ends_at_unix_ms,
-                requested_scope: wire.requested_scope,
-                resources: wire.resources,
-                tokens: TokenSet {
-                    access_token: wire.access_token.map(AccessToken::new),
-                    token_type: wire.token_type,
-                    refresh_token: wire.refresh_token.map(RefreshToken::new),
-                    id_token: wire.id_token.map(IdToken::new),
-                    scope: wire.scope,
-                    expires_in: wire.expires_in_ms.map(Duration::from_millis),
-                    expires_at_hint: wire.expires_at_hint_unix_ms,
-                    refresh_in: wire.refresh_in_ms.map(Duration::from_millis),
-                    extended_expires_in: wire.extended_expires_in_ms.map(Duration::from_millis),
-                    refresh_token_expires_at: wire.refresh_token_expires_at_unix_ms,
-                    requested_at: wire.requested_at_unix_ms,
-                    received_at: wire.received_at_unix_ms,
-                },
-                further_tokens: wire.further_tokens.into_iter().map(Into::into).collect::<BTreeMap<_, _>>(),
-                dpop: wire.dpop.map(|dpop| DpopBinding {
-                    key: DpopKey::new(dpop.key),
-                    thumbprint: dpop.thumbprint,
-                    nonce: dpop.nonce,
-                }),
-                unsettled_attempts: wire.unsettled_attempts,
-                provider_data: wire.provider_data,
-                data: wire.data,
-            }
-            .into(),
+            Wire::Session(wire) => Session::from(*wire).into(),
             Wire::Tombstone(wire) => Tombstone {
                 reason: wire.reason,
                 error: wire.error,
@@ -482,6 +499,7 @@ impl From<Wire> for SessionState {
                 subject: wire.subject,
                 sign_in_id: wire.sign_in_id,
                 data: wire.data,
+                moving: wire.moving.map(|session| Box::new(Session::from(*session))),
             }
             .into(),
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -133,6 +134,8 @@ pub enum EndReason {
     RefreshFailed,
     /// The session reached the limit that was fixed at its sign-in.
     LimitReached,
+    /// The session lives on in another store.
+    Moved,
 }
 
 impl EndReason {
@@ -145,6 +148,7 @@ impl EndReason {
             Self::NoRefreshToken => "no_refresh_token",
             Self::RefreshFailed => "refresh_failed",
             Self::LimitReached => "limit_reached",
+            Self::Moved => "moved",
         }
     }
 }
@@ -160,11 +164,15 @@ impl fmt::Display for EndReason {
             Self::NoRefreshToken => "the access token expired and there is no refresh token",
             Self::RefreshFailed => "a needed refresh failed",
             Self::LimitReached => "it reached the time limit that was fixed when the user signed in",
+            Self::Moved => "it was moved to another store",
         })
     }
 }
 
-/// The record of an ended session. It holds no token, and no refresh that lands later replaces it.
+/// The record of an ended session. No refresh that lands later replaces it.
+///
+/// It holds no token, with one exception: while a session is being moved to another store it is here, where nobody uses
+/// it, until it has arrived there.
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Tombstone {
@@ -186,6 +194,8 @@ pub struct Tombstone {
     pub sign_in_id: SignInId,
     /// As in the session.
     pub data: SessionData,
+    /// The session itself, on its way to another store ([`EndReason::Moved`]).
+    pub moving: Option<Box<Session>>,
 }
 
 impl fmt::Debug for Tombstone {
@@ -202,6 +212,9 @@ impl fmt::Debug for Tombstone {
 }
 
 impl Tombstone {
+    /// How long a store keeps the record of an ended session.
+    pub const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
     /// What remains of `session`.
     pub fn of(session: &Session, reason: EndReason, error: Option<String>, ended_at: Timestamp) -> Self {
         Self {
@@ -214,7 +227,15 @@ impl Tombstone {
             subject: session.subject.clone(),
             sign_in_id: session.sign_in_id,
             data: session.data.clone(),
+            moving: None,
         }
+    }
+
+    /// What stands for `session` in its old store while it is on its way to another one: the session is in it, and nobody
+    /// uses it there.
+    pub fn of_moving(session: Session, now: Timestamp) -> Self {
+        let tombstone = Self::of(&session, EndReason::Moved, None, now);
+        Self { moving: Some(Box::new(session)), ..tombstone }
     }
 }
 
@@ -228,6 +249,15 @@ pub enum SessionState {
 }
 
 impl SessionState {
+    /// Until when a store has to keep it, so that whoever still knows the session learns of its end. `None`: as long as it
+    /// lives.
+    pub fn keep_until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Active(session) => session.ends_at.map(|end| end + Tombstone::KEPT),
+            Self::Ended(tombstone) => Some(tombstone.ended_at + Tombstone::KEPT),
+        }
+    }
+
     /// The `iss` of the authorization server.
     pub fn issuer(&self) -> &str {
         match self {

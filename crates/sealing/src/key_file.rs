@@ -57,6 +57,23 @@ impl KeyRing {
         sync_folder_of(path).map_err(failed)
     }
 
+    /// Changes the ring in a file. Of many that change it at once, each sees what the others did: a key that has sealed
+    /// something is never lost.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load) and [`save`](Self::save).
+    pub fn update(path: &Path, change: impl FnOnce(&Self) -> Self) -> Result<Self, KeyRingError> {
+        let failed = |source| KeyRingError::File { path: path.to_owned(), source };
+        // A file of its own, which nobody replaces: the ring's own file is another one after each save.
+        let lock = path.with_extension("lock");
+        let lock = File::options().write(true).create(true).truncate(false).open(lock).map_err(failed)?;
+        lock.lock().map_err(failed)?;
+        let changed = change(&Self::load(path)?);
+        changed.save(path)?;
+        Ok(changed)
+    }
+
     /// Writes the ring to a new file.
     ///
     /// # Errors

@@ -143,6 +143,18 @@ fn a_new_file_never_replaces_a_ring_and_saving_does() {
     assert_eq!(KeyRing::load(&path).unwrap(), rotated);
 }
 
+#[test]
+fn of_many_rotations_at_once_none_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = KeyRing::beside(folder.path(), NOW).unwrap().path;
+    thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| KeyRing::update(&path, |ring| ring.rotate(LATER)).unwrap());
+        }
+    });
+    assert_eq!(KeyRing::load(&path).unwrap().key_ids().count(), 17);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_ring_is_its_owners_and_one_that_others_can_read_is_refused() {

@@ -1,0 +1,186 @@
+//! `keys`: the key ring that seals the sessions of a store.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use oidc_session_sealing::{KeyId, KeyRing, KeyRingError};
+use serde_json::{Value, json};
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::open_store::OpenStore;
+use crate::resealing::Resealing;
+use crate::times::rfc3339;
+
+/// Make, show and change the key ring that seals the sessions of a store
+///
+/// A store in a folder gets a ring of its own beside the data. A store on a server needs one that every program has
+/// which uses it: as a file (--keys), or as text in the variable OIDC_SESSION_KEYS. Nobody can open the sessions without.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  oidc-session keys generate keys.json
+  oidc-session keys list
+  oidc-session keys rotate && oidc-session keys reseal --drop-old-keys
+
+On several machines:
+  oidc-session keys rotate --prepare --keys keys.json
+  (spread keys.json to all of them, and restart the programs)
+  oidc-session keys rotate --keys keys.json
+  (spread it once more)
+  oidc-session keys reseal --drop-old-keys --keys keys.json --store redis://redis.example")]
+pub(crate) struct Keys {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a new key ring in a file of its own; an existing file is left alone
+    Generate {
+        /// The file to make, readable by its owner only
+        #[arg(value_name = "FILE")]
+        path: PathBuf,
+    },
+    /// Show the ids of the keys, and which of them seals; no key is shown
+    List,
+    /// Put another key first: whatever is stored from now on is sealed with it, and the others still open what they sealed
+    Rotate {
+        /// Only add the key, so that all machines can open what will be sealed with it after the next `rotate`
+        #[arg(long)]
+        prepare: bool,
+    },
+    /// Seal all sessions of the store with the newest key
+    Reseal {
+        /// Then drop the older keys, if nothing is left that needs them. No program may still have the ring before this
+        #[arg(long)]
+        drop_old_keys: bool,
+    },
+}
+
+/// How often records that are being refreshed are looked at again, and how long after.
+const ROUNDS: u32 = 10;
+const BETWEEN_ROUNDS: Duration = Duration::from_secs(3);
+
+/// After how many records progress is told.
+const STRIDE: usize = 1000;
+
+impl Keys {
+    /// Does it.
+    pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
+        match self.command {
+            Command::Generate { path } => generate(context, &path),
+            Command::List => list(context, &KeyRing::load(&ring_file(context).await?)?),
+            Command::Rotate { prepare } => rotate(context, prepare).await,
+            Command::Reseal { drop_old_keys } => reseal(context, drop_old_keys).await,
+        }
+    }
+}
+
+fn generate(context: &Context, path: &Path) -> Result<(), Failure> {
+    let ring = KeyRing::generate(context.clock.now());
+    ring.save_new(path).map_err(|error| match error {
+        KeyRingError::File { source, .. } if source.kind() == std::io::ErrorKind::AlreadyExists => {
+            Failure::usage(format!("{} exists already, and is left alone", path.display()))
+                .hint("name another file; to change a key ring, use `oidc-session keys rotate`")
+        }
+        error => error.into(),
+    })?;
+    let text = format!("Made the key ring {}: keep it, and keep it from others", path.display());
+    context.output.answer(&json!({ "file": path, "keys": rows(&ring) }), &text)
+}
+
+fn list(context: &Context, ring: &KeyRing) -> Result<(), Failure> {
+    let line = |id: KeyId| {
+        let role = match (id == ring.sealing_key_id(), ring.is_prepared(id)) {
+            (true, _) => "seals and opens",
+            (false, true) => "opens, and will seal after the next `rotate`",
+            (false, false) => "opens",
+        };
+        let created_at = ring.created_at(id).and_then(rfc3339).unwrap_or_default();
+        format!("{id}  {created_at}  {role}")
+    };
+    let text = ring.key_ids().map(line).collect::<Vec<_>>().join("\n");
+    context.output.answer(&json!({ "keys": rows(ring) }), &text)
+}
+
+async fn rotate(context: &Context, prepare: bool) -> Result<(), Failure> {
+    let (path, now) = (ring_file(context).await?, context.clock.now());
+    let ring = KeyRing::update(&path, |ring| if prepare { ring.prepare(now) } else { ring.rotate(now) })?;
+    let text = match prepare {
+        true => format!("{} has a key that will seal after the next `rotate`; spread the file first", path.display()),
+        false => format!("{} seals with the key {} from now on", path.display(), ring.sealing_key_id()),
+    };
+    context.output.answer(&json!({ "file": path, "keys": rows(&ring) }), &text)
+}
+
+async fn reseal(context: &Context, drop_old_keys: bool) -> Result<(), Failure> {
+    let store = context.store().await?;
+    if store.seal.key_ring().is_none() {
+        return Err(Failure::usage("the sessions of this store are not sealed, so there is nothing to seal anew"));
+    }
+    let mut counts = walk(context, &store).await?;
+    let mut resealed = counts.resealed;
+    for _ in 1..ROUNDS {
+        if counts.busy == 0 {
+            break;
+        }
+        context.output.note(&format!("{} sessions are being refreshed; looking again", counts.busy));
+        tokio::time::sleep(BETWEEN_ROUNDS).await;
+        counts = walk(context, &store).await?;
+        resealed += counts.resealed;
+    }
+    counts.resealed = resealed;
+    let object = json!({
+        "resealed": counts.resealed,
+        "busy": counts.busy,
+        "unreadable": counts.unreadable,
+    });
+    let text = format!("Sealed {resealed} sessions anew");
+    if counts.busy + counts.unreadable > 0 {
+        let failure = match counts.unreadable {
+            0 => Failure::unavailable(format!("{} sessions are being refreshed, or rest", counts.busy))
+                .hint("run it again; no key was dropped"),
+            unreadable => Failure::failed(format!("{unreadable} records cannot be read, and were left alone"))
+                .hint("they may be sealed with a key that this ring does not have, or damaged; no key was dropped"),
+        };
+        return Err(failure.finding("resealing", object));
+    }
+    if drop_old_keys {
+        KeyRing::update(&context.keys.file(&store.store.custody())?, KeyRing::without_old_keys)?;
+    }
+    context.output.answer(&object, &text)
+}
+
+async fn walk(context: &Context, store: &OpenStore) -> Result<Resealing, Failure> {
+    Resealing::of(store, &*context.clock, |counts| {
+        if counts.seen() % STRIDE == 0 {
+            context.output.note(&format!("{} so far", counts.seen()));
+        }
+    })
+    .await
+}
+
+/// The file of the ring that belongs to the store.
+async fn ring_file(context: &Context) -> Result<PathBuf, Failure> {
+    match context.keys.file_by_itself() {
+        Some(path) => Ok(path),
+        None => {
+            let store = context.store_url()?.open().await?.list;
+            context.keys.file(&store.custody())
+        }
+    }
+}
+
+fn rows(ring: &KeyRing) -> Vec<Value> {
+    let row = |id: KeyId| {
+        json!({
+            "id": id.to_string(),
+            "created_at": ring.created_at(id).and_then(rfc3339),
+            "seals": id == ring.sealing_key_id(),
+            "prepared": ring.is_prepared(id),
+        })
+    };
+    ring.key_ids().map(row).collect()
+}

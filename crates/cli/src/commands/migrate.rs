@@ -1,0 +1,157 @@
+//! `migrate`: moves the sessions of one store to another.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use oidc_session_core::Walk;
+use serde_json::json;
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::key_source::KeySource;
+use crate::moving::{Moved, Mover};
+use crate::open_store::OpenStore;
+use crate::store_url::StoreUrl;
+
+/// Move the sessions of one store to another, each in one step: nobody ever uses a session in both
+///
+/// It may be interrupted, and run again: it goes on where it stopped. Programs that still use the old store are told of
+/// each session that has left that it was moved; give them the new store, before or after. Sessions that are being
+/// refreshed are looked at again until they are not.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  oidc-session migrate --from sqlite:sessions.db --to redis://redis.example --to-keys keys.json
+  oidc-session migrate --from redis://redis.example --from-keys keys.json \\
+    --to postgres://sessions@db.example/sessions --to-keys keys.json --json")]
+pub(crate) struct Migrate {
+    /// The store to move the sessions from
+    #[arg(long, value_name = "URL")]
+    from: String,
+
+    /// The store to move them to
+    #[arg(long, value_name = "URL")]
+    to: String,
+
+    /// The key ring of the old store [default: the one beside it, or the text in OIDC_SESSION_FROM_KEYS]
+    #[arg(long, value_name = "FILE")]
+    from_keys: Option<PathBuf>,
+
+    /// The key ring of the new store [default: the one beside it, or the text in OIDC_SESSION_TO_KEYS]
+    #[arg(long, value_name = "FILE")]
+    to_keys: Option<PathBuf>,
+
+    /// The sessions of the old store are not sealed
+    #[arg(long, conflicts_with = "from_keys")]
+    from_unsealed: bool,
+}
+
+/// How often sessions that are being refreshed are looked at again, and how long after.
+const ROUNDS: u32 = 10;
+const BETWEEN_ROUNDS: Duration = Duration::from_secs(3);
+
+/// After how many records progress is told.
+const STRIDE: usize = 500;
+
+/// What became of the sessions.
+#[derive(Debug, Default)]
+struct Counts {
+    arrived: usize,
+    busy: usize,
+    occupied: usize,
+    unreadable: usize,
+    seen: usize,
+}
+
+impl Migrate {
+    /// Moves them.
+    pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let (from_url, to_url) = (StoreUrl::parse(&self.from)?, StoreUrl::parse(&self.to)?);
+        if from_url == StoreUrl::Memory || to_url == StoreUrl::Memory {
+            return Err(Failure::usage("memory: ends with this command; there is nothing to move from it or to it"));
+        }
+        let from_keys = match self.from_unsealed {
+            true => KeySource::Unsealed,
+            false => KeySource::of(self.from_keys, "OIDC_SESSION_FROM_KEYS"),
+        };
+        let to_keys = KeySource::of(self.to_keys, "OIDC_SESSION_TO_KEYS");
+        let same_store = from_url == to_url;
+        let from = OpenStore::open(from_url, &from_keys, context).await?;
+        let to = OpenStore::open(to_url, &to_keys, context).await?;
+        if same_store && from.seal.key_ring() == to.seal.key_ring() {
+            return Err(Failure::usage("--from and --to are the same store with the same key ring"));
+        }
+        let counts = move_all(context, &from, &to).await?;
+        counts.tell(context)
+    }
+}
+
+async fn move_all(context: &Context, from: &OpenStore, to: &OpenStore) -> Result<Counts, Failure> {
+    let mut counts = Counts::default();
+    for round in 1..=ROUNDS {
+        (counts.busy, counts.occupied, counts.unreadable) = (0, 0, 0);
+        walk(context, from, to, &mut counts).await?;
+        if counts.busy == 0 || round == ROUNDS {
+            break;
+        }
+        context.output.note(&format!("{} sessions are being refreshed; looking again", counts.busy));
+        tokio::time::sleep(BETWEEN_ROUNDS).await;
+    }
+    Ok(counts)
+}
+
+async fn walk(context: &Context, from: &OpenStore, to: &OpenStore, counts: &mut Counts) -> Result<(), Failure> {
+    let mover = Mover { from, to, clock: &*context.clock };
+    let mut records = Walk::over(&*from.store);
+    while let Some((key, stored)) = records.next().await? {
+        match mover.take(&key, &stored).await? {
+            Moved::Arrived => counts.arrived += 1,
+            Moved::Ended => {}
+            Moved::Busy => counts.busy += 1,
+            Moved::Occupied => counts.occupied += 1,
+            Moved::Unreadable => counts.unreadable += 1,
+        }
+        counts.seen += 1;
+        if counts.seen.is_multiple_of(STRIDE) {
+            context.output.note(&format!("{} records seen, {} sessions moved", counts.seen, counts.arrived));
+        }
+    }
+    Ok(())
+}
+
+impl Counts {
+    fn tell(&self, context: &Context) -> Result<(), Failure> {
+        let object = json!({
+            "moved": self.arrived,
+            "busy": self.busy,
+            "occupied": self.occupied,
+            "unreadable": self.unreadable,
+        });
+        let text = format!("Moved {} sessions", self.arrived);
+        match self.failure() {
+            None => context.output.answer(&object, &text),
+            Some(failure) => Err(failure.finding("migration", object)),
+        }
+    }
+
+    /// Why not everything was moved.
+    fn failure(&self) -> Option<Failure> {
+        let moved = format!("{} sessions were moved, and", self.arrived);
+        if self.unreadable > 0 {
+            let message = format!("{moved} {} records could not be read; they were left alone", self.unreadable);
+            return Some(
+                Failure::failed(message)
+                    .hint("they may be sealed with another key ring (--from-keys), not sealed at all (--from-unsealed), or damaged"),
+            );
+        }
+        if self.occupied > 0 {
+            let message = format!("{moved} {} have a namesake in the new store; both were left alone", self.occupied);
+            return Some(Failure::failed(message).hint("log out of one of the two, then run it again"));
+        }
+        (self.busy > 0).then(|| {
+            Failure::unavailable(format!("{moved} {} are being refreshed, or rest; they were left alone", self.busy))
+                .hint("run it again")
+        })
+    }
+}

@@ -1,0 +1,164 @@
+//! [`Mover`]: takes sessions from one store to another, one at a time, so that nobody ever uses both.
+//!
+//! 1. Under the lease of the old place, the session becomes the tombstone of a moved one, with the session inside: from
+//!    here on nobody refreshes it there, and nothing is lost if this program dies.
+//! 2. It is committed at the new place: from here on it is in use again.
+//! 3. The tombstone at the old place lets go of it.
+//!
+//! Whoever runs it again finds what is on its way, and goes on with step 2.
+
+use std::time::Duration;
+
+use oidc_session_core::{
+    Clock, Commit, EndReason, Expected, HolderId, Lease, Release, Session, SessionState, SessionStore as _, StoreKey,
+    Stored, Tombstone, Version,
+};
+use oidc_session_sealing::{Address, Opened};
+
+use crate::failure::Failure;
+use crate::open_store::OpenStore;
+
+/// How long the right to move one session lasts.
+const LEASE: Duration = Duration::from_secs(20);
+
+/// How often the new place is looked at again because somebody else wrote there meanwhile.
+const MOST_CONFLICTS: usize = 8;
+
+/// Takes sessions from one store to another.
+pub(crate) struct Mover<'a> {
+    pub(crate) from: &'a OpenStore,
+    pub(crate) to: &'a OpenStore,
+    pub(crate) clock: &'a dyn Clock,
+}
+
+/// What became of a record of the old store.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Moved {
+    /// The session lives at the new place.
+    Arrived,
+    /// There is nothing to move: the session has ended, or has been moved before.
+    Ended,
+    /// It is being refreshed just now, or rests: it was left alone.
+    Busy,
+    /// There is another session of the same name at the new place: both were left alone.
+    Occupied,
+    /// It cannot be read, or does not fit: it was left alone.
+    Unreadable,
+}
+
+impl Mover<'_> {
+    /// Moves what `stored` is at `key`, if it is a session.
+    pub(crate) async fn take(&self, key: &StoreKey, stored: &Stored) -> Result<Moved, Failure> {
+        let Ok(Opened { state, address }) = self.from.seal.open(key, stored) else { return Ok(Moved::Unreadable) };
+        match state {
+            SessionState::Active(session) => self.depart(&address, &session).await,
+            SessionState::Ended(tombstone) => match tombstone.moving {
+                Some(session) => self.arrive(&address, stored.version, *session).await,
+                None => Ok(Moved::Ended),
+            },
+        }
+    }
+
+    /// Step 1.
+    async fn depart(&self, address: &Address, session: &Session) -> Result<Moved, Failure> {
+        if self.is_occupied(address, session).await? {
+            return Ok(Moved::Occupied);
+        }
+        let holder = HolderId::random();
+        let (stored, unsettled) = match self.from.store.try_lease(&address.key, holder, LEASE).await? {
+            Lease::Granted { stored, unsettled } => (stored, unsettled),
+            Lease::Absent => return Ok(Moved::Ended),
+            Lease::Held { .. } | Lease::Paused { .. } => return Ok(Moved::Busy),
+        };
+        let departed = self.depart_leased(address, &stored, unsettled).await;
+        match departed {
+            Ok(Departed::As { version, session }) => self.arrive(address, version, *session).await,
+            Ok(Departed::Not(moved)) => {
+                self.from.store.release(&address.key, holder, Release::default()).await?;
+                Ok(moved)
+            }
+            Err(failure) => {
+                // A lease that cannot be given back ends by itself.
+                let _ = self.from.store.release(&address.key, holder, Release::default()).await;
+                Err(failure)
+            }
+        }
+    }
+
+    async fn depart_leased(&self, address: &Address, stored: &Stored, unsettled: u32) -> Result<Departed, Failure> {
+        let mut session = match self.from.seal.open(&address.key, stored) {
+            Ok(Opened { state: SessionState::Active(session), .. }) => session,
+            Ok(_) => return Ok(Departed::Not(Moved::Ended)),
+            Err(_) => return Ok(Departed::Not(Moved::Unreadable)),
+        };
+        // The journal of the old place ends with this commit.
+        session.unsettled_attempts = session.unsettled_attempts.saturating_add(unsettled);
+        let tombstone = Tombstone::of_moving((*session).clone(), self.clock.now()).into();
+        let Ok(next) = self.from.seal.close(address, Expected::At(stored.version), &tombstone, self.clock.now()) else {
+            return Ok(Departed::Not(Moved::Unreadable));
+        };
+        // Not to be swept before it has arrived.
+        match self.from.store.commit(&address.key, Expected::At(stored.version), &next, None).await? {
+            Commit::Done => Ok(Departed::As { version: next.version, session }),
+            Commit::Conflict => Ok(Departed::Not(Moved::Busy)),
+        }
+    }
+
+    /// Steps 2 and 3. `left` is the version of the tombstone that holds the session.
+    async fn arrive(&self, old: &Address, left: Version, session: Session) -> Result<Moved, Failure> {
+        let new = self.to.seal.address_of_digest(old.digest);
+        let state = SessionState::from(session);
+        for _ in 0..MOST_CONFLICTS {
+            let there = self.to.store.load(&new.key).await?;
+            let expected = match &there {
+                None => Expected::Absent,
+                Some(stored) => match self.to.seal.open(&new.key, stored)?.state {
+                    found if found.sign_in_id() == state.sign_in_id() && !is_on_its_way(&found) => {
+                        return self.let_go(old, left, &state).await;
+                    }
+                    SessionState::Active(_) => return Ok(Moved::Occupied),
+                    SessionState::Ended(tombstone) if tombstone.moving.is_some() => return Ok(Moved::Busy),
+                    SessionState::Ended(_) => Expected::At(stored.version),
+                },
+            };
+            let next = self.to.seal.close(&new, expected, &state, self.clock.now())?;
+            if self.to.store.commit(&new.key, expected, &next, state.keep_until()).await? == Commit::Done {
+                return self.let_go(old, left, &state).await;
+            }
+        }
+        Ok(Moved::Busy)
+    }
+
+    /// Step 3.
+    async fn let_go(&self, old: &Address, left: Version, state: &SessionState) -> Result<Moved, Failure> {
+        let SessionState::Active(session) = state else { return Ok(Moved::Ended) };
+        let now = self.clock.now();
+        let tombstone = SessionState::from(Tombstone::of(session, EndReason::Moved, None, now));
+        let next = self.from.seal.close(old, Expected::At(left), &tombstone, now)?;
+        // A conflict is a new sign-in at the old place, which is none of ours.
+        let _ = self.from.store.commit(&old.key, Expected::At(left), &next, tombstone.keep_until()).await?;
+        Ok(Moved::Arrived)
+    }
+
+    /// Whether another session of the same name lives at the new place.
+    async fn is_occupied(&self, old: &Address, session: &Session) -> Result<bool, Failure> {
+        let new = self.to.seal.address_of_digest(old.digest);
+        let Some(stored) = self.to.store.load(&new.key).await? else { return Ok(false) };
+        let found = self.to.seal.open(&new.key, &stored)?.state;
+        Ok(matches!(found, SessionState::Active(_)) && found.sign_in_id() != session.sign_in_id)
+    }
+}
+
+/// What became of step 1.
+enum Departed {
+    /// The session is on its way, from a tombstone of this version.
+    As {
+        version: Version,
+        session: Box<Session>,
+    },
+    Not(Moved),
+}
+
+fn is_on_its_way(state: &SessionState) -> bool {
+    matches!(state, SessionState::Ended(tombstone) if tombstone.reason == EndReason::Moved)
+}
