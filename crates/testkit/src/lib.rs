@@ -21,6 +21,7 @@
 
 mod authorization_server;
 mod manual_clock;
+pub mod processes;
 pub mod store_contract;
 
 pub use authorization_server::{
