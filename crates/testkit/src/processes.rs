@@ -183,11 +183,7 @@ impl Child {
     }
 
     /// Kills it, in the middle of whatever it does, and waits until it is gone.
-    pub fn kill(mut self) {
-        self.end();
-    }
-
-    fn end(&mut self) {
+    pub fn kill(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -195,7 +191,7 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        self.end();
+        self.kill();
     }
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use oidc_session_core::{
-    Commit, EndReason, Expected, ProviderId, Record, Release, Removal, Renewal, Session, SessionStore as _, StoreKey, Stored, Timestamp,
-    TokenSet, Tombstone, Version,
+    Commit, EndReason, Expected, ProviderId, Record, Release, Removal, Renewal, Session, SessionStore as _, StoreKey,
+    Stored, Timestamp, TokenSet, Tombstone, Version,
 };
 
 use super::Backend;
