@@ -38,6 +38,7 @@ pub async fn each_version_is_won_once_in_a_thousand_commits(backend: &impl Backe
         for _ in 0..commits {
             let (from, count) = loaded(&caller).await;
             let to = next(Expected::At(from), &counter(count + 1));
+            yield_now().await; // Lets others in, also where the store is so quick that nobody would get between.
             if caller.put(Expected::At(from), &to, None).await == Commit::Done {
                 won.push((from, to.version));
             }
@@ -135,10 +136,14 @@ pub async fn a_dropped_remove_happens_whole_or_not_at_all(backend: &impl Backend
 /// A logout on one machine, a refresh on another, from the same version: one of them happens, and the other is told.
 pub async fn one_of_many_commits_and_removes_wins(backend: &impl Backend) {
     let caller = Caller::new(backend).await;
-    for round in 0..rounds(backend) {
+    for round in 0..as_u32(backend.effort().div_ceil(20)) {
         let start = caller.create(&counter(0)).await;
         let winners = at_once(backend, 8, |caller, number| async move {
-            if number % 2 == 0 {
+            // Another one is first in every round, and another kind of call.
+            for _ in 0..(number * 3 + round) % 4 {
+                yield_now().await;
+            }
+            if (number + round / 4) % 2 == 0 {
                 let next = next(Expected::At(start), &counter(number));
                 let commit = caller.put(Expected::At(start), &next, None).await;
                 (commit == Commit::Done).then_some(Some(next))
@@ -168,9 +173,11 @@ pub async fn a_lease_granted_amid_commits_is_for_the_version_it_came_with(backen
             if number % 2 == 0 {
                 let from = Expected::At(loaded_version(&caller).await);
                 let version = next(from, &record("")).version;
+                yield_now().await;
                 let _ = caller.put(from, &naming_its_version(version), None).await;
             } else if let Lease::Granted { stored, .. } = caller.try_lease().await {
                 assert_eq!(stored, naming_its_version(stored.version), "a version came with another's record");
+                yield_now().await;
                 let version = loaded_version(&caller).await;
                 if caller.renew().await == Renewal::Done {
                     assert_eq!(version, stored.version, "the lease outlived its version");
@@ -183,32 +190,36 @@ pub async fn a_lease_granted_amid_commits_is_for_the_version_it_came_with(backen
     .await;
 }
 
-/// Two processes write to the same keys, each in an order of its own: no update of any key is lost.
+/// Two processes write to the same keys, now one after the other and now at once: no update of any key is lost.
 pub async fn two_handles_commit_on_many_keys(backend: &impl Backend) {
-    const COMMITS: u32 = 3;
+    const ORDERS: u64 = 3;
     let (one, other) = Caller::two(backend).await;
     let keys = backend.effort().div_ceil(20);
     for number in 0..keys {
         one.with_key(numbered(number)).create(&counter(0)).await;
     }
     let mut tasks = JoinSet::new();
-    for (caller, seed) in [(one.with_new_holder(), 1), (other, 2)] {
-        tasks.spawn(async move {
-            for number in shuffled(keys, seed) {
-                let caller = caller.with_key(numbered(number));
-                let mut won = 0;
-                while won < COMMITS {
-                    let (version, count) = loaded(&caller).await;
-                    let commit = caller.commit(Expected::At(version), &counter(count + 1)).await;
-                    won += u32::from(commit == Commit::Done);
+    for seed in 1..=ORDERS {
+        // Two that go through the keys in the same order meet at every one of them.
+        for caller in [one.with_new_holder(), other.with_new_holder()] {
+            tasks.spawn(async move {
+                for number in shuffled(keys, seed) {
+                    let caller = caller.with_key(numbered(number));
+                    loop {
+                        let (version, count) = loaded(&caller).await;
+                        yield_now().await;
+                        if caller.commit(Expected::At(version), &counter(count + 1)).await == Commit::Done {
+                            break;
+                        }
+                    }
                 }
-            }
-        });
+            });
+        }
     }
     tasks.join_all().await;
     for number in 0..keys {
         let (_, count) = loaded(&one.with_key(numbered(number))).await;
-        assert_eq!(count, 2 * COMMITS, "an update of key {number} was lost");
+        assert_eq!(u64::from(count), 2 * ORDERS, "an update of key {number} was lost");
     }
 }
 
@@ -235,9 +246,8 @@ async fn at_once<B: Backend, F: Future<Output: Send> + Send + 'static>(
     tasks.join_all().await
 }
 
-/// How often a race is run whose outcome is chance.
-fn rounds(backend: &impl Backend) -> usize {
-    backend.effort().div_ceil(50)
+fn as_u32(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 fn numbered(number: usize) -> StoreKey {
@@ -249,7 +259,7 @@ fn numbered(number: usize) -> StoreKey {
 /// The numbers below `count` in an order that depends on nothing but `seed`.
 fn shuffled(count: usize, seed: u64) -> Vec<usize> {
     let mut numbers: Vec<usize> = (0..count).collect();
-    numbers.sort_by_key(|number| (*number as u64 + 1).wrapping_mul(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
+    numbers.sort_by_key(|number| (*number as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(7 * seed as u32));
     numbers
 }
 

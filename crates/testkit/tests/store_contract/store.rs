@@ -70,6 +70,7 @@ impl BuggyStore {
     }
 
     async fn connect(&self) -> Result<(), StoreError> {
+        yield_now().await; // As on any way to a server, others go first.
         if self.is_up() {
             return Ok(());
         }
@@ -154,8 +155,9 @@ impl SessionStore for BuggyStore {
         keep_until: Option<Timestamp>,
     ) -> Result<Commit, StoreError> {
         let inner = &self.world.inner;
+        let reached = self.reach(key).await;
         self.leave_half_if_cut_off(key, next).await;
-        let key = match self.reach(key).await {
+        let key = match reached {
             Err(error) if error.kind() == StoreErrorKind::Corrupt && self.has(Bug::OverwritesDamagedData) => *key,
             reached => reached?,
         };
