@@ -173,9 +173,6 @@ impl SessionStore for BuggyStore {
                 self.world.overwrite(&key, next).await;
                 return Ok(Commit::Done);
             }
-            Some(Bug::CommitsWithoutComparing) => {
-                expected = found.map_or(Expected::Absent, |found| Expected::At(found.version));
-            }
             Some(Bug::WantsVersionsToGrow) if matches!(expected, Expected::At(version) if version >= next.version) => {
                 return Ok(Commit::Conflict);
             }
@@ -204,6 +201,9 @@ impl SessionStore for BuggyStore {
         let writing = self.world.writing.lock().await;
         self.leave_half_if_cut_off(&key, &next).await;
         self.connect().await?; // The server may have gone while the writers stood in line.
+        if self.has(Bug::CommitsWithoutComparing) {
+            expected = inner.load(&key).await?.map_or(Expected::Absent, |found| Expected::At(found.version));
+        }
         let commit = inner.commit(&key, expected, &next, keep_until).await?;
         if commit == Commit::Done || self.has(Bug::TellsConflicts) {
             self.tell(key, Some(next.version));
@@ -239,9 +239,6 @@ impl SessionStore for BuggyStore {
         let inner = &self.world.inner;
         let mut expected = expected;
         let found = inner.load(&key).await?;
-        if let (Some(found), true) = (&found, self.has(Bug::RemovesWithoutComparing)) {
-            expected = found.version;
-        }
         if self.has(Bug::RemovesInHalves) && found.is_some_and(|found| found.version == expected) {
             let empty = Stored { version: Version::from_u64(0), record: Record::from_bytes(Vec::new()) };
             self.world.overwrite(&key, &empty).await;
@@ -249,6 +246,9 @@ impl SessionStore for BuggyStore {
             expected = empty.version;
         }
         let _writing = self.world.writing.lock().await;
+        if let (Some(found), true) = (inner.load(&key).await?, self.has(Bug::RemovesWithoutComparing)) {
+            expected = found.version;
+        }
         let removal = inner.remove(&key, expected).await?;
         if removal == Removal::Done {
             self.world.holders.lock().unwrap().remove(&key);
