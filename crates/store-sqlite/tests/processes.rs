@@ -1,12 +1,9 @@
-//! Many processes on one database. Each test starts itself again as its children.
+//! Many processes on one database, with the machine's own clock. Each test starts itself again as its children.
 
 #![expect(clippy::unwrap_used, reason = "in a test, an error is a failure")]
 
 use std::collections::HashMap;
-use std::env;
-use std::io::{BufRead as _, BufReader, Write as _, stdin};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +12,7 @@ use oidc_session_core::{
 };
 use oidc_session_store_sqlite::SqliteStore;
 use oidc_session_testkit::ManualClock;
+use oidc_session_testkit::processes::{Child, Children, Parent};
 
 const KEY: StoreKey = StoreKey::from_bytes([7; 32]);
 const LEASE: Duration = Duration::from_secs(30);
@@ -23,14 +21,14 @@ const LEASE: Duration = Duration::from_secs(30);
 async fn eight_processes_win_each_version_once() {
     const PROCESSES: usize = 8;
     const WINS: u64 = 50;
-    if let Some(path) = path_in_child() {
-        wait_for_start();
-        let store = open(&path).await;
+    if let Some(parent) = Parent::of_this_process() {
+        parent.ready();
+        let store = open(parent.address()).await;
         let mut won = 0;
         while won < WINS {
             let (expected, count) = loaded(&store).await;
             if let Some(version) = commit(&store, expected, count + 1).await {
-                say(&format!("{} {version}", count + 1));
+                parent.say(&format!("{} {version}", count + 1));
                 won += 1;
             }
         }
@@ -41,7 +39,7 @@ async fn eight_processes_win_each_version_once() {
     let path = directory.path().join("sessions.db");
     let mut children = start("eight_processes_win_each_version_once", &path, PROCESSES);
     let mut versions = HashMap::new();
-    for process in &mut children {
+    for process in children.iter_mut() {
         for said in process.hear_all() {
             let (count, version) = said.split_once(' ').unwrap();
             let before = versions.insert(version.to_owned(), count.to_owned());
@@ -56,12 +54,12 @@ async fn eight_processes_win_each_version_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_eight_processes_is_granted_the_lease() {
-    if let Some(path) = path_in_child() {
-        let store = open(&path).await;
-        wait_for_start();
+    if let Some(parent) = Parent::of_this_process() {
+        let store = open(parent.address()).await;
+        parent.ready();
         match store.try_lease(&KEY, HolderId::random(), LEASE).await.unwrap() {
-            Lease::Granted { .. } => say("granted"),
-            Lease::Held { .. } => say("held"),
+            Lease::Granted { .. } => parent.say("granted"),
+            Lease::Held { .. } => parent.say("held"),
             other => panic!("{other:?}"),
         }
         return;
@@ -71,7 +69,7 @@ async fn one_of_eight_processes_is_granted_the_lease() {
     let path = directory.path().join("sessions.db");
     let _ = commit(&open(&path).await, Expected::Absent, 1).await;
     let mut children = start("one_of_eight_processes_is_granted_the_lease", &path, 8);
-    let mut said: Vec<String> = children.iter_mut().flat_map(Process::hear_all).collect();
+    let mut said: Vec<String> = children.iter_mut().flat_map(Child::hear_all).collect();
     said.sort();
     assert_eq!(said[..2], ["granted", "held"]);
     assert_eq!(said.len(), 8);
@@ -80,13 +78,13 @@ async fn one_of_eight_processes_is_granted_the_lease() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_lease_of_a_killed_process_is_an_unsettled_attempt() {
-    if let Some(path) = path_in_child() {
-        wait_for_start();
-        let store = open_with(&path, ManualClock::new()).await;
+    if let Some(parent) = Parent::of_this_process() {
+        parent.ready();
+        let store = open_with(parent.address(), ManualClock::new()).await;
         let lease = store.try_lease(&KEY, HolderId::random(), LEASE).await.unwrap();
         assert!(matches!(lease, Lease::Granted { unsettled: 0, .. }));
-        say("granted");
-        wait_to_be_killed();
+        parent.say("granted");
+        parent.wait_to_be_killed();
     }
 
     let directory = tempfile::tempdir().unwrap();
@@ -108,13 +106,13 @@ async fn the_lease_of_a_killed_process_is_an_unsettled_attempt() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_killed_process_committed_is_kept() {
-    if let Some(path) = path_in_child() {
-        wait_for_start();
-        let store = open(&path).await;
+    if let Some(parent) = Parent::of_this_process() {
+        parent.ready();
+        let store = open(parent.address()).await;
         loop {
             let (expected, count) = loaded(&store).await;
             let _ = commit(&store, expected, count + 1).await;
-            say(&(count + 1).to_string());
+            parent.say(&(count + 1).to_string());
         }
     }
 
@@ -133,93 +131,20 @@ async fn what_a_killed_process_committed_is_kept() {
     }
 }
 
-/// A child, which is killed when it is no longer needed.
-struct Process {
-    child: Child,
-    stdout: BufReader<ChildStdout>,
-}
-
 /// Starts `count` children in the test of that name, and lets them go when all are there.
-fn start(test: &str, path: &Path, count: usize) -> Vec<Process> {
-    let mut processes: Vec<Process> = (0..count).map(|_| Process::start(test, path)).collect();
-    for process in &mut processes {
-        assert_eq!(process.hear().as_deref(), Some("ready"));
-    }
-    for process in &mut processes {
-        let stdin = process.child.stdin.as_mut().unwrap();
-        stdin.write_all(b"go\n").unwrap();
-    }
-    processes
+fn start(test: &str, path: &Path, count: usize) -> Children {
+    let mut children = Children::start(test, path.to_str().unwrap(), count);
+    children.go("");
+    children
 }
 
-impl Process {
-    fn start(test: &str, path: &Path) -> Self {
-        let mut child = Command::new(env::current_exe().unwrap())
-            .args([test, "--exact", "--nocapture"])
-            .env(PATH_IN_CHILD, path)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        Self { child, stdout }
-    }
-
-    /// The next thing that the child says; `None` if it has ended.
-    fn hear(&mut self) -> Option<String> {
-        let mut line = String::new();
-        while self.stdout.read_line(&mut line).unwrap() > 0 {
-            // The test harness says things of its own, perhaps on the same line.
-            if let Some((_, said)) = line.split_once(SAID) {
-                return Some(said.trim_end().to_owned());
-            }
-            line.clear();
-        }
-        None
-    }
-
-    fn hear_all(&mut self) -> Vec<String> {
-        let said = std::iter::from_fn(|| self.hear()).collect();
-        assert!(self.child.wait().unwrap().success());
-        said
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-const PATH_IN_CHILD: &str = "OIDC_SESSION_TEST_DATABASE";
-const SAID: &str = "child: ";
-
-fn path_in_child() -> Option<PathBuf> {
-    env::var_os(PATH_IN_CHILD).map(PathBuf::from)
-}
-
-fn say(what: &str) {
-    println!("{SAID}{what}");
-}
-
-fn wait_for_start() {
-    say("ready");
-    stdin().read_line(&mut String::new()).unwrap();
-}
-
-fn wait_to_be_killed() -> ! {
-    stdin().read_line(&mut String::new()).unwrap();
-    panic!("the parent went away");
-}
-
-async fn open(path: &Path) -> SqliteStore {
-    let builder = SqliteStore::builder(path).busy_timeout(Duration::from_secs(60));
+async fn open(path: impl AsRef<Path>) -> SqliteStore {
+    let builder = SqliteStore::builder(path.as_ref()).busy_timeout(Duration::from_secs(60));
     builder.open().await.unwrap()
 }
 
-async fn open_with(path: &Path, clock: ManualClock) -> SqliteStore {
-    SqliteStore::builder(path).clock(Arc::new(clock)).open().await.unwrap()
+async fn open_with(path: impl AsRef<Path>, clock: ManualClock) -> SqliteStore {
+    SqliteStore::builder(path.as_ref()).clock(Arc::new(clock)).open().await.unwrap()
 }
 
 async fn loaded(store: &SqliteStore) -> (Expected, u64) {

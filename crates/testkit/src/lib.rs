@@ -17,10 +17,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Start at [`AuthorizationServer`]; [`Fault`] lists what may go wrong, [`Presentation`] is what to assert on.
+//! Start at [`AuthorizationServer`]; [`Fault`] lists what may go wrong, [`Presentation`] is what to assert on. For a store of
+//! your own there is [`store_contract!`](macro@store_contract), and [`processes`] for tests of several processes.
 
 mod authorization_server;
 mod manual_clock;
+pub mod processes;
 pub mod store_contract;
 
 pub use authorization_server::{

@@ -187,6 +187,20 @@ pub async fn a_commit_ends_a_pause(backend: &impl Backend) {
     assert_eq!(other.lease().await, 0);
 }
 
+/// A pause without an end is one that a commit ends: it does not overflow into none.
+pub async fn a_pause_may_last_for_ages(backend: &impl Backend) {
+    let (one, other) = Caller::two(backend).await;
+    let mut version = one.create(&record("first")).await;
+    for pause in [Duration::from_secs(86_400 * 36_500), Duration::MAX] {
+        one.lease().await;
+        one.release_with(paused(pause)).await;
+        backend.pass(backend.lease_time()).await;
+        let remaining = paused_for(&other).await;
+        assert!(remaining <= pause && remaining > Duration::from_secs(86_400), "{remaining:?}");
+        version = other.replace(version, &record("next")).await;
+    }
+}
+
 /// Creates a record whose lease was taken and abandoned.
 async fn abandoned_once<S: SessionStore>(backend: &impl Backend, caller: &Caller<S>) -> Version {
     let version = caller.create(&record("first")).await;

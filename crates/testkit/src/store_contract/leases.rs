@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oidc_session_core::{Commit, Expected, Lease, Removal, Renewal, Stored};
+use oidc_session_core::{Commit, Expected, HolderId, Lease, Removal, Renewal, Stored};
 
 use super::Backend;
 use super::caller::{Caller, key, record};
@@ -205,6 +205,110 @@ pub async fn leases_of_two_keys_are_independent(backend: &impl Backend) {
     assert_eq!(ones_second.remove(version).await, Removal::Done);
     assert!(other.is_held_off().await);
     assert_eq!(one.renew().await, Renewal::Done);
+}
+
+/// A holder that slept through its lease finds nothing of it; its answer counts all the same, if nobody was faster.
+pub async fn a_holder_that_wakes_up_late_commits_by_the_version_alone(backend: &impl Backend) {
+    let (one, other) = Caller::two(backend).await;
+    let first = one.create(&record("first")).await;
+    one.lease().await;
+    backend.pass(backend.lease_time()).await;
+    other.lease().await;
+
+    assert_eq!(one.renew().await, Renewal::Lost);
+    one.release().await;
+    assert!(one.is_held_off().await, "a late release took the lease from its new holder");
+    one.replace(first, &record("late")).await;
+    assert_eq!(other.renew().await, Renewal::Lost);
+    assert_eq!(other.commit(Expected::At(first), &record("too late")).await, Commit::Conflict);
+    assert_eq!(other.load().await.map(|stored| stored.record), Some(record("late")));
+}
+
+/// Somebody else has refreshed meanwhile: the late holder is told by its commit, and disturbs nobody.
+pub async fn a_holder_that_wakes_up_after_a_commit_conflicts(backend: &impl Backend) {
+    let (one, other) = Caller::two(backend).await;
+    let first = one.create(&record("first")).await;
+    one.lease().await;
+    backend.pass(backend.lease_time()).await;
+    other.lease().await;
+    let second = other.replace(first, &record("second")).await;
+    other.lease().await;
+
+    assert_eq!(one.renew().await, Renewal::Lost);
+    one.release().await;
+    assert_eq!(one.commit(Expected::At(first), &record("late")).await, Commit::Conflict);
+    assert!(one.is_held_off().await);
+    assert_eq!(other.renew().await, Renewal::Done);
+    let stored = Stored { version: second, record: record("second") };
+    assert_eq!(one.load().await, Some(stored));
+}
+
+/// Whoever asks for next to no time gets the lease for as long, or for as little as the backend can measure.
+pub async fn a_lease_of_no_time_is_soon_over(backend: &impl Backend) {
+    let (one, other) = Caller::two(backend).await;
+    one.create(&record("first")).await;
+    for (ended, ttl) in [Duration::ZERO, Duration::from_nanos(1), Duration::from_millis(1)].into_iter().enumerate() {
+        let unsettled = one.with_lease_time(ttl).lease().await;
+        assert_eq!(unsettled as usize, ended, "{ttl:?}");
+        backend.pass(backend.lease_time()).await;
+        assert_eq!(one.renew().await, Renewal::Lost, "{ttl:?}");
+        assert_eq!(other.lease().await as usize, ended + 1, "{ttl:?}");
+        other.release().await;
+    }
+}
+
+/// However long a lease is, it ends as it should: no time is too long to be added to another.
+pub async fn a_lease_may_last_for_ages(backend: &impl Backend) {
+    let (one, other) = Caller::two(backend).await;
+    let mut version = one.create(&record("first")).await;
+    for days in [25, 50, 36_500, 106_751, 106_752, 36_500_000, u64::MAX / 86_400] {
+        let ttl = Duration::from_secs(days * 86_400);
+        let one = one.with_lease_time(if days > 40_000_000 { Duration::MAX } else { ttl });
+        one.lease().await;
+        assert_eq!(one.renew().await, Renewal::Done);
+        backend.pass(backend.lease_time()).await;
+        let remaining = other.held_for().await;
+        assert!(remaining > Duration::from_secs(86_400), "{remaining:?} remain of {days} days");
+        one.release().await;
+        assert_eq!(other.lease().await, 0);
+        version = one.replace(version, &record("next")).await;
+    }
+}
+
+/// What remains is told by the holder's time, not by that of whoever asks; a renewal may make it shorter.
+pub async fn what_remains_never_exceeds_the_time_of_the_lease(backend: &impl Backend) {
+    let (one, other) = Caller::two(backend).await;
+    one.create(&record("first")).await;
+    let full = backend.lease_time();
+    for (ttl, asked) in [(full * 10, full), (full, full * 10), (full * 3, Duration::MAX)] {
+        let one = one.with_lease_time(ttl);
+        one.lease().await;
+        let remaining = other.with_lease_time(asked).held_for().await;
+        assert!(!remaining.is_zero() && remaining <= ttl, "{remaining:?} remain of {ttl:?}");
+        if ttl > full {
+            assert_eq!(one.with_lease_time(full * 2).renew().await, Renewal::Done);
+            let remaining = other.held_for().await;
+            assert!(!remaining.is_zero() && remaining <= full * 2, "{remaining:?} remain of {:?}", full * 2);
+        }
+        one.release().await;
+    }
+}
+
+/// A holder is 128 bits, and each of them counts.
+pub async fn holders_that_differ_in_one_bit_are_two(backend: &impl Backend) {
+    let caller = Caller::new(backend).await;
+    caller.create(&record("first")).await;
+    let pairs = [(0, 1), (0, 1 << 127), (u128::MAX, u128::MAX - 1), (u128::MAX, u128::MAX >> 1), (1 << 63, 1 << 64)];
+    for (holder, stranger) in pairs {
+        let [one, other] = [holder, stranger].map(|holder| caller.with_holder(HolderId::from_u128(holder)));
+        assert_eq!(one.lease().await, 0);
+        assert!(other.is_held_off().await, "{stranger:#x} was taken for {holder:#x}");
+        assert_eq!(other.renew().await, Renewal::Lost, "{stranger:#x} was taken for {holder:#x}");
+        other.release().await;
+        assert_eq!(one.renew().await, Renewal::Done);
+        assert_eq!(one.lease().await, 0);
+        one.release().await;
+    }
 }
 
 fn three_quarters(backend: &impl Backend) -> Duration {

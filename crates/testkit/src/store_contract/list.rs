@@ -1,6 +1,8 @@
 //! What a store promises that can list its records.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use oidc_session_core::{Cursor, List, Page, Removal, SessionStore, StoreKey, Stored, Walk};
 
@@ -72,6 +74,61 @@ pub async fn a_list_goes_on_while_records_come_and_go<B: Backend<Store: List>>(b
     for (key, stored) in &stays {
         assert_eq!(found.get(key), Some(stored), "{key:?} is not listed");
     }
+}
+
+/// A walk takes its time; what is there all along is found, however busy others are meanwhile.
+pub async fn a_list_finds_what_stays_while_others_write<B: Backend<Store: List>>(backend: &B) {
+    let (one, other) = Caller::two(backend).await;
+    let mut stays = BTreeMap::new();
+    for number in (0..100).step_by(2) {
+        stays.extend([created(&one, key(number)).await]);
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let writer = tokio::spawn({
+        let stop = Arc::clone(&stop);
+        async move {
+            for number in (1..100).step_by(2).cycle() {
+                let caller = other.with_key(key(number));
+                let version = caller.create(&record("comes and goes")).await;
+                let version = caller.replace(version, &record("changes")).await;
+                assert_eq!(caller.remove(version).await, Removal::Done);
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+        }
+    });
+    for _ in 0..backend.effort().div_ceil(100) {
+        let (mut found, mut from) = (BTreeMap::new(), None);
+        loop {
+            let Page { entries, next } = page(&one, from.as_ref(), 7).await;
+            found.extend(entries);
+            from = next;
+            if from.is_none() {
+                break;
+            }
+        }
+        for (key, stored) in &stays {
+            assert_eq!(found.get(key), Some(stored), "{key:?} is not listed");
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    if let Err(error) = writer.await {
+        std::panic::resume_unwind(error.into_panic());
+    }
+}
+
+/// A cursor may come from anywhere: what is none is refused, or taken for a place, and nothing breaks.
+pub async fn a_foreign_cursor_breaks_nothing<B: Backend<Store: List>>(backend: &B) {
+    let caller = Caller::new(backend).await;
+    let (key, stored) = created(&caller, key(7)).await;
+    for bytes in [vec![], vec![0], b"nonsense".to_vec(), vec![0xff; 8], vec![0xff; 33], vec![0; 10_000]] {
+        let cursor = Cursor::from_bytes(bytes);
+        if let Ok(page) = caller.store.list(Some(&cursor), 10).await {
+            assert!(page.entries.iter().all(|entry| *entry == (key, stored.clone())));
+        }
+    }
+    assert_eq!(listed(&caller).await, BTreeMap::from([(key, stored)]));
 }
 
 async fn created<S: SessionStore>(caller: &Caller<S>, key: StoreKey) -> (StoreKey, Stored) {

@@ -1,11 +1,14 @@
 //! What a store promises about records and versions.
 
+use std::time::Duration;
+
 use oidc_session_core::{
-    Commit, EndReason, Expected, ProviderId, Record, Removal, Session, Stored, Timestamp, TokenSet, Tombstone, Version,
+    Commit, EndReason, Expected, ProviderId, Record, Release, Removal, Renewal, Session, SessionStore as _, StoreKey,
+    Stored, Timestamp, TokenSet, Tombstone, Version,
 };
 
 use super::Backend;
-use super::caller::{Caller, key, record};
+use super::caller::{Caller, key, next, record, within};
 
 /// `load` of an unknown key is no error.
 pub async fn a_key_without_a_record_loads_nothing(backend: &impl Backend) {
@@ -92,6 +95,29 @@ pub async fn a_commit_stores_the_version_it_was_given(backend: &impl Backend) {
     }
 }
 
+/// Zero is a version, not the absence of one; and a store does not care whether versions grow, or change at all.
+pub async fn a_store_only_compares_versions(backend: &impl Backend) {
+    let (one, other) = Caller::two(backend).await;
+    let mut expected = Expected::Absent;
+    for (count, version) in [0, 7, 7, 3, (1 << 53) + 1, 1 << 53, 0, 0].into_iter().enumerate() {
+        let next = Stored { version: Version::from_u64(version), record: record(&count.to_string()) };
+        let _ = one.try_lease().await;
+        assert_eq!(one.put(expected, &next, None).await, Commit::Done, "version {version} over {expected:?}");
+        assert_eq!(one.renew().await, Renewal::Lost, "a commit ends the lease, whatever its version");
+        assert_eq!(other.load().await, Some(next));
+        expected = Expected::At(Version::from_u64(version));
+        assert_eq!(other.commit(Expected::Absent, &record("x")).await, Commit::Conflict);
+    }
+    // One beyond 53 bits is not the same as its neighbour.
+    let great = Stored { version: Version::from_u64((1 << 60) + 1), record: record("great") };
+    assert_eq!(one.put(expected, &great, None).await, Commit::Done);
+    for neighbour in [1 << 60, (1 << 60) + 2, 1].map(Version::from_u64) {
+        assert_eq!(other.commit(Expected::At(neighbour), &record("x")).await, Commit::Conflict);
+        assert_eq!(other.remove(neighbour).await, Removal::Conflict);
+    }
+    assert_eq!(other.remove(great.version).await, Removal::Done);
+}
+
 /// A removed record is gone, and its key is free.
 pub async fn a_remove_forgets_the_record(backend: &impl Backend) {
     let caller = Caller::new(backend).await;
@@ -135,6 +161,47 @@ pub async fn keys_are_independent(backend: &impl Backend) {
     assert_eq!(other.load().await, stored(others, "other"));
 }
 
+/// A key is 32 bytes, and none of them means anything.
+pub async fn keys_are_any_bytes(backend: &impl Backend) {
+    let (one, other) = Caller::two(backend).await;
+    let mut all = Vec::new();
+    for key in odd_keys() {
+        let content = format!("{:x?}", key.as_bytes());
+        all.push((key, one.with_key(key).create(&record(&content)).await, content));
+    }
+    for (key, version, content) in &all {
+        assert_eq!(other.with_key(*key).load().await, stored(*version, content), "{content}");
+    }
+    let (removed, left) = all.split_at(all.len() / 2);
+    for (key, version, _) in removed {
+        assert_eq!(other.with_key(*key).remove(*version).await, Removal::Done);
+    }
+    for (key, _, _) in removed {
+        assert_eq!(one.with_key(*key).load().await, None);
+    }
+    for (key, version, content) in left {
+        assert_eq!(one.with_key(*key).load().await, stored(*version, content), "{content}");
+    }
+}
+
+/// Some hundreds of sessions: each is found, and is its own.
+pub async fn many_keys_have_a_record_each(backend: &impl Backend) {
+    let (one, other) = Caller::two(backend).await;
+    let number_of = |number: usize| {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&(number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
+        StoreKey::from_bytes(bytes)
+    };
+    let mut versions = Vec::new();
+    for number in 0..backend.effort().div_ceil(3) {
+        versions.push(one.with_key(number_of(number)).create(&record(&number.to_string())).await);
+    }
+    for (number, version) in versions.into_iter().enumerate() {
+        let found = other.with_key(number_of(number)).load().await;
+        assert_eq!(found, stored(version, &number.to_string()), "number {number}");
+    }
+}
+
 /// What one process commits, every other process loads at once.
 pub async fn handles_see_each_others_commits(backend: &impl Backend) {
     let (one, other) = Caller::two(backend).await;
@@ -152,6 +219,40 @@ pub async fn a_record_is_any_bytes(backend: &impl Backend) {
     comes_back_as_it_went(backend, Record::from_bytes(bytes)).await;
 }
 
+/// Nothing is trimmed, padded, ended or escaped: not a blank, not a line break, not a NUL, whichever byte it is.
+pub async fn a_record_may_begin_and_end_with_any_byte(backend: &impl Backend) {
+    let (one, other) = Caller::two(backend).await;
+    let mut version = one.create(&record("first")).await;
+    let step = (1000 / backend.effort().max(1)).clamp(1, 16);
+    let edges = (0..=u8::MAX).step_by(step).chain([b'\t', b'\n', b'\r', b' ', b'"', b'\'', b'\\', b'{', b'}', 0, 0xff]);
+    for byte in edges {
+        let record = Record::from_bytes(vec![byte, byte, b'x', byte, byte]);
+        version = one.replace(version, &record).await;
+        assert!(other.load().await == Some(Stored { version, record }), "with {byte:#04x} around it");
+    }
+    for content in ["", "null", "{}", "\\x00", "0x", "'; DROP TABLE sessions; --", "\u{feff}", "{\"version\":1}\n"] {
+        version = one.replace(version, &record(content)).await;
+        assert_eq!(other.load().await, stored(version, content));
+    }
+}
+
+/// No size is the wrong one: not where buffers, pages and blocks are full, nor one byte beyond.
+pub async fn a_record_has_any_size_up_to_the_largest(backend: &impl Backend) {
+    let (one, other) = Caller::two(backend).await;
+    let mut version = one.create(&record("first")).await;
+    let around = (0..=Record::MAX_LENGTH.ilog2()).map(|bits| 1_usize << bits);
+    for length in around.flat_map(|power| [power - 1, power, power + 1]).chain([Record::MAX_LENGTH - 1]) {
+        if length > Record::MAX_LENGTH {
+            continue;
+        }
+        // No two neighbours are alike, so that a piece that is lost or swapped shows.
+        let bytes = (0..length).map(|place| (place ^ (place >> 8) ^ (place >> 16)).to_le_bytes()[0]).collect();
+        let record = Record::from_bytes(bytes);
+        version = one.replace(version, &record).await;
+        assert!(other.load().await == Some(Stored { version, record }), "with {length} bytes");
+    }
+}
+
 /// No bytes are a record, not the absence of one.
 pub async fn an_empty_record_is_a_record(backend: &impl Backend) {
     comes_back_as_it_went(backend, Record::from_bytes(Vec::new())).await;
@@ -161,6 +262,25 @@ pub async fn an_empty_record_is_a_record(backend: &impl Backend) {
 pub async fn the_largest_record_fits(backend: &impl Backend) {
     let bytes = (0..=u8::MAX).cycle().take(Record::MAX_LENGTH).collect();
     comes_back_as_it_went(backend, Record::from_bytes(bytes)).await;
+}
+
+/// Nobody commits more than [`Record::MAX_LENGTH`] bytes. Should it happen, nothing is cut off, and nothing is lost.
+pub async fn a_record_that_is_too_large_is_stored_whole_or_not_at_all(backend: &impl Backend) {
+    let caller = Caller::new(backend).await;
+    let first = caller.create(&record("first")).await;
+    caller.lease().await;
+    let large = next(Expected::At(first), &Record::from_bytes(vec![0xa5; Record::MAX_LENGTH * 4]));
+    match caller.store.commit(&caller.key, Expected::At(first), &large, None).await {
+        Ok(commit) => {
+            assert_eq!(commit, Commit::Done);
+            assert!(caller.load().await == Some(large));
+        }
+        Err(_) => {
+            assert_eq!(caller.load().await, stored(first, "first"));
+            assert_eq!(caller.renew().await, Renewal::Done);
+            caller.replace(first, &record("second")).await;
+        }
+    }
 }
 
 /// An ended session keeps its place until it is removed: nobody who expects it to be absent gets in.
@@ -186,6 +306,33 @@ pub async fn keep_until_does_not_hide_a_record(backend: &impl Backend) {
     assert_eq!(caller.load().await.map(|stored| stored.record), Some(record("kept")));
 }
 
+/// Not the earliest instant, not the latest, and none between them breaks a store. What is past, it may forget.
+pub async fn keep_until_is_any_instant(backend: &impl Backend) {
+    let (one, other) = Caller::two(backend).await;
+    let millis = [i64::MIN, i64::MIN + 1, -62_135_596_800_001, -1, 0, 1, 253_402_300_800_000, i64::MAX - 1, i64::MAX];
+    for keep_until in millis.map(Timestamp::from_unix_millis) {
+        let version = one.keep(Expected::Absent, &record("kept"), Some(keep_until)).await;
+        let found = other.load().await;
+        if found.is_some() || keep_until > Timestamp::from_unix_seconds(100_000_000_000) {
+            assert_eq!(found, stored(version, "kept"), "until {keep_until:?}");
+            let version = one.keep(Expected::At(version), &record("kept on"), None).await;
+            assert_eq!(other.load().await, stored(version, "kept on"), "until {keep_until:?}");
+            assert_eq!(one.remove(version).await, Removal::Done);
+        }
+    }
+}
+
+/// Whoever only reads is not kept waiting: not by a holder, not by a pause.
+pub async fn a_load_waits_for_no_lease(backend: &impl Backend) {
+    let (one, other) = Caller::two(backend).await;
+    let version = one.create(&record("first")).await;
+    one.with_lease_time(Duration::MAX).lease().await;
+    assert_eq!(within(backend, other.load()).await, stored(version, "first"));
+    one.release_with(Release { pause: Duration::MAX, unsettled: true }).await;
+    assert_eq!(within(backend, other.load()).await, stored(version, "first"));
+    assert_eq!(within(backend, one.load()).await, stored(version, "first"));
+}
+
 /// A store in a log message tells no secret.
 pub async fn debug_shows_no_record_bytes(backend: &impl Backend) {
     const SECRET: &str = "rt-SECRET";
@@ -200,6 +347,21 @@ pub async fn debug_shows_no_record_bytes(backend: &impl Backend) {
     for rendering in ["rtsecret", &hex, &decimal] {
         assert!(!bare.contains(rendering), "{shown}");
     }
+}
+
+/// Keys that a store might take for something else, or for one another.
+fn odd_keys() -> Vec<StoreKey> {
+    let mut keys = vec![[0; 32], [0xff; 32], [0x7f; 32], [0x80; 32], *b"0123456789abcdef0123456789ABCDEF"];
+    keys.extend([*b"0123456789abcdef0123456789abcdef", *b"../../../../../../../etc/passwd\0"]);
+    keys.extend(b"\n\r\t /\\:{}*?%_'\"[]$;,.-".map(|byte| [byte; 32]));
+    for place in [0, 1, 15, 16, 31] {
+        for bit in [0, 7] {
+            let mut near_zero = [0; 32];
+            near_zero[place] = 1 << bit;
+            keys.extend([near_zero, near_zero.map(|byte| !byte)]);
+        }
+    }
+    keys.into_iter().map(StoreKey::from_bytes).collect()
 }
 
 async fn comes_back_as_it_went(backend: &impl Backend, record: Record) {

@@ -3,7 +3,7 @@
 use oidc_session_core::{Commit, Expected, Lease, Sweep, Timestamp, Version};
 
 use super::Backend;
-use super::caller::{Caller, answered, key, record};
+use super::caller::{Caller, answered, key, next, record};
 
 /// Long ago for every store's clock.
 const PAST: Timestamp = Timestamp::UNIX_EPOCH;
@@ -51,6 +51,31 @@ pub async fn the_last_commit_says_how_long_to_keep<B: Backend<Store: Sweep>>(bac
     assert_eq!(swept(&caller, 10).await, 0);
     commit(&caller, Expected::At(second), Some(PAST)).await;
     assert_eq!(swept(&caller, 10).await, 1);
+}
+
+/// A commit that changes nothing does not change that either.
+pub async fn a_conflict_leaves_how_long_to_keep<B: Backend<Store: Sweep>>(backend: &B) {
+    let caller = Caller::new(backend).await;
+    let (kept, dropped) = (caller.with_key(key(1)), caller.with_key(key(2)));
+    commit(&kept, Expected::Absent, None).await;
+    commit(&dropped, Expected::Absent, Some(PAST)).await;
+    let next = next(Expected::Absent, &record("x"));
+    assert_eq!(kept.put(Expected::Absent, &next, Some(PAST)).await, Commit::Conflict);
+    assert_eq!(dropped.put(Expected::Absent, &next, None).await, Commit::Conflict);
+    assert_eq!(swept(&caller, 10).await, 1);
+    assert_ne!(kept.load().await, None);
+}
+
+/// The earliest instant is long ago, the latest still to come; no limit is none at all, and none may be dropped, too.
+pub async fn a_sweep_knows_the_ends_of_time<B: Backend<Store: Sweep>>(backend: &B) {
+    let caller = Caller::new(backend).await;
+    let (earliest, latest) = (caller.with_key(key(1)), caller.with_key(key(2)));
+    commit(&earliest, Expected::Absent, Some(Timestamp::from_unix_millis(i64::MIN))).await;
+    commit(&latest, Expected::Absent, Some(Timestamp::MAX)).await;
+    assert_eq!(swept(&caller, 0).await, 0);
+    assert_eq!(swept(&caller, usize::MAX).await, 1);
+    assert_eq!(earliest.load().await, None);
+    assert_ne!(latest.load().await, None);
 }
 
 /// A sweep is a remove.
