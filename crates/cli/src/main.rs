@@ -18,6 +18,7 @@ mod loopback;
 mod moving;
 mod open_store;
 mod output;
+mod patience;
 mod policy_flags;
 mod proof_flags;
 mod provider_choice;

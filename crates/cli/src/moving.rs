@@ -162,3 +162,185 @@ enum Departed {
 fn is_on_its_way(state: &SessionState) -> bool {
     matches!(state, SessionState::Ended(tombstone) if tombstone.reason == EndReason::Moved)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use oidc_session_core::{ProviderId, RefreshToken, SessionId, SystemClock, TokenSet};
+    use oidc_session_sealing::{KeyRing, Seal};
+    use oidc_session_store_memory::MemoryStore;
+
+    use super::*;
+
+    /// Two stores with a key ring each, and a session in the first.
+    struct Scene {
+        from: OpenStore,
+        to: OpenStore,
+    }
+
+    impl Scene {
+        async fn set() -> Self {
+            let scene = Self { from: store(), to: store() };
+            scene.sign_in(&scene.from, "rt-1").await;
+            scene
+        }
+
+        async fn sign_in(&self, place: &OpenStore, refresh_token: &str) {
+            let now = SystemClock.now();
+            let mut tokens = TokenSet::new(now, now);
+            tokens.refresh_token = Some(RefreshToken::new(refresh_token));
+            let state = Session::new(ProviderId::new("oidc"), "https://login.example", "my-app", tokens).into();
+            let address = place.seal.address(&id());
+            let found = place.store.load(&address.key).await.unwrap();
+            let expected = found.map_or(Expected::Absent, |stored| Expected::At(stored.version));
+            let next = place.seal.close(&address, expected, &state, now).unwrap();
+            assert_eq!(place.store.commit(&address.key, expected, &next, None).await.unwrap(), Commit::Done);
+        }
+
+        fn mover(&self) -> Mover<'_> {
+            Mover { from: &self.from, to: &self.to, clock: &SystemClock }
+        }
+
+        /// Runs the command once more.
+        async fn take(&self) -> Moved {
+            let address = self.from.seal.address(&id());
+            let stored = self.from.store.load(&address.key).await.unwrap().unwrap();
+            self.mover().take(&address.key, &stored).await.unwrap()
+        }
+
+        /// Step 1, after which the program dies.
+        async fn departs(&self) -> (Version, Box<Session>) {
+            let address = self.from.seal.address(&id());
+            let Lease::Granted { stored, unsettled } =
+                self.from.store.try_lease(&address.key, HolderId::random(), LEASE).await.unwrap()
+            else {
+                panic!("somebody holds the lease");
+            };
+            match self.mover().depart_leased(&address, &stored, unsettled).await.unwrap() {
+                Departed::As { version, session } => (version, session),
+                Departed::Not(moved) => panic!("{moved:?}"),
+            }
+        }
+    }
+
+    fn store() -> OpenStore {
+        let seal = Seal::with(KeyRing::generate(SystemClock.now()));
+        OpenStore { store: Arc::new(MemoryStore::new()), seal }
+    }
+
+    fn id() -> SessionId {
+        SessionId::named("default").unwrap()
+    }
+
+    async fn state(place: &OpenStore) -> Option<SessionState> {
+        let key = place.key(&id());
+        let stored = place.store.load(&key).await.unwrap()?;
+        Some(place.seal.open(&key, &stored).unwrap().state)
+    }
+
+    /// The refresh token that programs of this store would present.
+    async fn in_use(place: &OpenStore) -> Option<String> {
+        match state(place).await? {
+            SessionState::Active(session) => Some(session.tokens.refresh_token?.expose().to_owned()),
+            SessionState::Ended(_) => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_session_is_in_use_at_one_place_at_every_step() {
+        let scene = Scene::set().await;
+        assert_eq!((in_use(&scene.from).await, in_use(&scene.to).await), (Some("rt-1".into()), None));
+        let (left, session) = scene.departs().await;
+        assert_eq!((in_use(&scene.from).await, in_use(&scene.to).await), (None, None));
+        let address = scene.from.seal.address(&id());
+        assert_eq!(scene.mover().arrive(&address, left, *session).await.unwrap(), Moved::Arrived);
+        assert_eq!((in_use(&scene.from).await, in_use(&scene.to).await), (None, Some("rt-1".into())));
+        let Some(SessionState::Ended(tombstone)) = state(&scene.from).await else { panic!("it has not left") };
+        assert_eq!((tombstone.reason, tombstone.moving), (EndReason::Moved, None));
+    }
+
+    #[tokio::test]
+    async fn what_a_killed_move_left_on_its_way_arrives_with_the_next() {
+        let scene = Scene::set().await;
+        scene.departs().await;
+        assert_eq!(scene.take().await, Moved::Arrived);
+        assert_eq!(in_use(&scene.to).await.as_deref(), Some("rt-1"));
+        assert_eq!(scene.take().await, Moved::Ended);
+    }
+
+    #[tokio::test]
+    async fn what_had_arrived_before_the_move_was_killed_is_not_brought_again() {
+        let scene = Scene::set().await;
+        let (_, session) = scene.departs().await;
+        let address = scene.to.seal.address(&id());
+        let arrived = SessionState::from(*session);
+        let next = scene.to.seal.close(&address, Expected::Absent, &arrived, SystemClock.now()).unwrap();
+        assert_eq!(scene.to.store.commit(&address.key, Expected::Absent, &next, None).await.unwrap(), Commit::Done);
+        // It has been refreshed, or even logged out, at the new place meanwhile.
+        let SessionState::Active(session) = arrived else { panic!("it has ended") };
+        let now = SystemClock.now();
+        let ended = Tombstone::of(&session, EndReason::LoggedOut, None, now).into();
+        let expected = Expected::At(next.version);
+        let next = scene.to.seal.close(&address, expected, &ended, now).unwrap();
+        assert_eq!(scene.to.store.commit(&address.key, expected, &next, None).await.unwrap(), Commit::Done);
+
+        assert_eq!(scene.take().await, Moved::Arrived);
+        assert_eq!(in_use(&scene.to).await, None, "the logout stands");
+        assert_eq!(scene.take().await, Moved::Ended);
+    }
+
+    #[tokio::test]
+    async fn a_session_that_is_being_refreshed_stays() {
+        let scene = Scene::set().await;
+        let key = scene.from.key(&id());
+        let lease = scene.from.store.try_lease(&key, HolderId::random(), LEASE).await.unwrap();
+        assert!(matches!(lease, Lease::Granted { .. }));
+        assert_eq!(scene.take().await, Moved::Busy);
+        assert_eq!((in_use(&scene.from).await, in_use(&scene.to).await), (Some("rt-1".into()), None));
+    }
+
+    #[tokio::test]
+    async fn the_journal_goes_along() {
+        let scene = Scene::set().await;
+        let (key, holder) = (scene.from.key(&id()), HolderId::random());
+        let lease = scene.from.store.try_lease(&key, holder, LEASE).await.unwrap();
+        assert!(matches!(lease, Lease::Granted { .. }));
+        let release = Release { unsettled: true, ..Release::default() };
+        scene.from.store.release(&key, holder, release).await.unwrap();
+        assert_eq!(scene.take().await, Moved::Arrived);
+        let Some(SessionState::Active(session)) = state(&scene.to).await else { panic!("it has not arrived") };
+        assert_eq!(session.unsettled_attempts, 1);
+    }
+
+    #[tokio::test]
+    async fn a_namesake_at_the_new_place_stays_and_so_does_the_session() {
+        let scene = Scene::set().await;
+        scene.sign_in(&scene.to, "rt-other").await;
+        assert_eq!(scene.take().await, Moved::Occupied);
+        assert_eq!(
+            (in_use(&scene.from).await, in_use(&scene.to).await),
+            (Some("rt-1".into()), Some("rt-other".into()))
+        );
+    }
+
+    #[tokio::test]
+    async fn a_new_sign_in_at_the_old_place_is_not_undone() {
+        let scene = Scene::set().await;
+        let (left, session) = scene.departs().await;
+        scene.sign_in(&scene.from, "rt-new").await;
+        let address = scene.from.seal.address(&id());
+        assert_eq!(scene.mover().arrive(&address, left, *session).await.unwrap(), Moved::Arrived);
+        assert_eq!((in_use(&scene.from).await, in_use(&scene.to).await), (Some("rt-new".into()), Some("rt-1".into())));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_is_left_alone() {
+        let mut scene = Scene::set().await;
+        let key = scene.from.key(&id());
+        let stored = scene.from.store.load(&key).await.unwrap().unwrap();
+        scene.from.seal = Seal::with(KeyRing::generate(SystemClock.now()));
+        assert_eq!(scene.mover().take(&key, &stored).await.unwrap(), Moved::Unreadable);
+        assert_eq!(scene.from.store.load(&key).await.unwrap(), Some(stored));
+    }
+}

@@ -1,7 +1,6 @@
 //! `keys`: the key ring that seals the sessions of a store.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use oidc_session_sealing::{KeyId, KeyRing, KeyRingError};
@@ -10,6 +9,7 @@ use serde_json::{Value, json};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::open_store::OpenStore;
+use crate::patience::Patience;
 use crate::resealing::Resealing;
 use crate::times::rfc3339;
 
@@ -56,12 +56,11 @@ enum Command {
         /// Then drop the older keys, if nothing is left that needs them. No program may still have the ring before this
         #[arg(long)]
         drop_old_keys: bool,
+
+        #[command(flatten)]
+        patience: Patience,
     },
 }
-
-/// How often records that are being refreshed are looked at again, and how long after.
-const ROUNDS: u32 = 10;
-const BETWEEN_ROUNDS: Duration = Duration::from_secs(3);
 
 /// After how many records progress is told.
 const STRIDE: usize = 1000;
@@ -73,7 +72,7 @@ impl Keys {
             Command::Generate { path } => generate(context, &path),
             Command::List => list(context, &KeyRing::load(&ring_file(context).await?)?),
             Command::Rotate { prepare } => rotate(context, prepare).await,
-            Command::Reseal { drop_old_keys } => reseal(context, drop_old_keys).await,
+            Command::Reseal { drop_old_keys, patience } => reseal(context, drop_old_keys, patience).await,
         }
     }
 }
@@ -115,19 +114,14 @@ async fn rotate(context: &Context, prepare: bool) -> Result<(), Failure> {
     context.output.answer(&json!({ "file": path, "keys": rows(&ring) }), &text)
 }
 
-async fn reseal(context: &Context, drop_old_keys: bool) -> Result<(), Failure> {
+async fn reseal(context: &Context, drop_old_keys: bool, mut patience: Patience) -> Result<(), Failure> {
     let store = context.store().await?;
     if store.seal.key_ring().is_none() {
         return Err(Failure::usage("the sessions of this store are not sealed, so there is nothing to seal anew"));
     }
     let mut counts = walk(context, &store).await?;
     let mut resealed = counts.resealed;
-    for _ in 1..ROUNDS {
-        if counts.busy == 0 {
-            break;
-        }
-        context.output.note(&format!("{} sessions are being refreshed; looking again", counts.busy));
-        tokio::time::sleep(BETWEEN_ROUNDS).await;
+    while counts.busy > 0 && patience.is_left_after(context, counts.busy).await {
         counts = walk(context, &store).await?;
         resealed += counts.resealed;
     }

@@ -1,7 +1,6 @@
 //! `migrate`: moves the sessions of one store to another.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
 use oidc_session_core::Walk;
@@ -12,6 +11,7 @@ use crate::failure::Failure;
 use crate::key_source::KeySource;
 use crate::moving::{Moved, Mover};
 use crate::open_store::OpenStore;
+use crate::patience::Patience;
 use crate::store_url::StoreUrl;
 
 /// Move the sessions of one store to another, each in one step: nobody ever uses a session in both
@@ -45,11 +45,10 @@ pub(crate) struct Migrate {
     /// The sessions of the old store are not sealed
     #[arg(long, conflicts_with = "from_keys")]
     from_unsealed: bool,
-}
 
-/// How often sessions that are being refreshed are looked at again, and how long after.
-const ROUNDS: u32 = 10;
-const BETWEEN_ROUNDS: Duration = Duration::from_secs(3);
+    #[command(flatten)]
+    patience: Patience,
+}
 
 /// After how many records progress is told.
 const STRIDE: usize = 500;
@@ -82,23 +81,25 @@ impl Migrate {
         if same_store && from.seal.key_ring() == to.seal.key_ring() {
             return Err(Failure::usage("--from and --to are the same store with the same key ring"));
         }
-        let counts = move_all(context, &from, &to).await?;
+        let counts = move_all(context, &from, &to, self.patience).await?;
         counts.tell(context)
     }
 }
 
-async fn move_all(context: &Context, from: &OpenStore, to: &OpenStore) -> Result<Counts, Failure> {
+async fn move_all(
+    context: &Context,
+    from: &OpenStore,
+    to: &OpenStore,
+    mut patience: Patience,
+) -> Result<Counts, Failure> {
     let mut counts = Counts::default();
-    for round in 1..=ROUNDS {
+    loop {
         (counts.busy, counts.occupied, counts.unreadable) = (0, 0, 0);
         walk(context, from, to, &mut counts).await?;
-        if counts.busy == 0 || round == ROUNDS {
-            break;
+        if counts.busy == 0 || !patience.is_left_after(context, counts.busy).await {
+            return Ok(counts);
         }
-        context.output.note(&format!("{} sessions are being refreshed; looking again", counts.busy));
-        tokio::time::sleep(BETWEEN_ROUNDS).await;
     }
-    Ok(counts)
 }
 
 async fn walk(context: &Context, from: &OpenStore, to: &OpenStore, counts: &mut Counts) -> Result<(), Failure> {

@@ -7,6 +7,7 @@ mod client_auth;
 mod crash;
 mod device;
 mod import;
+mod keys;
 mod proof;
 mod servers;
 mod session;

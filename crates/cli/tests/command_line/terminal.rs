@@ -136,7 +136,8 @@ impl Login {
             let read = timeout(PATIENCE, stderr.read_line(&mut line)).await.unwrap().unwrap();
             assert!(read > 0, "no URL in {said:?}");
             said.push_str(&line);
-            if let Ok(url) = Url::parse(line.trim_end()) {
+            // "note: …" would be a URL as well.
+            if let Some(url) = Url::parse(line.trim_end()).ok().filter(|url| url.has_host()) {
                 break url;
             }
         };
