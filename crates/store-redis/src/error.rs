@@ -115,6 +115,7 @@ fn from_network(failure: &io::Error) -> (StoreErrorKind, Option<&'static str>) {
             StoreErrorKind::Misconfigured,
             Some("the TLS handshake failed: does the server speak TLS, and is its certificate of a trusted authority?"),
         ),
+        io::ErrorKind::TimedOut => (StoreErrorKind::Unavailable, Some("no answer came in time")),
         io::ErrorKind::InvalidInput => (StoreErrorKind::Misconfigured, None),
         _ => (StoreErrorKind::Unavailable, None),
     }

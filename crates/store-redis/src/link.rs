@@ -12,15 +12,13 @@ use crate::reconnecting::{Reconnecting, timed_out};
 use crate::scripts::Script;
 
 /// Whatever happens on the way, an answer or an error comes within the limit.
-#[derive(Clone)]
 pub(crate) struct Link {
     way: Way,
     limit: Duration,
 }
 
-#[derive(Clone)]
 pub(crate) enum Way {
-    Own(Reconnecting),
+    Own(Box<Reconnecting>),
     Brought(ConnectionManager),
     #[cfg(feature = "cluster")]
     Cluster(ClusterConnection),

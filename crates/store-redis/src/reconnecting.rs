@@ -1,7 +1,7 @@
 //! [`Reconnecting`]: one connection, shared by all calls, that is replaced when it has died.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -15,12 +15,11 @@ use tokio::time::timeout;
 /// Not the `redis` crate's own manager, because of three things it does: it answers the first call after an outage with
 /// the failure of its last attempt, it keeps a connection whose answers no longer come, and it never tries again once
 /// the server itself has refused a connection.
-#[derive(Clone)]
 pub(crate) struct Reconnecting {
     client: Client,
     connection_timeout: Duration,
     response_timeout: Duration,
-    current: Arc<Mutex<Current>>,
+    current: Mutex<Current>,
 }
 
 /// The connection, or the attempt to make it that all who need it wait for.
@@ -34,7 +33,7 @@ type Attempt = Shared<BoxFuture<'static, RedisResult<MultiplexedConnection>>>;
 
 impl Reconnecting {
     pub(crate) fn new(client: Client, connection_timeout: Duration, response_timeout: Duration) -> Self {
-        Self { client, connection_timeout, response_timeout, current: Arc::default() }
+        Self { client, connection_timeout, response_timeout, current: Mutex::default() }
     }
 
     pub(crate) fn database(&self) -> i64 {
