@@ -55,7 +55,10 @@ pub struct RedisStoreBuilder {
 pub(crate) enum Server {
     Url(String),
     Client(Box<Client>),
-    Connection { manager: ConnectionManager, changes_from: Option<Box<Client>> },
+    Connection {
+        manager: ConnectionManager,
+        changes_from: Option<Box<Client>>,
+    },
     #[cfg(feature = "cluster")]
     Cluster(Vec<String>),
     #[cfg(feature = "cluster")]
@@ -155,13 +158,15 @@ impl RedisStoreBuilder {
                     .response_timeout(self.response_timeout)
                     .overall_response_timeout(Some(self.connection_timeout.saturating_add(self.response_timeout)))
                     .tcp_settings(tcp_settings());
-                if let Some(certificates) = tls::settings(nodes.first().map(ConnectionInfo::addr), &self.certificates)? {
+                if let Some(certificates) = tls::settings(nodes.first().map(ConnectionInfo::addr), &self.certificates)?
+                {
                     client = client.certs(certificates);
                 }
                 let client = client.build().map_err(failed)?;
                 let limit = self.connection_timeout.saturating_add(self.response_timeout);
                 let connection = tokio::time::timeout(limit, client.get_async_connection()).await;
-                let connection = connection.unwrap_or_else(|_| Err(crate::reconnecting::timed_out())).map_err(failed)?;
+                let connection =
+                    connection.unwrap_or_else(|_| Err(crate::reconnecting::timed_out())).map_err(failed)?;
                 Ok((Way::Cluster(connection), None))
             }
             #[cfg(feature = "cluster")]

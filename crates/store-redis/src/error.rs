@@ -71,18 +71,21 @@ pub(crate) fn misconfigured(doing: &'static str, advice: &'static str) -> StoreE
 }
 
 const WRONG_PASSWORD: &str = "the server wants another user or password: put them into the URL, percent-encoded";
-const NO_PERMISSION: &str = "the server's user lacks a permission: see \"Permissions\" in the documentation of this crate";
+const NO_PERMISSION: &str =
+    "the server's user lacks a permission: see \"Permissions\" in the documentation of this crate";
 const NOT_REDIS: &str = "what answers at this address does not speak as Redis does";
 const DAMAGED: &str = "the hash of the session is not as this store writes it; restore or delete its key";
 
 fn from_server(error: &RedisError) -> (StoreErrorKind, &'static str) {
     let code = error.code().unwrap_or_default();
-    // Before Redis 7, what fails within a script comes with the code `ERR`, and tells its own code in the text.
-    let says = |what: &str| code == what || error.detail().is_some_and(|detail| detail.contains(what));
+    // Before Redis 7, what fails within a script comes with the code `ERR`, and tells its own code in the text. What a
+    // script may not do comes without a code, in two wordings.
+    let text = error.detail().filter(|_| code == "ERR").unwrap_or_default();
+    let says = |what: &str| code == what || text.contains(what);
     if says("DAMAGED") || says("WRONGTYPE") {
         return (StoreErrorKind::Corrupt, DAMAGED);
     }
-    if says("NOPERM") {
+    if says("NOPERM") || says("The user executing the script can't") || says("ACL failure in script") {
         return (StoreErrorKind::Denied, NO_PERMISSION);
     }
     if says("NOAUTH") || says("WRONGPASS") {
@@ -101,7 +104,10 @@ fn from_server(error: &RedisError) -> (StoreErrorKind, &'static str) {
         return (StoreErrorKind::Misconfigured, "the server is a node of a cluster: use the feature `cluster`");
     }
     if code == "ERR" {
-        return (StoreErrorKind::Misconfigured, "the server cannot do what this store needs: it needs Redis 5 with scripts");
+        return (
+            StoreErrorKind::Misconfigured,
+            "the server cannot do what this store needs: it needs Redis 5 with scripts",
+        );
     }
     // LOADING, BUSY, MISCONF (its disk), NOREPLICAS, MASTERDOWN, CLUSTERDOWN, TRYAGAIN, and what is still to come.
     (StoreErrorKind::Unavailable, "the server cannot do this now")
@@ -144,6 +150,8 @@ mod tests {
             ("ERR Error running script (call to f_x): @user_script:5: WRONGTYPE Operation", StoreErrorKind::Corrupt),
             ("NOPERM User x has no permissions to run the 'eval' command", StoreErrorKind::Denied),
             ("ERR Error running script (call to f_x): @user_script:5: NOPERM this user", StoreErrorKind::Denied),
+            ("ERR The user executing the script can't run this command or subcommand", StoreErrorKind::Denied),
+            ("ERR ACL failure in script: User x has no permissions", StoreErrorKind::Denied),
             ("NOAUTH Authentication required.", StoreErrorKind::Denied),
             ("WRONGPASS invalid username-password pair", StoreErrorKind::Denied),
             ("READONLY You can't write against a read only replica.", StoreErrorKind::Unavailable),

@@ -135,6 +135,8 @@ async fn listen(sink: PubSubSink, messages: PubSubStream, told: Sender<Change>) 
     let mut heard = Box::pin(stream::select(messages, pongs(sink)));
     while let Some(heard) = heard.next().await {
         match heard {
+            // A store that connects tries whether it may publish.
+            Heard::Message(message) if message.get_payload_bytes().is_empty() => {}
             Heard::Message(message) => {
                 let Some(change) = change(message.get_payload_bytes()) else {
                     return End::Foreign;

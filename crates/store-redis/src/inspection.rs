@@ -1,20 +1,20 @@
 //! [`inspect`]: whether a server is one that sessions can be kept in.
 
-use oidc_session_core::{HolderId, StoreError, StoreKey};
+use oidc_session_core::{StoreError, StoreErrorKind, StoreKey};
 use redis::{Value, cmd};
 
 use crate::error::{from_redis, misconfigured};
 use crate::layout::Layout;
-use crate::lease;
 use crate::link::Link;
-use crate::scripts::TRY_LEASE;
+use crate::scripts::{LOAD, PROBE};
 
 const CONNECT: &str = "connect to Redis";
 
 /// The oldest major version whose scripts may read the clock before they write.
 const OLDEST: u64 = 5;
 
-/// Takes no lease and writes nothing. What the server does not let its user see is not held against it.
+/// Leaves nothing behind. What the server does not let its user see is not held against it; and one that cannot be
+/// written to now, because its memory is full or a failover is under way, can still be read.
 pub(crate) async fn inspect(link: &Link, layout: &Layout) -> Result<(), StoreError> {
     match link.ask(&cmd("INFO")).await {
         Ok(answer) => texts(answer).iter().try_for_each(|facts| judge(facts, link.is_cluster()))?,
@@ -23,11 +23,20 @@ pub(crate) async fn inspect(link: &Link, layout: &Layout) -> Result<(), StoreErr
         }
         Err(error) => return Err(from_redis(CONNECT, &error)),
     }
-    // No session has this key, so it is a look at whether scripts are run and keys may be read.
-    let nobody = layout.key(&StoreKey::from_bytes([0; 32]));
-    let (holder, length) = (lease::holder(HolderId::from_u128(0)), lease::micros(std::time::Duration::ZERO));
-    let asked = link.run(&TRY_LEASE, &nobody, &[holder.as_bytes(), length.as_bytes()]).await;
-    asked.map(drop).map_err(|error| from_redis(CONNECT, &error))
+    let nobody = layout.key(&StoreKey::from_bytes([0; 32])); // No session has this key.
+    let channel = if link.is_cluster() { "" } else { layout.channel() };
+    // By its text and by a digest, because either may be forbidden.
+    let probed = async {
+        link.ask(&PROBE.by_text(&nobody, &[channel.as_bytes()])).await?;
+        link.run(&LOAD, &nobody, &[]).await
+    };
+    match probed.await.map_err(|error| from_redis(CONNECT, &error)) {
+        Err(error) if error.kind() == StoreErrorKind::Unavailable => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "Redis cannot be written to now");
+            Ok(())
+        }
+        probed => probed.map(drop),
+    }
 }
 
 /// What `INFO` tells of one node.
@@ -66,7 +75,9 @@ mod tests {
 
     #[test]
     fn an_old_server_is_refused() {
-        for (version, fits) in [("2.8.24", false), ("4.0.14", false), ("5.0.0", true), ("7.0.15", true), ("10.1.0", true)] {
+        for (version, fits) in
+            [("2.8.24", false), ("4.0.14", false), ("5.0.0", true), ("7.0.15", true), ("10.1.0", true)]
+        {
             let facts = format!("# Server\r\nredis_version:{version}\r\nredis_mode:standalone\r\n");
             assert_eq!(judge(&facts, false).is_ok(), fits, "{version}");
         }

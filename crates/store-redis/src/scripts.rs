@@ -17,6 +17,7 @@ macro_rules! script {
     };
 }
 
+script!(PROBE, "lua/probe.lua");
 script!(LOAD, "lua/load.lua");
 script!(COMMIT, "lua/commit.lua");
 script!(REMOVE, "lua/remove.lua");

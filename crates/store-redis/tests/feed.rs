@@ -56,6 +56,7 @@ async fn what_changes_no_record_is_not_told() {
     let mut changes = subscribe(&store).await;
 
     commit(&stranger, &KEY, Expected::Absent).await;
+    connect(&prefix).await;
     let conflicting = Stored { version: Version::from_u64(1), record: Record::from_bytes(Vec::new()) };
     assert_eq!(store.commit(&KEY, Expected::Absent, &conflicting, None).await.unwrap(), Commit::Conflict);
     assert_eq!(store.remove(&KEY, Version::from_u64(1)).await.unwrap(), Removal::Conflict);
@@ -126,7 +127,7 @@ async fn dropping_the_future_loses_no_change() {
 async fn what_somebody_else_publishes_is_told_as_a_failure() {
     let prefix = fresh_name();
     let store = connect(&prefix).await;
-    for foreign in ["", "hello", "0707 1"] {
+    for foreign in [" ", "hello", "0707 1"] {
         let mut changes = subscribe(&store).await;
         publish(&prefix, foreign, 1).await;
         assert_eq!(failure(&mut changes).await, StoreErrorKind::Misconfigured, "{foreign}");

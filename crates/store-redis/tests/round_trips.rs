@@ -66,8 +66,7 @@ async fn seen_by(redis: &Redis, calls: impl Future<Output = ()>) -> Vec<String> 
     const END: &str = "the end";
     let client = redis::Client::open(redis.url()).unwrap();
     let mut admin = client.get_multiplexed_async_connection().await.unwrap();
-    let mut monitor = client.get_async_monitor().await.unwrap();
-    monitor.monitor().await.unwrap();
+    let monitor = client.get_async_monitor().await.unwrap();
     calls.await;
     let _: String = redis::cmd("ECHO").arg(END).query_async(&mut admin).await.unwrap();
 
