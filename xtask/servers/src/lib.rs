@@ -16,6 +16,9 @@
 //! Nothing here depends on the runtime of the test that calls it: servers and proxies live on threads of their own, in
 //! real time, whatever the test does to tokio's.
 //!
+//! To run single tests by hand against servers that stay up, start them with
+//! `cargo run --package oidc-session-test-servers`, which says what to export.
+//!
 //! # No orphans
 //!
 //! Dropping a server ends it, also in a panic. Should this process end without dropping anything (`SIGKILL`, `exit`, a
