@@ -184,7 +184,7 @@ impl Setup<'_> {
         writeln!(statements, "CREATE DATABASE sessions OWNER sessions;")?;
         statements.rewind()?;
         let mut alone = self.program("postgres");
-        run(alone.arg("--single").arg("-D").arg(self.data()).arg("postgres").stdin(statements))
+        run(alone.args(["--single", "-c", "fsync=off", "-D"]).arg(self.data()).arg("postgres").stdin(statements))
     }
 
     fn configuration(&self, address: SocketAddr) -> String {
