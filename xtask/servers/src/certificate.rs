@@ -1,5 +1,10 @@
 //! Certificates for a server on loopback.
 
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
@@ -10,8 +15,8 @@ use crate::Result;
 #[derive(Clone)]
 pub(crate) struct Certificate {
     pub(crate) authority: String,
-    pub(crate) chain: String,
-    pub(crate) key: String,
+    chain: String,
+    key: String,
 }
 
 impl Certificate {
@@ -30,5 +35,13 @@ impl Certificate {
         let key = KeyPair::generate()?;
         let chain = server.signed_by(&key, &Issuer::from_params(&params, &authority_key))?;
         Ok(Self { authority: authority.pem(), chain: chain.pem(), key: key.serialize_pem() })
+    }
+
+    /// Writes `ca.pem`, `server.pem` and `server.key`, which only their owner may read.
+    pub(crate) fn write(&self, folder: &Path) -> io::Result<()> {
+        fs::write(folder.join("ca.pem"), &self.authority)?;
+        fs::write(folder.join("server.pem"), &self.chain)?;
+        let mut key = File::options().write(true).create_new(true).mode(0o600).open(folder.join("server.key"))?;
+        key.write_all(self.key.as_bytes())
     }
 }

@@ -9,11 +9,15 @@ use std::process::{Child, Command, Stdio};
 /// `$1`, with the signal `$2` at first, and removes the folder `$3`.
 const SCRIPT: &str = r#"
 trap '' HUP INT TERM QUIT
+# Dead, though nobody may have asked how it ended.
+gone() {
+    ! kill -0 "$1" || grep -q '^State:.Z' "/proc/$1/status"
+}
 read -r _
 kill -CONT "$1"
 kill "-$2" "$1"
 tries=0
-while kill -0 "$1" && [ "$tries" -lt 100 ]; do
+while ! gone "$1" && [ "$tries" -lt 100 ]; do
     sleep 0.1
     tries=$((tries + 1))
 done

@@ -11,10 +11,12 @@ pub(crate) fn find(names: &[&str]) -> Option<PathBuf> {
     names.iter().find_map(|name| folders().map(|folder| folder.join(name)).find(|program| program.is_file()))
 }
 
-/// The folder inside of which `programs` all are: on the path, in the usual places, or the last of `versioned/*/bin`.
-pub(crate) fn find_folder(programs: &[&str], versioned: &[&str]) -> Option<PathBuf> {
-    let newest = versioned.iter().flat_map(|parent| versions(Path::new(parent)));
-    newest.chain(folders()).find(|folder| programs.iter().all(|program| folder.join(program).is_file()))
+/// The folder in which `programs` all are: the newest `versioned/*/bin`, one on the path, or a usual place.
+pub(crate) fn find_folder(programs: &[&str], versioned: &str) -> Option<PathBuf> {
+    versions(Path::new(versioned))
+        .into_iter()
+        .chain(folders())
+        .find(|folder| programs.iter().all(|program| folder.join(program).is_file()))
 }
 
 fn folders() -> impl Iterator<Item = PathBuf> {

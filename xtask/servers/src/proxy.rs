@@ -11,12 +11,9 @@ use tokio::runtime;
 use tokio::sync::{mpsc as commands, watch};
 use tokio::task::JoinSet;
 
-use crate::port;
+use crate::server::on_a_free_port;
 
 mod link;
-
-/// How many ports to try: between looking for one and taking it, somebody else may.
-const TRIES: usize = 5;
 
 /// A TCP proxy on loopback in front of any address. Dropping it drops its connections.
 ///
@@ -58,7 +55,8 @@ impl Proxy {
         let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
         let (address, listener) = {
             let _entered = runtime.enter();
-            listen_anywhere().expect("a free port on loopback")
+            on_a_free_port(|address| listen(address).map(|listener| (address, listener)))
+                .expect("a free port on loopback")
         };
         let (sender, receiver) = commands::unbounded_channel();
         thread::spawn(move || runtime.block_on(Relay::new(upstream, address, listener).run(receiver)));
@@ -162,18 +160,6 @@ async fn accepted(listener: Option<&TcpListener>) -> Option<TcpStream> {
         Some(listener) => listener.accept().await.ok().map(|(client, _)| client),
         None => std::future::pending().await,
     }
-}
-
-fn listen_anywhere() -> io::Result<(SocketAddr, TcpListener)> {
-    let mut last = Err(io::ErrorKind::AddrInUse.into());
-    for _ in 0..TRIES {
-        let address = port::free_address();
-        last = listen(address).map(|listener| (address, listener));
-        if last.is_ok() {
-            break;
-        }
-    }
-    last
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {

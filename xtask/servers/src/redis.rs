@@ -2,30 +2,30 @@
 
 use std::fmt::{self, Display};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::{fs, io};
-
-use tempfile::TempDir;
 
 use crate::background::in_background;
 use crate::certificate::Certificate;
-use crate::daemon::{Daemon, Ending};
+use crate::daemon::Ending;
 use crate::names::random_hex;
+use crate::server::{Recipe, Server, on_a_free_port};
 use crate::{Result, port, programs};
 
 /// Valkey is the Redis that some distributions have instead.
 const PROGRAMS: [&str; 2] = ["redis-server", "valkey-server"];
 
-/// How many ports to try: between looking for one and taking it, somebody else may.
-const TRIES: usize = 5;
-
 /// One `redis-server` with its own folder. Dropping it ends it.
 ///
 /// It writes every command to disk before it answers, so a killed one has lost nothing that it acknowledged.
 pub struct Redis {
-    node: Arc<Node>,
+    server: Arc<Server>,
+    address: SocketAddr,
+    options: RedisOptions,
+    password: String,
+    certificate: Option<Certificate>,
 }
 
 /// What is different from a Redis that trusts everybody over plain TCP.
@@ -37,16 +37,6 @@ pub struct RedisOptions {
     pub acl: bool,
     /// A cluster of this one node, which has all slots. It takes two seconds to start.
     pub cluster: bool,
-}
-
-struct Node {
-    program: PathBuf,
-    folder: TempDir,
-    address: SocketAddr,
-    options: RedisOptions,
-    password: String,
-    certificate: Option<Certificate>,
-    running: Mutex<Option<Daemon>>,
 }
 
 impl Redis {
@@ -79,31 +69,31 @@ impl Redis {
             "redis-server is not installed. On Debian: apt-get install redis-server; on macOS: brew install redis",
         )?;
         let certificate = options.tls.then(Certificate::generate).transpose()?;
-        let mut failure = None;
-        for _ in 0..TRIES {
-            let node = Node {
-                program: program.clone(),
-                folder: tempfile::Builder::new().prefix("redis-").tempdir()?,
-                address: port::free_address(),
-                options,
-                password: random_hex::<16>(),
-                certificate: None,
-                running: Mutex::default(),
+        on_a_free_port(|address| {
+            let folder = tempfile::Builder::new().prefix("redis-").tempdir()?;
+            let password = random_hex::<16>();
+            let files = Files { folder: folder.path(), address, options, password: &password };
+            files.write(certificate.as_ref())?;
+            let program = program.clone();
+            let recipe = Recipe {
+                command: Box::new(move |folder| {
+                    let mut command = Command::new(&program);
+                    command.arg(folder.join("redis.conf")).current_dir(folder);
+                    command
+                }),
+                // A node that has all slots trusts itself with them only after two seconds.
+                announcement: if options.cluster { "Cluster state changed: ok" } else { "Ready to accept connections" },
+                ending: Ending::Kill,
             };
-            let node = Node { certificate: certificate.clone(), ..node };
-            node.write_files()?;
-            match node.start() {
-                Ok(()) => return Ok(Self { node: Arc::new(node) }),
-                Err(error) => failure = Some(error),
-            }
-        }
-        Err(failure.unwrap_or_else(|| "never tried".into()))
+            let server = Server::launch(folder, recipe)?;
+            Ok(Self { server, address, options, password, certificate: certificate.clone() })
+        })
     }
 
     /// What clients connect to: `redis://127.0.0.1:PORT/0`, or `rediss://localhost:PORT/0` with TLS; after `//` comes
     /// `sessions:PASSWORD@` if there are users.
     pub fn url(&self) -> String {
-        let Node { options, address, password, .. } = &*self.node;
+        let Self { options, address, password, .. } = self;
         let (scheme, host) = if options.tls { ("rediss", "localhost") } else { ("redis", "127.0.0.1") };
         let user = if options.acl { format!("sessions:{password}@") } else { String::new() };
         format!("{scheme}://{user}{host}:{}/0", address.port())
@@ -111,23 +101,17 @@ impl Redis {
 
     /// The authority of its certificate, in PEM. Empty without TLS.
     pub fn ca_pem(&self) -> &str {
-        self.node.certificate.as_ref().map_or("", |certificate| &certificate.authority)
+        self.certificate.as_ref().map_or("", |certificate| &certificate.authority)
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.node.address
+        self.address
     }
 
     /// Kills it (SIGKILL), and returns when it is dead.
     pub async fn kill(&mut self) {
-        let node = self.node.clone();
-        in_background(move || {
-            if let Some(daemon) = node.running().take() {
-                daemon.kill();
-            }
-        })
-        .await;
+        self.server.kill().await;
     }
 
     /// Starts it again, on the same port and with the same data; kills it before if it runs. Returns when it answers.
@@ -136,74 +120,72 @@ impl Redis {
     ///
     /// If it does not start; the message says why.
     pub async fn restart(&mut self) {
-        self.kill().await;
-        let node = self.node.clone();
-        in_background(move || node.start()).await.unwrap_or_else(|error| panic!("{error}"));
+        self.server.restart().await;
     }
 
     /// Makes it hang (SIGSTOP): it keeps its connections, takes new ones, and answers nothing.
+    ///
+    /// # Panics
+    ///
+    /// If it was killed.
     pub fn pause(&self) {
-        self.node.running().as_ref().expect("it runs").pause();
+        self.server.pause();
     }
 
     /// Lets it go on where it was (SIGCONT).
+    ///
+    /// # Panics
+    ///
+    /// If it was killed.
     pub fn resume(&self) {
-        self.node.running().as_ref().expect("it runs").resume();
+        self.server.resume();
     }
 }
 
-impl Node {
-    fn start(&self) -> Result {
-        let mut command = Command::new(&self.program);
-        command.arg(self.folder.path().join("redis.conf")).current_dir(self.folder.path());
-        // A node alone trusts itself with its slots only after two seconds.
-        let announcement =
-            if self.options.cluster { "Cluster state changed: ok" } else { "Ready to accept connections" };
-        let daemon = Daemon::start(&mut command, announcement, Ending::Kill, self.folder.path())?;
-        *self.running() = Some(daemon);
-        Ok(())
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis").field("address", &self.address).field("options", &self.options).finish()
     }
+}
 
-    fn running(&self) -> std::sync::MutexGuard<'_, Option<Daemon>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// What a Redis reads when it starts.
+struct Files<'a> {
+    folder: &'a Path,
+    address: SocketAddr,
+    options: RedisOptions,
+    password: &'a str,
+}
 
-    fn write_files(&self) -> io::Result<()> {
-        let folder = self.folder.path();
-        if let Some(Certificate { authority, chain, key }) = &self.certificate {
-            fs::write(folder.join("ca.pem"), authority)?;
-            fs::write(folder.join("server.pem"), chain)?;
-            fs::write(folder.join("server.key"), key)?;
+impl Files<'_> {
+    fn write(&self, certificate: Option<&Certificate>) -> io::Result<()> {
+        if let Some(certificate) = certificate {
+            certificate.write(self.folder)?;
         }
         if self.options.cluster {
-            fs::write(folder.join("nodes.conf"), self.only_node())?;
+            fs::write(self.folder.join("nodes.conf"), self.only_node())?;
         }
-        fs::write(folder.join("redis.conf"), Configuration { node: self, folder }.to_string())
+        fs::write(self.folder.join("redis.conf"), self.to_string())
     }
 
     /// What a node remembers of a cluster in which it is alone and has every slot.
     fn only_node(&self) -> String {
         let (id, port) = (random_hex::<20>(), self.address.port());
+        let bus = port + port::BUS;
         format!(
-            "{id} 127.0.0.1:{port}@{bus} myself,master - 0 0 1 connected 0-16383\nvars currentEpoch 1 lastVoteEpoch 0\n",
-            bus = port + port::BUS
+            "{id} 127.0.0.1:{port}@{bus} myself,master - 0 0 1 connected 0-16383\n\
+             vars currentEpoch 1 lastVoteEpoch 0\n"
         )
     }
 }
 
-struct Configuration<'a> {
-    node: &'a Node,
-    folder: &'a Path,
-}
-
-impl Display for Configuration<'_> {
+/// `redis.conf`.
+impl Display for Files<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { node: Node { options, address, password, .. }, folder } = self;
+        let Self { folder, address, options, password } = self;
         let (port, folder) = (address.port(), folder.display());
         writeln!(f, "bind 127.0.0.1\ndir \"{folder}\"\nsave \"\"\nappendonly yes\nappendfsync always")?;
         if options.tls {
-            writeln!(f, "port 0\ntls-port {port}\ntls-auth-clients no")?;
-            writeln!(f, "tls-ca-cert-file \"{folder}/ca.pem\"")?;
+            writeln!(f, "port 0\ntls-port {port}\ntls-auth-clients no\ntls-ca-cert-file \"{folder}/ca.pem\"")?;
             writeln!(f, "tls-cert-file \"{folder}/server.pem\"\ntls-key-file \"{folder}/server.key\"")?;
         } else {
             writeln!(f, "port {port}")?;
@@ -213,14 +195,10 @@ impl Display for Configuration<'_> {
         }
         if options.cluster {
             writeln!(f, "cluster-enabled yes\ncluster-config-file nodes.conf\ncluster-announce-ip 127.0.0.1")?;
-            writeln!(f, "tls-cluster {}", if options.tls { "yes" } else { "no" })?;
+        }
+        if options.cluster && options.tls {
+            writeln!(f, "tls-cluster yes")?;
         }
         Ok(())
-    }
-}
-
-impl fmt::Debug for Redis {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Redis").field("address", &self.node.address).field("options", &self.node.options).finish()
     }
 }

@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use oidc_session_test_servers::{Redis, RedisOptions};
@@ -67,4 +68,32 @@ async fn a_cluster_of_one_has_every_slot_and_keeps_it_through_a_restart() {
     redis.restart().await;
     assert_eq!(ask(&mut dial(redis.address()), "STRLEN session").unwrap(), ":4");
     assert_eq!(ask(&mut dial(redis.address()), "SET another kept").unwrap(), "+OK");
+}
+
+fn redis_cli(url: &str, authority: &std::path::Path, arguments: &[&str]) -> (bool, String) {
+    let mut cli = Command::new("redis-cli");
+    cli.args(["--no-auth-warning", "-c", "-u", url, "--cacert"]).arg(authority).args(arguments);
+    let output = cli.stdin(Stdio::null()).output().unwrap();
+    (output.status.success(), String::from_utf8(output.stdout).unwrap().trim_end().to_owned())
+}
+
+#[tokio::test]
+async fn with_tls_its_certificate_is_good_for_both_names_and_plain_tcp_is_refused() {
+    let everything = RedisOptions { tls: true, acl: true, cluster: true };
+    let redis = Redis::start_with(everything).await;
+    let folder = tempfile::tempdir().unwrap();
+    let authority = folder.path().join("ca.pem");
+    std::fs::write(&authority, redis.ca_pem()).unwrap();
+    let url = redis.url();
+    assert_eq!(redis_cli(&url, &authority, &["SET", "session", "kept"]), (true, "OK".to_owned()));
+    let by_number = url.replace("localhost", "127.0.0.1");
+    assert_eq!(redis_cli(&by_number, &authority, &["GET", "session"]), (true, "kept".to_owned()));
+    // Where a client of the cluster is sent.
+    let (_, nodes) = redis_cli(&url, &authority, &["CLUSTER", "SLOTS"]);
+    let port = redis.address().port().to_string();
+    assert_eq!(nodes.lines().take(4).collect::<Vec<_>>(), ["0", "16383", "127.0.0.1", &port]);
+    let stranger = Redis::start_with(RedisOptions { tls: true, ..RedisOptions::default() }).await;
+    std::fs::write(&authority, stranger.ca_pem()).unwrap();
+    assert!(!redis_cli(&url, &authority, &["PING"]).0);
+    assert_ne!(ask(&mut dial(redis.address()), "PING").unwrap_or_default(), "+PONG");
 }
