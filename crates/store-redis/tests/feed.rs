@@ -1,0 +1,210 @@
+//! The change feed: everything in order, and nothing left out silently.
+
+#![expect(clippy::unwrap_used, reason = "in a test, an error is a failure")]
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use oidc_session_core::{
+    Change, Changes, Clock as _, Commit, Expected, HolderId, Record, Release, Removal, SessionStore as _,
+    StoreErrorKind, StoreKey, Stored, SystemClock, Version,
+};
+use oidc_session_store_redis::RedisStore;
+use oidc_session_test_servers::{Proxy, Redis, fresh_name, shared_redis};
+use redis::aio::MultiplexedConnection;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+const KEY: StoreKey = StoreKey::from_bytes([7; 32]);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_commit_and_remove_is_told_in_its_order() {
+    const SESSIONS: u8 = 5;
+    const COMMITS: usize = 40;
+    let prefix = fresh_name();
+    let mut changes = subscribe(&connect(&prefix).await).await;
+    let mut writers = JoinSet::new();
+    for number in 0..SESSIONS {
+        let store = connect(&prefix).await;
+        writers.spawn(async move {
+            let key = StoreKey::from_bytes([number; 32]);
+            let (mut expected, mut done) = (Expected::Absent, Vec::new());
+            for _ in 0..COMMITS {
+                let version = commit(&store, &key, expected).await;
+                (expected, done) = (Expected::At(version), [done, vec![Some(version)]].concat());
+            }
+            let Some(Some(last)) = done.last() else { panic!("nothing was committed") };
+            assert_eq!(store.remove(&key, *last).await.unwrap(), Removal::Done);
+            done.push(None);
+            (key, done)
+        });
+    }
+    let done: HashMap<StoreKey, Vec<Option<Version>>> = writers.join_all().await.into_iter().collect();
+    let mut told: HashMap<StoreKey, Vec<Option<Version>>> = HashMap::new();
+    for _ in 0..usize::from(SESSIONS) * (COMMITS + 1) {
+        let change = next(&mut changes).await;
+        told.entry(change.key).or_default().push(change.version);
+    }
+    assert_eq!(told, done);
+}
+
+#[tokio::test]
+async fn what_changes_no_record_is_not_told() {
+    let (prefix, holder) = (fresh_name(), HolderId::from_u128(1));
+    let (store, stranger) = (connect(&prefix).await, connect(&fresh_name()).await);
+    let first = commit(&store, &KEY, Expected::Absent).await;
+    let mut changes = subscribe(&store).await;
+
+    commit(&stranger, &KEY, Expected::Absent).await;
+    connect(&prefix).await;
+    let conflicting = Stored { version: Version::from_u64(1), record: Record::from_bytes(Vec::new()) };
+    assert_eq!(store.commit(&KEY, Expected::Absent, &conflicting, None).await.unwrap(), Commit::Conflict);
+    assert_eq!(store.remove(&KEY, Version::from_u64(1)).await.unwrap(), Removal::Conflict);
+    let _ = store.try_lease(&KEY, holder, Duration::from_secs(1)).await.unwrap();
+    let _ = store.renew(&KEY, holder, Duration::from_secs(1)).await.unwrap();
+    store.release(&KEY, holder, Release::default()).await.unwrap();
+
+    let second = commit(&store, &KEY, Expected::At(first)).await;
+    assert_eq!(next(&mut changes).await, Change { key: KEY, version: Some(second) });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_connection_is_told_and_ends_the_subscription() {
+    let mut redis = Redis::start().await;
+    let store = RedisStore::connect(redis.url()).await.unwrap();
+    let mut changes = subscribe(&store).await;
+    redis.restart().await;
+    for _ in 0..2 {
+        assert_eq!(failure(&mut changes).await, StoreErrorKind::Unavailable);
+    }
+    let mut changes = subscribe(&store).await;
+    let version = commit(&store, &KEY, Expected::Absent).await;
+    assert_eq!(next(&mut changes).await.version, Some(version));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_fell_silent_is_noticed_within_ten_seconds() {
+    let redis = Redis::start().await;
+    let network = Proxy::to(redis.address()).await;
+    let store = RedisStore::connect(format!("redis://{}", network.address())).await.unwrap();
+    let mut changes = subscribe(&store).await;
+    network.stall();
+    let noticed = timeout(Duration::from_secs(10), changes.next()).await;
+    assert_eq!(noticed.unwrap().unwrap_err().kind(), StoreErrorKind::Unavailable);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quiet_channel_is_not_a_dead_one() {
+    let store = connect(&fresh_name()).await;
+    let mut changes = subscribe(&store).await;
+    sleep(Duration::from_secs(11)).await; // Longer than it takes to notice a dead one.
+    let version = commit(&store, &KEY, Expected::Absent).await;
+    assert_eq!(next(&mut changes).await.version, Some(version));
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_is_told_when_subscribing() {
+    let mut redis = Redis::start().await;
+    let store = RedisStore::connect(redis.url()).await.unwrap();
+    redis.kill().await;
+    let error = store.change_feed().unwrap().subscribe().await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn dropping_the_future_loses_no_change() {
+    let store = connect(&fresh_name()).await;
+    let mut changes = subscribe(&store).await;
+    assert!(timeout(Duration::from_millis(50), changes.next()).await.is_err());
+    let first = commit(&store, &KEY, Expected::Absent).await;
+    let second = commit(&store, &KEY, Expected::At(first)).await;
+    assert!(timeout(Duration::ZERO, std::future::pending::<()>()).await.is_err());
+    assert_eq!(next(&mut changes).await.version, Some(first));
+    assert_eq!(next(&mut changes).await.version, Some(second));
+}
+
+#[tokio::test]
+async fn what_somebody_else_publishes_is_told_as_a_failure() {
+    let prefix = fresh_name();
+    let store = connect(&prefix).await;
+    for foreign in [" ", "hello", "0707 1"] {
+        let mut changes = subscribe(&store).await;
+        publish(&prefix, foreign, 1).await;
+        assert_eq!(failure(&mut changes).await, StoreErrorKind::Misconfigured, "{foreign}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_read_is_told_and_takes_no_memory() {
+    let prefix = fresh_name();
+    let store = connect(&prefix).await;
+    let mut changes = subscribe(&store).await;
+    publish(&prefix, &format!("{} 1", "07".repeat(32)), 12_000).await;
+    sleep(Duration::from_millis(500)).await;
+    let mut told = 0;
+    let error = loop {
+        match timeout(Duration::from_secs(5), changes.next()).await.unwrap() {
+            Ok(_) => told += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!((told, error.kind()), (10_000, StoreErrorKind::Unavailable));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_subscription_takes_its_connection_along() {
+    let prefix = fresh_name();
+    let store = connect(&prefix).await;
+    let changes = subscribe(&store).await;
+    assert_eq!(subscribers(&prefix).await, 1);
+    drop(changes);
+    let gone = async {
+        while subscribers(&prefix).await > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(5), gone).await.unwrap();
+}
+
+async fn connect(prefix: &str) -> RedisStore {
+    RedisStore::builder(shared_redis().await).prefix(prefix).connect().await.unwrap()
+}
+
+async fn subscribe(store: &RedisStore) -> Box<dyn Changes> {
+    store.change_feed().unwrap().subscribe().await.unwrap()
+}
+
+async fn next(changes: &mut Box<dyn Changes>) -> Change {
+    timeout(Duration::from_secs(5), changes.next()).await.unwrap().unwrap()
+}
+
+async fn failure(changes: &mut Box<dyn Changes>) -> StoreErrorKind {
+    timeout(Duration::from_secs(5), changes.next()).await.unwrap().unwrap_err().kind()
+}
+
+async fn commit(store: &RedisStore, key: &StoreKey, expected: Expected) -> Version {
+    let next = Stored::after(expected, Record::from_bytes(b"record".to_vec()), SystemClock.now());
+    assert_eq!(store.commit(key, expected, &next, None).await.unwrap(), Commit::Done);
+    next.version
+}
+
+async fn publish(prefix: &str, what: &str, times: usize) {
+    let mut publishing = redis::pipe();
+    for _ in 0..times {
+        publishing.cmd("PUBLISH").arg(format!("{prefix}:changes@0")).arg(what).ignore();
+    }
+    let _: () = publishing.query_async(&mut admin().await).await.unwrap();
+}
+
+async fn subscribers(prefix: &str) -> u64 {
+    let mut asked = redis::cmd("PUBSUB");
+    asked.arg("NUMSUB").arg(format!("{prefix}:changes@0"));
+    let (_, count): (String, u64) = asked.query_async(&mut admin().await).await.unwrap();
+    count
+}
+
+async fn admin() -> MultiplexedConnection {
+    let client = redis::Client::open(shared_redis().await).unwrap();
+    let patient = redis::AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(10)));
+    client.get_multiplexed_async_connection_with_config(&patient).await.unwrap()
+}
