@@ -231,7 +231,6 @@ mod tests {
             "",
             "host=secret user=secret",
             "mysql://secret@h/d",
-            "postgres://secret",
             "postgres://u:secret?secret=1",
             "postgres://u:se@cret?secret=1@h/d",
             "postgres://u@h:secret/d",
