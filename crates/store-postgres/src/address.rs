@@ -12,10 +12,30 @@ const DOING: &str = "read the URL of the PostgreSQL server";
 
 /// What libpq knows and this crate does not. Only these are named in an error: anything else may be half a password.
 const UNSUPPORTED: &[&str] = &[
-    "client_encoding", "fallback_application_name", "gssdelegation", "gssencmode", "gsslib", "krbsrvname", "passfile",
-    "replication", "require_auth", "requirepeer", "requiressl", "scram_client_key", "scram_server_key", "service",
-    "ssl_max_protocol_version", "ssl_min_protocol_version", "sslcert", "sslcertmode", "sslcompression", "sslcrl",
-    "sslcrldir", "sslkey", "sslpassword", "sslsni",
+    "client_encoding",
+    "fallback_application_name",
+    "gssdelegation",
+    "gssencmode",
+    "gsslib",
+    "krbsrvname",
+    "passfile",
+    "replication",
+    "require_auth",
+    "requirepeer",
+    "requiressl",
+    "scram_client_key",
+    "scram_server_key",
+    "service",
+    "ssl_max_protocol_version",
+    "ssl_min_protocol_version",
+    "sslcert",
+    "sslcertmode",
+    "sslcompression",
+    "sslcrl",
+    "sslcrldir",
+    "sslkey",
+    "sslpassword",
+    "sslsni",
 ];
 
 /// A parsed URL.
@@ -119,9 +139,8 @@ impl TlsParameters {
 
 /// What is wrong with the URL, without anything that is in it.
 fn fault(url: &str, error: &tokio_postgres::Error) -> String {
-    let unsupported = UNSUPPORTED.iter().find(|name| {
-        ["?", "&"].iter().any(|before| url.contains(&format!("{before}{name}=")))
-    });
+    let unsupported =
+        UNSUPPORTED.iter().find(|name| ["?", "&"].iter().any(|before| url.contains(&format!("{before}{name}="))));
     match unsupported {
         Some(name) => format!("the parameter `{name}` is not supported"),
         None => format!("{error}; are all special characters of the user and the password percent-encoded?"),
@@ -158,9 +177,10 @@ fn decoded(value: &str) -> Result<String, StoreError> {
     while let Some(byte) = rest.next() {
         bytes.push(match byte {
             b'%' => {
-                let digits = rest.next().zip(rest.next()).and_then(|(high, low)| {
-                    Some(char::from(high).to_digit(16)? * 16 + char::from(low).to_digit(16)?)
-                });
+                let digits = rest
+                    .next()
+                    .zip(rest.next())
+                    .and_then(|(high, low)| Some(char::from(high).to_digit(16)? * 16 + char::from(low).to_digit(16)?));
                 match digits.and_then(|byte| u8::try_from(byte).ok()) {
                     Some(byte) => byte,
                     None => return Err(misconfigured(DOING, "it has a `%` without two hexadecimal digits")),

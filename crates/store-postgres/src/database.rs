@@ -12,6 +12,7 @@ use crate::connector::Connector;
 use crate::error::{from_pool, from_postgres, misconfigured, silent, spends_the_connection};
 use crate::schema::Schema;
 use crate::statements::Statement;
+use crate::value::Value;
 
 /// The server ends a statement that takes too long. Whoever has not heard even of that so much later has a dead line.
 const MARGIN: Duration = Duration::from_millis(500);
@@ -64,12 +65,13 @@ impl Database {
         &self,
         doing: &'static str,
         statement: &Statement,
-        parameters: &[&(dyn ToSql + Sync)],
+        parameters: &[Value<'_>],
     ) -> Result<Vec<Row>, StoreError> {
         let connection = self.connection(doing).await?;
+        let parameters: Vec<_> = parameters.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
         let answer = timeout(self.patience.statement.saturating_add(MARGIN), async {
             let prepared = connection.prepare_typed_cached(&statement.sql, &statement.types).await?;
-            connection.query(&prepared, parameters).await
+            connection.query(&prepared, &parameters).await
         });
         match answer.await {
             Ok(Ok(rows)) => Ok(rows),

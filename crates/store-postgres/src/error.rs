@@ -90,7 +90,8 @@ pub(crate) fn spends_the_connection(error: &tokio_postgres::Error) -> bool {
 
 fn meaning(code: &SqlState) -> (StoreErrorKind, Option<&'static str>) {
     use StoreErrorKind::{Corrupt, Denied, Misconfigured, Unavailable};
-    const MIGRATE: Option<&str> = Some("the tables are not those of this store: run its migrations, or name its schema");
+    const MIGRATE: Option<&str> =
+        Some("the tables are not those of this store: run its migrations, or name its schema");
     match code.code() {
         "42501" => (Denied, Some("grant the role what the documentation lists")),
         "XX001" | "XX002" => (Corrupt, None),

@@ -19,7 +19,7 @@ use crate::lease::{self, length_ms};
 use crate::row;
 use crate::schema::Schema;
 use crate::statements::Statements;
-use crate::value::Opaque;
+use crate::value::Value;
 
 /// The most records of a page: so many of the longest are 50 MiB.
 const PAGE: usize = 200;
@@ -100,7 +100,7 @@ impl fmt::Debug for PostgresStore {
 impl SessionStore for PostgresStore {
     async fn load(&self, key: &StoreKey) -> Result<Option<Stored>, StoreError> {
         const DOING: &str = "load a record";
-        let rows = self.database.query(DOING, &self.statements.load, &[&Opaque(key.as_bytes())]).await?;
+        let rows = self.database.query(DOING, &self.statements.load, &[Value::Bytes(key.as_bytes())]).await?;
         rows.first().map(|row| row::stored(DOING, row)).transpose()
     }
 
@@ -112,18 +112,17 @@ impl SessionStore for PostgresStore {
         keep_until: Option<Timestamp>,
     ) -> Result<Commit, StoreError> {
         const DOING: &str = "commit a record";
-        let (key, record) = (Opaque(key.as_bytes()), Opaque(next.record.as_bytes()));
+        let (key, record) = (Value::Bytes(key.as_bytes()), Value::Bytes(next.record.as_bytes()));
         let version = number(DOING, next.version)?;
-        let keep_until = keep_until.map(Timestamp::as_unix_millis);
+        let keep_until = Value::number_or_null(keep_until.map(Timestamp::as_unix_millis));
         let changed = match expected {
             Expected::Absent => {
-                self.database.query(DOING, &self.statements.create, &[&key, &version, &record, &keep_until]).await?
+                self.database.query(DOING, &self.statements.create, &[key, version, record, keep_until]).await?
             }
             Expected::At(expected) => {
                 let expected = number(DOING, expected)?;
-                let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
-                    [&key, &version, &record, &keep_until, &expected];
-                self.database.query(DOING, &self.statements.replace, &parameters).await?
+                let replace = &self.statements.replace;
+                self.database.query(DOING, replace, &[key, version, record, keep_until, expected]).await?
             }
         };
         Ok(if changed.is_empty() { Commit::Conflict } else { Commit::Done })
@@ -131,32 +130,35 @@ impl SessionStore for PostgresStore {
 
     async fn remove(&self, key: &StoreKey, expected: Version) -> Result<Removal, StoreError> {
         const DOING: &str = "remove a record";
-        let (key, expected) = (Opaque(key.as_bytes()), number(DOING, expected)?);
-        let changed = self.database.query(DOING, &self.statements.remove, &[&key, &expected]).await?;
+        let (key, expected) = (Value::Bytes(key.as_bytes()), number(DOING, expected)?);
+        let changed = self.database.query(DOING, &self.statements.remove, &[key, expected]).await?;
         Ok(if changed.is_empty() { Removal::Conflict } else { Removal::Done })
     }
 
     async fn try_lease(&self, key: &StoreKey, holder: HolderId, ttl: Duration) -> Result<Lease, StoreError> {
         const DOING: &str = "take a lease";
         let holder = holder.as_u128().to_be_bytes();
-        let (key, holder, length) = (Opaque(key.as_bytes()), Opaque(&holder), length_ms(ttl));
-        let rows = self.database.query(DOING, &self.statements.try_lease, &[&key, &holder, &length]).await?;
+        let parameters = [Value::Bytes(key.as_bytes()), Value::Bytes(&holder), Value::Number(length_ms(ttl))];
+        let rows = self.database.query(DOING, &self.statements.try_lease, &parameters).await?;
         lease::answer(DOING, rows.first())
     }
 
     async fn renew(&self, key: &StoreKey, holder: HolderId, ttl: Duration) -> Result<Renewal, StoreError> {
         let holder = holder.as_u128().to_be_bytes();
-        let (key, holder, length) = (Opaque(key.as_bytes()), Opaque(&holder), length_ms(ttl));
-        let rows = self.database.query("renew a lease", &self.statements.renew, &[&key, &holder, &length]).await?;
+        let parameters = [Value::Bytes(key.as_bytes()), Value::Bytes(&holder), Value::Number(length_ms(ttl))];
+        let rows = self.database.query("renew a lease", &self.statements.renew, &parameters).await?;
         Ok(if rows.is_empty() { Renewal::Lost } else { Renewal::Done })
     }
 
     async fn release(&self, key: &StoreKey, holder: HolderId, release: Release) -> Result<(), StoreError> {
         let holder = holder.as_u128().to_be_bytes();
-        let (key, holder, pause) = (Opaque(key.as_bytes()), Opaque(&holder), length_ms(release.pause));
-        let unsettled = i64::from(release.unsettled);
-        let release = &self.statements.release;
-        self.database.query("release a lease", release, &[&key, &holder, &pause, &unsettled]).await?;
+        let parameters = [
+            Value::Bytes(key.as_bytes()),
+            Value::Bytes(&holder),
+            Value::Number(length_ms(release.pause)),
+            Value::Number(release.unsettled.into()),
+        ];
+        self.database.query("release a lease", &self.statements.release, &parameters).await?;
         Ok(())
     }
 
@@ -175,9 +177,9 @@ impl List for PostgresStore {
     async fn list(&self, from: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
         const DOING: &str = "list the records";
         let limit = limit.clamp(1, PAGE);
-        let after = Opaque(from.map_or(&[], |cursor| cursor.as_bytes())); // No bytes come before every key.
-        let rows = self.database.query(DOING, &self.statements.list, &[&after, &bigint(limit)]).await?;
-        let entries = rows
+        let after = Value::Bytes(from.map_or(&[], |cursor| cursor.as_bytes())); // No bytes come before every key.
+        let found = self.database.query(DOING, &self.statements.list, &[after, rows(limit)]).await?;
+        let entries = found
             .iter()
             .map(|row| Ok((row::key(DOING, row, 2)?, row::stored(DOING, row)?)))
             .collect::<Result<Vec<_>, StoreError>>()?;
@@ -192,15 +194,17 @@ impl Sweep for PostgresStore {
     /// Leaves what is being refreshed for its commit, and what somebody is changing right now for the next sweep. Any
     /// number of processes may sweep at once.
     async fn sweep(&self, limit: usize) -> Result<usize, StoreError> {
-        let dropped = self.database.query("sweep the records", &self.statements.sweep, &[&bigint(limit)]).await?;
+        let dropped = self.database.query("sweep the records", &self.statements.sweep, &[rows(limit)]).await?;
         Ok(dropped.len())
     }
 }
 
-fn number(doing: &'static str, version: Version) -> Result<i64, StoreError> {
-    i64::try_from(version.as_u64()).map_err(|_| misconfigured(doing, "a version has more than 63 bits"))
+fn number(doing: &'static str, version: Version) -> Result<Value<'static>, StoreError> {
+    i64::try_from(version.as_u64())
+        .map(Value::Number)
+        .map_err(|_| misconfigured(doing, "a version has more than 63 bits"))
 }
 
-fn bigint(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
+fn rows(limit: usize) -> Value<'static> {
+    Value::Number(i64::try_from(limit).unwrap_or(i64::MAX))
 }

@@ -1,4 +1,4 @@
-//! [`Opaque`]: bytes on their way to the server.
+//! [`Value`]: what goes to the server with a statement.
 
 use std::error::Error;
 use std::fmt;
@@ -6,22 +6,41 @@ use std::fmt;
 use bytes::BytesMut;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
-/// Bytes that `Debug` does not show: the driver writes the parameters of every statement to the debug log.
-pub(crate) struct Opaque<'a>(pub(crate) &'a [u8]);
+/// A parameter. `Debug` shows no bytes, because the driver writes the parameters of every statement to the debug log.
+#[derive(Clone, Copy)]
+pub(crate) enum Value<'a> {
+    Bytes(&'a [u8]),
+    Number(i64),
+    Null,
+}
 
-impl fmt::Debug for Opaque<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{} bytes]", self.0.len())
+impl Value<'_> {
+    pub(crate) fn number_or_null(number: Option<i64>) -> Self {
+        number.map_or(Self::Null, Self::Number)
     }
 }
 
-impl ToSql for Opaque<'_> {
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes(bytes) => write!(f, "[{} bytes]", bytes.len()),
+            Self::Number(number) => number.fmt(f),
+            Self::Null => f.write_str("NULL"),
+        }
+    }
+}
+
+impl ToSql for Value<'_> {
     fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
-        self.0.to_sql(kind, out)
+        match self {
+            Self::Bytes(bytes) => bytes.to_sql_checked(kind, out),
+            Self::Number(number) => number.to_sql_checked(kind, out),
+            Self::Null => Ok(IsNull::Yes),
+        }
     }
 
     fn accepts(kind: &Type) -> bool {
-        <&[u8] as ToSql>::accepts(kind)
+        [Type::BYTEA, Type::INT8].contains(kind)
     }
 
     to_sql_checked!();
@@ -33,6 +52,7 @@ mod tests {
 
     #[test]
     fn debug_tells_only_how_many_bytes() {
-        assert_eq!(format!("{:?}", Opaque(b"a refresh token")), "[15 bytes]");
+        let values = [Value::Bytes(b"a refresh token"), Value::Number(7), Value::number_or_null(None)];
+        assert_eq!(format!("{values:?}"), "[[15 bytes], 7, NULL]");
     }
 }
