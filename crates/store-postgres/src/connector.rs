@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::Connect;
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, Connection, Error, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -50,30 +50,32 @@ impl Connect for Connector {
     ) -> Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + '_>> {
         Box::pin(async move {
             let (client, line) = self.dial().await?;
-            let task = Task(Some(tokio::spawn(async move {
+            let task = tokio::spawn(async move {
                 if line.await.is_err() {
                     tracing::debug!("a connection to PostgreSQL has ended");
                 }
-            })));
+            });
+            let unready = Unready(Some(task.abort_handle()));
             client.batch_execute(&self.settings()).await?;
-            Ok((client, task.into_handle()))
+            unready.spare();
+            Ok((client, task))
         })
     }
 }
 
-/// Ends the task of a connection that did not get ready in time: its line may be dead, and then it would wait for ever.
-struct Task(Option<JoinHandle<()>>);
+/// Ends the task of a connection that does not get ready in time: on a dead line it would wait for ever.
+struct Unready(Option<AbortHandle>);
 
-impl Task {
-    fn into_handle(mut self) -> JoinHandle<()> {
-        self.0.take().unwrap_or_else(|| tokio::spawn(async {}))
+impl Unready {
+    fn spare(mut self) {
+        self.0 = None;
     }
 }
 
-impl Drop for Task {
+impl Drop for Unready {
     fn drop(&mut self) {
-        if let Some(handle) = &self.0 {
-            handle.abort();
+        if let Some(task) = &self.0 {
+            task.abort();
         }
     }
 }

@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use oidc_session_core::StoreErrorKind::{Misconfigured, Unavailable};
 use oidc_session_core::{
-    Expected, HolderId, Lease, List as _, Release, Removal, Renewal, SessionStore as _, Sweep as _,
+    Expected, HolderId, Lease, List as _, Release, Removal, Renewal, SessionStore as _, Sweep as _, Timestamp,
 };
 use oidc_session_store_postgres::PostgresStore;
 use oidc_session_store_postgres::deadpool_postgres::{Manager, Pool, Runtime};
 use oidc_session_test_servers::{Postgres, Proxy, fresh_name, shared_postgres};
+use tokio::task::JoinSet;
 use tokio_postgres::NoTls;
 
-use crate::fixture::{KEY, builder, client, commit, create, key, kind, loaded, through, timed};
+use crate::fixture::{KEY, builder, client, commit, create, key, kind, loaded, next, through, timed};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_call_is_one_round_trip() {
@@ -150,4 +151,88 @@ async fn statements_are_prepared_anew_when_the_server_has_forgotten_them() {
     pool.get().await.unwrap().batch_execute("DEALLOCATE ALL").await.unwrap();
     assert_eq!(kind(store.load(&KEY).await), Unavailable);
     assert_eq!(loaded(&store, KEY).await.as_deref(), Some("first"));
+}
+
+#[tokio::test]
+async fn a_connection_is_durable_and_isolated_whatever_the_role_says() {
+    let server = Postgres::start().await;
+    let schema = fresh_name();
+    let other = client(&server.url(), "public").await;
+    other
+        .batch_execute(
+            "ALTER ROLE sessions SET synchronous_commit = off;
+             ALTER ROLE sessions SET default_transaction_isolation = 'serializable';
+             ALTER ROLE sessions SET statement_timeout = 0",
+        )
+        .await
+        .unwrap();
+    let store = builder(&server.url()).schema(&schema).connect().await.unwrap();
+    let other = client(&server.url(), &schema).await;
+    other
+        .batch_execute(
+            "CREATE TABLE noted (settings text);
+             CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+             BEGIN
+                 INSERT INTO noted SELECT concat_ws(', ', current_setting('synchronous_commit'),
+                     current_setting('transaction_isolation'), current_setting('statement_timeout'),
+                     current_setting('application_name'));
+                 RETURN NULL;
+             END $$ SET search_path FROM CURRENT;
+             CREATE TRIGGER note AFTER INSERT ON sessions EXECUTE FUNCTION note()",
+        )
+        .await
+        .unwrap();
+    create(&store, KEY, "first").await;
+    let noted: String = other.query_one("SELECT settings FROM noted", &[]).await.unwrap().get(0);
+    assert_eq!(noted, "on, read committed, 1s, oidc-session");
+}
+
+#[tokio::test]
+async fn of_several_hosts_the_one_that_answers_is_used() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = shared_postgres().await.replace("@", &format!("@{free},"));
+    let store = builder(&url).connect().await.unwrap();
+    create(&store, KEY, "first").await;
+}
+
+#[tokio::test]
+async fn a_server_that_can_only_be_read_is_unavailable() {
+    let server = Postgres::start().await;
+    let store = builder(&server.url()).connect().await.unwrap();
+    let version = create(&store, KEY, "first").await;
+    let other = client(&server.url(), "public").await;
+    other.batch_execute("ALTER DATABASE sessions SET default_transaction_read_only = on").await.unwrap();
+    assert_eq!(kind(builder(&server.url()).connect().await), Unavailable);
+    // The old connections are on the old server, so to say.
+    assert!(commit(&store, KEY, Expected::At(version), "second").await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sweeps_pass_over_what_somebody_is_changing_and_drop_each_record_once() {
+    let (url, schema) = (shared_postgres().await, fresh_name());
+    let store = builder(url).schema(&schema).statement_timeout(Duration::from_secs(20)).connect().await.unwrap();
+    for number in 0..100 {
+        let past = next(Expected::Absent, "past");
+        let _ = store.commit(&key(number), Expected::Absent, &past, Some(Timestamp::UNIX_EPOCH)).await.unwrap();
+    }
+    let mut other = client(url, &schema).await;
+    let holding = other.transaction().await.unwrap();
+    let held = holding.execute("SELECT FROM sessions WHERE get_byte(key, 0) < 10 FOR UPDATE", &[]).await.unwrap();
+    assert_eq!(held, 10);
+    let mut sweeps = JoinSet::new();
+    for _ in 0..4 {
+        let store = store.clone();
+        sweeps.spawn(async move {
+            let mut dropped = 0;
+            loop {
+                match store.sweep(7).await.unwrap() {
+                    0 => return dropped,
+                    some => dropped += some,
+                }
+            }
+        });
+    }
+    assert_eq!(sweeps.join_all().await.iter().sum::<usize>(), 90);
+    holding.rollback().await.unwrap();
+    assert_eq!(store.sweep(100).await.unwrap(), 10);
 }
