@@ -1,0 +1,197 @@
+//! [`Feed`]: `LISTEN` on a connection of its own.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::{Either, select};
+use oidc_session_core::{Change, ChangeFeed, Changes, StoreError, StoreErrorKind, StoreKey, Version};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+use tokio_postgres::{AsyncMessage, Client};
+
+use crate::connector::{Connector, Line};
+use crate::error::{from_connecting, from_postgres, silent};
+use crate::schema::Schema;
+
+const SUBSCRIBE: &str = "subscribe to changes";
+const WAIT: &str = "wait for a change";
+
+/// How often the server is asked whether it is still there.
+const HEARTBEAT: Duration = Duration::from_secs(3);
+
+/// How long it may take to say so. Together with the heartbeat well under the ten seconds of the contract.
+const ANSWER: Duration = Duration::from_secs(4);
+
+/// How many changes may wait for their reader. One that is slower still must not hold up the server's queue, which all
+/// writers share.
+const BACKLOG: usize = 10_000;
+
+/// Tells of changes by PostgreSQL's notifications, which are sent with the commit of the statement that caused them.
+#[derive(Clone)]
+pub(crate) struct Feed {
+    connector: Connector,
+    channel: String,
+    connect_timeout: Duration,
+}
+
+impl Feed {
+    pub(crate) fn new(connector: Connector, schema: &Schema, connect_timeout: Duration) -> Self {
+        Self { connector, channel: schema.channel(), connect_timeout }
+    }
+}
+
+impl fmt::Debug for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Feed").field("channel", &self.channel).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl ChangeFeed for Feed {
+    async fn subscribe(&self) -> Result<Box<dyn Changes>, StoreError> {
+        let (client, line) = match timeout(self.connect_timeout, self.connector.dial()).await {
+            Ok(connected) => connected.map_err(|error| from_connecting(SUBSCRIBE, &error))?,
+            Err(_) => return Err(silent(SUBSCRIBE)),
+        };
+        let (changes, told) = mpsc::channel(BACKLOG);
+        let (listens, listening) = oneshot::channel();
+        let listener = Listener { channel: self.channel.clone(), changes };
+        let mut subscription = Subscription { told, task: tokio::spawn(listener.run(client, line, listens)) };
+        match listening.await {
+            Ok(()) => Ok(Box::new(subscription)),
+            Err(_) => match subscription.next().await {
+                Err(error) => Err(error),
+                Ok(_) => Err(silent(SUBSCRIBE)),
+            },
+        }
+    }
+}
+
+/// What a reader has.
+struct Subscription {
+    told: mpsc::Receiver<Result<Change, StoreError>>,
+    task: JoinHandle<()>,
+}
+
+#[async_trait]
+impl Changes for Subscription {
+    async fn next(&mut self) -> Result<Change, StoreError> {
+        match self.told.recv().await {
+            Some(told) => told,
+            None => Err(StoreError::new(StoreErrorKind::Unavailable, WAIT)
+                .because("the subscription has ended: its connection broke, or changes were not read fast enough")),
+        }
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription").field("waiting", &self.told.len()).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Reads the notifications of one connection, whether or not anybody waits for them.
+struct Listener {
+    channel: String,
+    changes: mpsc::Sender<Result<Change, StoreError>>,
+}
+
+impl Listener {
+    async fn run(self, client: Client, line: Line, listens: oneshot::Sender<()>) {
+        let mut beating = pin!(beat(&client, &self.channel, listens));
+        let mut listening = pin!(self.listen(line));
+        let error = match select(&mut beating, &mut listening).await {
+            Either::Left((error, _)) => error,
+            Either::Right((Some(error), _)) => error,
+            Either::Right((None, _)) => return, // Too slow a reader: it finds that the channel has ended.
+        };
+        // There is room: `listen` keeps one place free.
+        let _ = self.changes.try_send(Err(error));
+    }
+
+    /// Tells what it hears until the connection breaks, or until too much has been left unread.
+    async fn listen(&self, mut line: Line) -> Option<StoreError> {
+        loop {
+            match poll_fn(|context| line.poll_message(context)).await {
+                Some(Ok(AsyncMessage::Notification(notification))) => {
+                    // Anybody may send on any channel. What is not of this form, no store has sent.
+                    let Some(change) = change(notification.payload()) else {
+                        continue;
+                    };
+                    if notification.channel() != self.channel {
+                        continue;
+                    }
+                    if self.changes.capacity() <= 1 || self.changes.try_send(Ok(change)).is_err() {
+                        return None;
+                    }
+                }
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Some(from_postgres(WAIT, &error)),
+                None => return Some(silent(WAIT)),
+            }
+        }
+    }
+}
+
+/// Listens, then makes sure that the server is still there, until it is not.
+async fn beat(client: &Client, channel: &str, listens: oneshot::Sender<()>) -> StoreError {
+    match timeout(ANSWER, client.batch_execute(&format!("LISTEN \"{channel}\""))).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => return from_postgres(SUBSCRIBE, &error),
+        Err(_) => return silent(SUBSCRIBE),
+    }
+    let _ = listens.send(());
+    loop {
+        sleep(HEARTBEAT).await;
+        match timeout(ANSWER, client.batch_execute("SELECT 1")).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return from_postgres(WAIT, &error),
+            Err(_) => return silent(WAIT),
+        }
+    }
+}
+
+/// Reads `<key in hexadecimal>:<version>`, or without a version if the record was removed.
+fn change(payload: &str) -> Option<Change> {
+    let (hex, version) = payload.split_once(':')?;
+    let hex: &[u8; 64] = hex.as_bytes().try_into().ok()?;
+    let mut key = [0; 32];
+    for (byte, digits) in key.iter_mut().zip(hex.chunks_exact(2)) {
+        let [high, low] = [char::from(digits[0]).to_digit(16)?, char::from(digits[1]).to_digit(16)?];
+        *byte = u8::try_from(high * 16 + low).ok()?;
+    }
+    let version = match version {
+        "" => None,
+        version => Some(Version::from_u64(version.parse().ok()?)),
+    };
+    Some(Change { key: StoreKey::from_bytes(key), version })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_a_key_with_a_version_or_without() {
+        let key = StoreKey::from_bytes([0xaf; 32]);
+        let hex = "af".repeat(32);
+        let committed = Change { key, version: Some(Version::from_u64(12)) };
+        assert_eq!(change(&format!("{hex}:12")), Some(committed));
+        assert_eq!(change(&format!("{hex}:")), Some(Change { key, version: None }));
+        for payload in ["", ":", "af:1", &hex, &format!("{hex}:x"), &format!("{hex}:-1"), &format!("{hex}0:1")] {
+            assert_eq!(change(payload), None, "{payload}");
+        }
+        assert_eq!(change(&format!("{}:1", "zz".repeat(32))), None);
+        assert_eq!(change(&format!("{}:1", "ä".repeat(32))), None);
+    }
+}

@@ -1,0 +1,196 @@
+//! The change feed.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use oidc_session_core::StoreErrorKind::Unavailable;
+use oidc_session_core::{
+    Change, Changes, Commit, Expected, HolderId, Release, Removal, SessionStore as _, StoreKey, Sweep as _, Timestamp,
+    Version,
+};
+use oidc_session_store_postgres::PostgresStore;
+use oidc_session_test_servers::{Postgres, Proxy, fresh_name, shared_postgres};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::fixture::{KEY, builder, client, commit, create, key, kind, next, through, timed};
+
+async fn subscribed(store: &PostgresStore) -> Box<dyn Changes> {
+    store.change_feed().unwrap().subscribe().await.unwrap()
+}
+
+async fn told(changes: &mut Box<dyn Changes>) -> Change {
+    timeout(Duration::from_secs(20), changes.next()).await.expect("nothing was told").unwrap()
+}
+
+fn committed(key: StoreKey, version: Version) -> Change {
+    Change { key, version: Some(version) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_commit_and_remove_is_told_and_nothing_else() {
+    let (url, schema) = (shared_postgres().await, fresh_name());
+    let one = builder(url).schema(&schema).connect().await.unwrap();
+    let other = builder(url).schema(&schema).connect().await.unwrap();
+    let elsewhere = builder(url).connect().await.unwrap();
+    create(&one, key(1), "before").await;
+    let mut changes = subscribed(&other).await;
+
+    let first = create(&one, KEY, "first").await;
+    create(&elsewhere, KEY, "in another schema").await;
+    assert_eq!(commit(&one, KEY, Expected::Absent, "a conflict").await.unwrap(), None);
+    assert_eq!(one.remove(&KEY, Version::from_u64(1)).await.unwrap(), Removal::Conflict);
+    let holder = HolderId::random();
+    let _ = one.try_lease(&KEY, holder, Duration::from_secs(60)).await.unwrap();
+    let _ = one.renew(&KEY, holder, Duration::from_secs(60)).await.unwrap();
+    one.release(&KEY, holder, Release::default()).await.unwrap();
+    let second = commit(&one, KEY, Expected::At(first), "second").await.unwrap().unwrap();
+    assert_eq!(one.remove(&KEY, second).await.unwrap(), Removal::Done);
+    let past = next(Expected::Absent, "to be swept");
+    let kept = one.commit(&key(9), Expected::Absent, &past, Some(Timestamp::UNIX_EPOCH)).await.unwrap();
+    assert_eq!(kept, Commit::Done);
+    assert_eq!(one.sweep(10).await.unwrap(), 1);
+
+    assert_eq!(told(&mut changes).await, committed(KEY, first));
+    assert_eq!(told(&mut changes).await, committed(KEY, second));
+    assert_eq!(told(&mut changes).await, Change { key: KEY, version: None });
+    assert_eq!(told(&mut changes).await, committed(key(9), past.version));
+    assert_eq!(told(&mut changes).await, Change { key: key(9), version: None });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_of_one_key_come_in_their_order() {
+    let store = builder(shared_postgres().await).connect().await.unwrap();
+    let mut changes = subscribed(&store).await;
+    let mut writers = JoinSet::new();
+    for number in 0..4 {
+        let store = store.clone();
+        writers.spawn(async move {
+            let mut versions = vec![create(&store, key(number), "0").await];
+            for _ in 0..50 {
+                let expected = Expected::At(*versions.last().unwrap());
+                versions.push(commit(&store, key(number), expected, "n").await.unwrap().unwrap());
+            }
+            (key(number), versions)
+        });
+    }
+    let written = writers.join_all().await;
+    let mut heard = Vec::new();
+    for _ in 0..4 * 51 {
+        heard.push(told(&mut changes).await);
+    }
+    for (key, versions) in written {
+        let of_key: Vec<_> = heard.iter().filter(|change| change.key == key).map(|change| change.version).collect();
+        assert_eq!(of_key, versions.into_iter().map(Some).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_stops_waiting_loses_nothing() {
+    let store = builder(shared_postgres().await).connect().await.unwrap();
+    let mut changes = subscribed(&store).await;
+    for number in 0..20 {
+        {
+            let mut waiting = pin!(changes.next());
+            let polled = poll_fn(|context| Poll::Ready(waiting.as_mut().poll(context))).await;
+            assert!(polled.is_pending());
+        }
+        let version = create(&store, key(number), "x").await;
+        assert_eq!(told(&mut changes).await, committed(key(number), version));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_send_on_the_channel_is_passed_over() {
+    let (url, schema) = (shared_postgres().await, fresh_name());
+    let store = builder(url).schema(&schema).connect().await.unwrap();
+    let mut changes = subscribed(&store).await;
+    let other = client(url, &schema).await;
+    for payload in ["", "hello", "00:1", &format!("{}:x", "0".repeat(64))] {
+        other.execute("SELECT pg_notify($1, $2)", &[&format!("{schema}_changes"), &payload]).await.unwrap();
+    }
+    let version = create(&store, KEY, "first").await;
+    assert_eq!(told(&mut changes).await, committed(KEY, version));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_connection_is_an_error_and_ends_the_subscription() {
+    let mut server = Postgres::start().await;
+    let store = builder(&server.url()).connect().await.unwrap();
+    let mut changes = subscribed(&store).await;
+    server.kill().await;
+    let lost = timeout(Duration::from_secs(10), changes.next()).await.expect("the loss is told");
+    assert_eq!(kind(lost), Unavailable);
+    assert_eq!(kind(changes.next().await), Unavailable, "it stays over");
+    assert_eq!(kind(store.change_feed().unwrap().subscribe().await), Unavailable);
+
+    server.restart().await;
+    let mut changes = subscribed(&store).await;
+    let version = create(&store, KEY, "first").await;
+    assert_eq!(told(&mut changes).await, committed(KEY, version));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_cut_is_noticed_within_ten_seconds() {
+    let server = Postgres::start().await;
+    let network = Proxy::to(server.address()).await;
+    let store = builder(&through(&server.url(), server.address(), network.address())).connect().await.unwrap();
+    let mut changes = subscribed(&store).await;
+    // A subscription that nothing happens to goes on for longer than the heartbeat.
+    assert!(timeout(Duration::from_secs(4), changes.next()).await.is_err());
+    network.stall();
+    let (took, lost) = timed(timeout(Duration::from_secs(10), changes.next())).await;
+    assert_eq!(kind(lost.expect("not noticed within ten seconds")), Unavailable);
+    assert!(took > Duration::from_secs(1), "{took:?}");
+    assert_eq!(kind(store.change_feed().unwrap().subscribe().await), Unavailable);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_reads_too_slowly_is_told_so_and_holds_nobody_up() {
+    let (url, schema) = (shared_postgres().await, fresh_name());
+    let store = builder(url).schema(&schema).connect().await.unwrap();
+    let mut changes = subscribed(&store).await;
+    let flood =
+        format!("SELECT pg_notify('{schema}_changes', repeat('0', 64) || ':' || n) FROM generate_series(1, $1) n");
+    let other = client(url, &schema).await;
+    other.execute(&flood, &[&20_000]).await.unwrap();
+    let mut read = 0;
+    let error = loop {
+        match timeout(Duration::from_secs(20), changes.next()).await.expect("neither told nor failed") {
+            Ok(change) => {
+                read += 1;
+                assert_eq!(change.version, Some(Version::from_u64(read)), "nothing is left out");
+            }
+            Err(error) => break error,
+        }
+        if read == 1 {
+            // Lets the flood come in before anything more is read.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    assert_eq!(error.kind(), Unavailable);
+    assert!(read < 20_000, "{read}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_subscription_lets_its_connection_go() {
+    let server = Postgres::start().await;
+    let store = builder(&server.url()).connect().await.unwrap();
+    let other = client(&server.url(), "public").await;
+    let listening = async || {
+        let count = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' OR query = 'SELECT 1'";
+        other.query_one(count, &[]).await.unwrap().get::<_, i64>(0)
+    };
+    let changes = subscribed(&store).await;
+    assert_eq!(listening().await, 1);
+    drop(changes);
+    timeout(Duration::from_secs(10), async {
+        while listening().await > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("the connection stayed");
+}
