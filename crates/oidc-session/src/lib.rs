@@ -67,8 +67,16 @@ pub use oidc_session_provider_oidc::{
 };
 #[cfg(feature = "provider-presets")]
 pub use oidc_session_provider_presets as presets;
+#[cfg(feature = "store-file")]
+pub use oidc_session_store_file as store_file;
+#[cfg(feature = "store-keyring")]
+pub use oidc_session_store_keyring as store_keyring;
 #[cfg(feature = "store-memory")]
 pub use oidc_session_store_memory::MemoryStore;
+#[cfg(feature = "store-postgres")]
+pub use oidc_session_store_postgres::{PostgresStore, PostgresStoreBuilder};
+#[cfg(feature = "store-redis")]
+pub use oidc_session_store_redis::{RedisStore, RedisStoreBuilder};
 #[cfg(feature = "store-sqlite")]
 pub use oidc_session_store_sqlite::{SqliteStore, SqliteStoreBuilder};
 

@@ -192,7 +192,7 @@ impl List for RedisStore {
         let (keys, next) = list::scan(&self.inner.link, &self.inner.layout, from, limit).await?;
         let entries = keys.into_iter().map(|key| async move {
             let stored = self.load(&key).await?;
-            Ok(stored.map(|stored| (key, stored)))
+            Ok::<_, StoreError>(stored.map(|stored| (key, stored)))
         });
         // All at once over the one connection, so it is one round trip more.
         let entries = futures_util::future::try_join_all(entries).await?;

@@ -1,0 +1,72 @@
+//! [`Order`] and [`Reply`]: what the fleet and its workers say to each other, a line of JSON each.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What a worker needs to know before it can work.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Setup {
+    pub(crate) store_url: String,
+    /// A prefix or a schema of this run's own.
+    pub(crate) place: String,
+    pub(crate) issuer: String,
+    pub(crate) keys: String,
+}
+
+/// What a worker shall do.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) enum Order {
+    /// Ask for the access token of each session, so many callers each, all at once.
+    Ask { sessions: Vec<String>, callers: usize },
+    /// Ask again and again until the session has ended.
+    AwaitEnd { session: String },
+    /// End the session.
+    Logout { session: String },
+}
+
+/// What came of it.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) enum Reply {
+    /// The worker is ready for orders.
+    Ready,
+    /// Everybody has an answer.
+    Asked(Asked),
+    /// The session is still alive, and its end is being waited for.
+    Waiting,
+    /// The end of the session is stored; its tokens are about to be revoked.
+    Ended,
+    /// It is done.
+    Done,
+    /// It could not be done.
+    Failed(String),
+}
+
+/// What many callers got.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub(crate) struct Asked {
+    /// How long each call took.
+    pub(crate) took: Vec<Duration>,
+    /// The different access tokens of each session.
+    pub(crate) tokens: BTreeMap<String, Vec<String>>,
+    /// How often each kind of error came.
+    pub(crate) errors: BTreeMap<String, usize>,
+}
+
+impl Asked {
+    /// What two workers got, together.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.took.extend(other.took);
+        for (session, tokens) in other.tokens {
+            let all = self.tokens.entry(session).or_default();
+            all.extend(tokens);
+            all.sort_unstable();
+            all.dedup();
+        }
+        for (error, count) in other.errors {
+            *self.errors.entry(error).or_default() += count;
+        }
+        self
+    }
+}

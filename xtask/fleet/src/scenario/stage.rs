@@ -1,0 +1,97 @@
+//! [`Stage`]: an authorization server, a backend, and two worker processes.
+
+use std::time::Duration;
+
+use oidc_session::{
+    Clock as _, KeyRing, Oidc, Scopes, SessionId, SessionManager, SignIn as _, SignInRequest, SystemClock,
+};
+use oidc_session_test_servers::fresh_name;
+use oidc_session_testkit::AuthorizationServer;
+use url::Url;
+
+use crate::backend::Backend;
+use crate::order::{Asked, Setup};
+use crate::team::Team;
+use crate::{Result, ensure, home, report};
+
+/// What the token endpoint takes for each answer.
+pub(crate) const TOKEN_LATENCY: Duration = Duration::from_millis(50);
+
+/// An authorization server with rotation and reuse detection, a backend, and two worker processes.
+pub(crate) struct Stage {
+    pub(crate) backend: Backend,
+    pub(crate) team: Team,
+    pub(crate) server: AuthorizationServer,
+    provider: Oidc,
+    /// Signs in. It knows of the sessions what the store knows.
+    desk: SessionManager,
+}
+
+impl Stage {
+    /// Starts everything.
+    pub(crate) async fn set(backend: &str) -> Result<Self> {
+        let backend = Backend::start(backend).await?;
+        let server = AuthorizationServer::builder().latency(TOKEN_LATENCY).start().await?;
+        let setup = Setup {
+            store_url: backend.url()?,
+            place: fresh_name(),
+            issuer: server.issuer().to_string(),
+            keys: KeyRing::generate(SystemClock.now()).to_json().to_string(),
+        };
+        let desk = home::open(&setup).await?;
+        let team = Team::start(&setup).await?;
+        Ok(Self { backend, team, server, provider: home::provider(&setup)?, desk })
+    }
+
+    /// Signs in by the code flow, once for each name. The access tokens have expired, or are fresh.
+    pub(crate) async fn sign_in(&self, names: &[String], expired: bool) -> Result {
+        for name in names {
+            let request =
+                SignInRequest::new(Url::parse("http://127.0.0.1:1/callback")?, Scopes::parse("openid offline_access"));
+            let pending = self.provider.authorization_request(request).await?;
+            let callback = self.server.authorize(&pending.authorization_url)?;
+            let mut session = self.provider.exchange(pending, &callback).await?;
+            if expired {
+                session = session.into_expired(SystemClock.now());
+            }
+            self.desk.session(&SessionId::named(name)?).sign_in(session).await?;
+        }
+        Ok(())
+    }
+
+    /// How many refreshes the server has granted so far.
+    pub(crate) fn grants(&self) -> u64 {
+        self.server.counters().refresh_grants
+    }
+
+    /// Every session has one token, it is valid at the server, and nobody got an error.
+    pub(crate) fn everybody_has_the_token(&self, asked: &Asked, sessions: &[String]) -> Result {
+        ensure(asked.errors.is_empty(), || format!("callers got errors: {:?}", asked.errors))?;
+        for session in sessions {
+            match asked.tokens.get(session).map(Vec::as_slice) {
+                Some([token]) if self.server.is_active(token) => {}
+                Some(tokens) => {
+                    return Err(format!("{session}: {} tokens, or one that is not valid", tokens.len()).into());
+                }
+                None => return Err(format!("{session}: nobody got a token").into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// The one thing that must never happen.
+    pub(crate) fn nothing_was_presented_twice(&self) -> Result {
+        let reused = self.server.counters().reuse_detected;
+        ensure(reused == 0, || format!("{reused} refresh tokens were presented twice"))
+    }
+
+    /// Says that something holds.
+    pub(crate) fn holds(&self, statement: &str, figures: &str) {
+        report::holds(self.backend.name, statement, figures);
+    }
+}
+
+/// The names of some sessions.
+pub(crate) fn names(prefix: &str, count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("{prefix}-{number}")).collect()
+}
