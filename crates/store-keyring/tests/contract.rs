@@ -1,5 +1,6 @@
 //! The store contract on a real secret service, on a clock that moves when the contract says so.
 
+#![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "in a test, an error is a failure")]
 
 use std::sync::Arc;
