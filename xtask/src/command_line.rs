@@ -1,5 +1,6 @@
 //! A program to run in the workspace root, shown as a person would type it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
@@ -8,17 +9,23 @@ use std::thread;
 use crate::{Result, workspace};
 
 /// A program with its arguments and environment.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct CommandLine {
     program: String,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    secrets: Vec<(String, String)>,
 }
 
 impl CommandLine {
     /// A program found on the path.
     pub(crate) fn new<const N: usize>(program: &str, arguments: [&str; N]) -> Self {
-        Self { program: program.to_owned(), arguments: arguments.map(str::to_owned).to_vec(), environment: Vec::new() }
+        Self {
+            program: program.to_owned(),
+            arguments: arguments.map(str::to_owned).to_vec(),
+            environment: Vec::new(),
+            secrets: Vec::new(),
+        }
     }
 
     /// A cargo command.
@@ -35,6 +42,12 @@ impl CommandLine {
     /// Sets an environment variable.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Sets an environment variable that is not shown.
+    pub(crate) fn secret_env(mut self, name: &str, value: &str) -> Self {
+        self.secrets.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -95,7 +108,7 @@ impl CommandLine {
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .envs(self.environment.iter().chain(&self.secrets).map(|(name, value)| (name, value)))
             .current_dir(workspace::root()?);
         Ok(command)
     }
@@ -116,8 +129,14 @@ impl fmt::Display for CommandLine {
             write!(f, "{name}=\"{value}\" ")?;
         }
         write!(f, "{}", self.program)?;
-        self.arguments.iter().try_for_each(|argument| write!(f, " {argument}"))
+        self.arguments.iter().try_for_each(|argument| write!(f, " {}", quoted(argument)))
     }
+}
+
+/// For a shell, if it would not take it as it is.
+fn quoted(argument: &str) -> Cow<'_, str> {
+    let plain = |character: char| character.is_alphanumeric() || "-_=/.,:@+".contains(character);
+    if argument.chars().all(plain) { argument.into() } else { format!("'{argument}'").into() }
 }
 
 #[cfg(test)]
@@ -128,6 +147,15 @@ mod tests {
     fn is_shown_as_a_person_would_type_it() {
         let line = CommandLine::cargo(["doc", "--workspace"]).env("RUSTDOCFLAGS", "-D warnings").args(["--no-deps"]);
         assert_eq!(line.to_string(), r#"RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps"#);
+        let line = CommandLine::cargo(["nextest", "run", "-E", "not (kind(test))"]);
+        assert_eq!(line.to_string(), "cargo nextest run -E 'not (kind(test))'");
+    }
+
+    #[test]
+    fn a_secret_reaches_the_program_and_is_not_shown() {
+        let line = CommandLine::new("sh", ["-c", "echo $PASSWORD"]).secret_env("PASSWORD", "hunter2");
+        assert_eq!(line.to_string(), "sh -c 'echo $PASSWORD'");
+        assert_eq!(line.output().unwrap(), "hunter2\n");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod e2e;
 mod plan;
 mod tally;
 mod test;
+mod test_servers;
 mod workspace;
 
 use std::process::ExitCode;

@@ -5,12 +5,18 @@ use std::fmt;
 /// Summary lines of `cargo test` or `cargo nextest`, and the sum of their counts.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub(crate) struct Tally {
+    skipped: Vec<String>,
     summaries: Vec<String>,
     passed: u32,
     failed: u32,
 }
 
 impl Tally {
+    /// Remembers what was not tested.
+    pub(crate) fn skip(&mut self, sentence: String) {
+        self.skipped.push(sentence);
+    }
+
     /// Reads the lines of one test run.
     pub(crate) fn read(&mut self, lines: &[String]) {
         for line in lines.iter().map(|line| plain(line)) {
@@ -47,7 +53,7 @@ fn count_before(line: &str, word: &str) -> u32 {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.summaries.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
+        self.summaries.iter().chain(&self.skipped).try_for_each(|line| writeln!(f, "  {line}"))?;
         write!(f, "{} tests passed, {} failed", self.passed, self.failed)
     }
 }
@@ -71,6 +77,13 @@ mod tests {
             "test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s",
         ]);
         assert_eq!((tally.passed, tally.failed, tally.summaries.len()), (7, 2, 2));
+    }
+
+    #[test]
+    fn what_was_skipped_is_said_again_at_the_end() {
+        let mut tally = tally(&["test result: ok. 3 passed; 0 failed"]);
+        tally.skip("SKIPPED: the rest".into());
+        assert!(tally.to_string().contains("  SKIPPED: the rest\n3 tests passed"));
     }
 
     #[test]

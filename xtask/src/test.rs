@@ -7,7 +7,8 @@ use crate::command_line::CommandLine;
 use crate::e2e::WithoutNode;
 use crate::plan::Plan;
 use crate::tally::Tally;
-use crate::{Result, arrows, e2e};
+use crate::test_servers::Need;
+use crate::{Result, arrows, e2e, test_servers};
 
 /// Runs everything and ends with a line a newcomer understands.
 pub(crate) fn task() -> Result {
@@ -20,10 +21,15 @@ pub(crate) fn task() -> Result {
 /// Runs everything; returns what the test runner counted.
 pub(crate) fn run() -> Result<Tally> {
     let tally = RefCell::new(Tally::default());
-    let unit = coloured(unit_tests());
+    let missing = test_servers::missing();
+    let unit = coloured(unit_tests(&missing));
     let examples = coloured(CommandLine::cargo(["test", "--doc", "--workspace", "--all-features"]));
     Plan::new()
-        .step("unit, integration and contract tests", unit.to_string(), || count(&unit, &tally))
+        .step("unit, integration and contract tests", unit.to_string(), || {
+            without(&missing, &tally)?;
+            let servers = test_servers::Shared::start()?;
+            count(&servers.lend(&unit), &tally)
+        })
         .step("examples in the documentation", examples.to_string(), || count(&examples, &tally))
         .step("crate arrows", "cargo xtask arrows", arrows::task)
         .step("end to end", "cargo xtask e2e", || e2e::run(WithoutNode::for_tests()))
@@ -36,14 +42,28 @@ pub(crate) fn is_merge_gate() -> bool {
     std::env::var("CI").is_ok_and(|value| value == "true")
 }
 
-fn unit_tests() -> CommandLine {
+fn unit_tests(missing: &[Need]) -> CommandLine {
     if !CommandLine::cargo(["nextest", "--version"]).succeeds() {
         println!("cargo-nextest is not installed; using `cargo test`, which shows less but runs the same tests.");
-        return CommandLine::cargo(["test", "--workspace", "--all-features", "--lib", "--bins", "--tests"])
-            .args(["--no-fail-fast"]);
+        let test = CommandLine::cargo(["test", "--workspace", "--all-features", "--lib", "--bins", "--tests"]);
+        return test_servers::leave_out_of_cargo_test(test.args(["--no-fail-fast"]), missing);
     }
     let nextest = CommandLine::cargo(["nextest", "run", "--workspace", "--all-features"]);
-    if is_merge_gate() { nextest.args(["--profile", "ci"]) } else { nextest }
+    let nextest = if is_merge_gate() { nextest.args(["--profile", "ci"]) } else { nextest };
+    test_servers::leave_out_of_nextest(nextest, missing)
+}
+
+/// A laptop may do without a server; the merge gate may not.
+fn without(missing: &[Need], tally: &RefCell<Tally>) -> Result {
+    if is_merge_gate() && !missing.is_empty() {
+        let sentences: Vec<String> = missing.iter().map(Need::demanded).collect();
+        return Err(sentences.join("\n  ").into());
+    }
+    for skipped in missing.iter().map(Need::skipped) {
+        println!("{skipped}");
+        tally.borrow_mut().skip(skipped);
+    }
+    Ok(())
 }
 
 /// We stand between the program and the terminal, so it cannot see that colours are welcome.

@@ -10,6 +10,9 @@ use std::sync::{Mutex, PoisonError};
 
 use tempfile::TempDir;
 
+use crate::guard::Guard;
+use crate::programs;
+
 /// A `gnome-keyring-daemon` with an unlocked login keyring, on a private D-Bus session, with a home folder of its own.
 ///
 /// Nothing of it is shared with the desktop of whoever runs the tests. Both daemons end when it is dropped.
@@ -21,15 +24,17 @@ pub struct SecretService {
     folder: TempDir,
 }
 
+const BUS: &str = "dbus-daemon";
+const KEYRING: &str = "gnome-keyring-daemon";
+const SEND: &str = "dbus-send";
+
 /// The variable that tells a process that its D-Bus session is one of ours.
 const OURS: &str = "OIDC_SESSION_TEST_SECRET_SERVICE";
 
 impl SecretService {
-    /// Whether its two programs are installed.
+    /// Whether its programs are installed.
     pub fn is_installed() -> bool {
-        let folders = env::var_os("PATH").unwrap_or_default();
-        let is_there = |program: &str| env::split_paths(&folders).any(|folder| folder.join(program).is_file());
-        is_there("dbus-daemon") && is_there("gnome-keyring-daemon")
+        [BUS, KEYRING, SEND].iter().all(|program| programs::find(&[program]).is_some())
     }
 
     /// Starts both daemons, and returns when the keyring is unlocked. Blocks for a fraction of a second.
@@ -50,10 +55,10 @@ impl SecretService {
 
     /// Starts the keyring daemon (again), with what an earlier one has kept.
     pub fn start_keyring(&mut self) -> io::Result<()> {
-        let mut command = Command::new("gnome-keyring-daemon");
+        let mut command = program(KEYRING);
         command.args(["--unlock", "--components=secrets", "--foreground", "--control-directory"]);
         command.arg(self.folder.path().join("run/keyring"));
-        let mut daemon = Daemon::start(command.env_remove(OURS).envs(self.env()).stdin(Stdio::piped()))?;
+        let mut daemon = Daemon::start(command.envs(self.env()).stdin(Stdio::piped()), self.folder.path())?;
         // The password. The end of it starts the daemon, which then says where it listens.
         let mut stdin = daemon.child.stdin.take().ok_or_else(|| io::Error::other("no pipe"))?;
         stdin.write_all(b"the password of a test")?;
@@ -63,7 +68,21 @@ impl SecretService {
             return Err(io::Error::other(format!("gnome-keyring-daemon did not start: {said:?}")));
         }
         self.keyring = Some(daemon);
-        Ok(())
+        self.await_keyring()
+    }
+
+    /// Asks the bus until the daemon has its name there: it says where it listens before that.
+    fn await_keyring(&self) -> io::Result<()> {
+        for _ in 0..5000 {
+            let mut ask = program(SEND);
+            ask.args(["--session", "--print-reply", "--dest=org.freedesktop.DBus", "/"]);
+            ask.args(["org.freedesktop.DBus.NameHasOwner", "string:org.freedesktop.secrets"]);
+            let answer = ask.envs(self.env()).output()?;
+            if String::from_utf8_lossy(&answer.stdout).contains("boolean true") {
+                return Ok(());
+            }
+        }
+        Err(io::Error::other("gnome-keyring-daemon is not on its bus"))
     }
 
     /// Kills the keyring daemon. The bus goes on, and what was kept stays.
@@ -150,9 +169,9 @@ fn start_bus(folder: &Path) -> io::Result<(Daemon, String)> {
             folder.join("run").display()
         ),
     )?;
-    let mut command = Command::new("dbus-daemon");
+    let mut command = program(BUS);
     command.arg("--config-file").arg(config).args(["--print-address", "--nofork", "--nopidfile"]);
-    let mut daemon = Daemon::start(command.stdin(Stdio::null()))?;
+    let mut daemon = Daemon::start(command.stdin(Stdio::null()), folder)?;
     let address = daemon.hear()?;
     if address.is_empty() {
         return Err(io::Error::other("dbus-daemon did not start"));
@@ -160,18 +179,24 @@ fn start_bus(folder: &Path) -> io::Result<(Daemon, String)> {
     Ok((daemon, address))
 }
 
-/// A child process, which is killed when it is no longer needed.
+fn program(name: &str) -> Command {
+    Command::new(programs::find(&[name]).unwrap_or_else(|| name.into()))
+}
+
+/// A child process, which is killed when it is no longer needed, or when this process has ended in whatever way.
 #[derive(Debug)]
 struct Daemon {
     child: Child,
     stdout: BufReader<ChildStdout>,
+    guard: Option<Guard>,
 }
 
 impl Daemon {
-    fn start(command: &mut Command) -> io::Result<Self> {
+    fn start(command: &mut Command, folder: &Path) -> io::Result<Self> {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let stdout = child.stdout.take().map(BufReader::new).ok_or_else(|| io::Error::other("no pipe"))?;
-        Ok(Self { child, stdout })
+        let guard = Guard::over(child.id(), "KILL", folder)?;
+        Ok(Self { child, stdout, guard: Some(guard) })
     }
 
     /// The next line that it says; an empty one if it has ended.
@@ -184,6 +209,8 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
+        // Before its number is free for another process.
+        self.guard = None;
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -26,6 +26,8 @@ enum Layer {
     Testkit,
     Cli,
     Facade,
+    /// `xtask/servers`: real servers for tests.
+    Servers,
     /// `benches`, `xtask` and its `e2e/client`: outside `crates/`, published never.
     Outside,
 }
@@ -48,7 +50,7 @@ pub(super) fn violations(graph: &Graph) -> Vec<String> {
 
 fn layer(folder: &str) -> Option<Layer> {
     let Some(name) = folder.strip_prefix("crates/") else {
-        return Some(Layer::Outside);
+        return Some(if folder == "xtask/servers" { Layer::Servers } else { Layer::Outside });
     };
     match name {
         "core" => Some(Layer::Core),
@@ -88,16 +90,17 @@ fn forbidden(graph: &Graph, member: &Member, from: Layer, arrow: &Arrow) -> Opti
 /// What a crate may name.
 fn in_code(from: Layer, to: Layer, optional: bool) -> bool {
     match from {
-        Layer::Core => false,
+        Layer::Core | Layer::Servers => false,
         Layer::Policy | Layer::Sealing | Layer::Store | Layer::Oidc | Layer::Testkit => to == Layer::Core,
         Layer::Vendor => matches!(to, Layer::Core | Layer::Oidc),
         Layer::Manager => matches!(to, Layer::Core | Layer::Policy | Layer::Sealing),
         Layer::Facade => match to {
             Layer::Core | Layer::Policy | Layer::Sealing | Layer::Manager => true,
             Layer::Store | Layer::Oidc | Layer::Vendor => optional,
-            Layer::Testkit | Layer::Cli | Layer::Facade | Layer::Outside => false,
+            Layer::Testkit | Layer::Cli | Layer::Facade | Layer::Servers | Layer::Outside => false,
         },
-        Layer::Cli | Layer::Outside => to != Layer::Outside,
+        Layer::Cli => !matches!(to, Layer::Servers | Layer::Outside),
+        Layer::Outside => to != Layer::Outside,
     }
 }
 
@@ -105,9 +108,9 @@ fn in_code(from: Layer, to: Layer, optional: bool) -> bool {
 fn in_tests(from: Layer, to: Layer, target: &str) -> bool {
     let concrete = matches!(to, Layer::Store | Layer::Oidc | Layer::Vendor);
     match from {
-        Layer::Core => false,
+        Layer::Core | Layer::Servers => false,
         // Stores are tested with real servers.
-        Layer::Store if target == "xtask/servers" => true,
+        Layer::Store if to == Layer::Servers => true,
         Layer::Policy | Layer::Sealing | Layer::Store | Layer::Oidc | Layer::Vendor => {
             in_code(from, to, false) || to == Layer::Testkit || target == "crates/store-memory"
         }
@@ -133,11 +136,13 @@ impl Display for Reason {
             Layer::Manager => {
                 "the manager knows core, policy and sealing, and meets stores and providers through their seams"
             }
-            Layer::Store | Layer::Oidc => "it knows core only, and in tests testkit, store-memory and xtask/servers",
+            Layer::Store => "a store knows core only, and in tests testkit, store-memory and xtask/servers",
+            Layer::Oidc => "it knows core only, and in tests testkit and store-memory",
             Layer::Vendor => "vendors know core and provider-oidc, and in tests testkit and store-memory",
             Layer::Testkit => "testkit knows core only",
             Layer::Facade => "the facade names stores and providers behind features only, and never testkit or cli",
-            Layer::Cli | Layer::Outside => "nothing names benches or xtask",
+            Layer::Servers => "the servers for tests know none of our crates",
+            Layer::Cli | Layer::Outside => "nothing names benches or xtask, and the command no xtask/servers",
         })
     }
 }
@@ -163,8 +168,11 @@ mod tests {
     fn house() -> Graph {
         let mut facade = member("oidc-session", &["core", "policy", "manager", "store-memory", "provider-oidc"]);
         facade.arrows.iter_mut().skip(3).for_each(|arrow| arrow.optional = true);
-        let benches =
-            Member { name: "oidc-session-benches".into(), folder: "benches".into(), ..member("", &["store-memory"]) };
+        let outside = |name: &str, folder: &str, to: &[&str]| Member {
+            name: name.into(),
+            folder: folder.into(),
+            ..member("", to)
+        };
         Graph {
             members: vec![
                 member("core", &[]),
@@ -177,7 +185,9 @@ mod tests {
                 member("testkit", &["core"]),
                 member("cli", &["core", "manager", "store-sqlite", "provider-oidc", "testkit"]),
                 facade,
-                benches,
+                outside("oidc-session-benches", "benches", &["store-memory"]),
+                outside("oidc-session-test-servers", "xtask/servers", &[]),
+                outside("xtask", "xtask", &["test-servers"]),
             ],
             versions: [("reqwest".to_owned(), ["0.13.5".to_owned()].into())].into(),
         }
@@ -215,6 +225,8 @@ mod tests {
             ("oidc-session", "testkit"),
             ("oidc-session", "store-sqlite"), // Without a feature.
             ("cli", "benches"),
+            ("cli", "test-servers"),
+            ("store-sqlite", "test-servers"), // In code; in tests it may.
         ] {
             let sentence = format!("crates/{folder}: it names");
             breaks(folder, |member| member.arrows.push(arrow(to)), &sentence);
@@ -237,6 +249,20 @@ mod tests {
             |member| member.arrows.push(in_tests("provider-oidc")),
             "crates/store-sqlite: its tests",
         );
+    }
+
+    #[test]
+    fn tests_of_stores_and_of_the_command_may_start_servers_and_others_may_not() {
+        let servers = || Arrow { dev: true, ..arrow("test-servers") };
+        for folder in ["store-sqlite", "oidc-session", "cli"] {
+            let mut graph = house();
+            let name = format!("crates/{folder}");
+            graph.members.iter_mut().find(|member| member.folder == name).unwrap().arrows.push(servers());
+            assert_eq!(violations(&graph), Vec::<String>::new());
+        }
+        for folder in ["policy", "manager", "provider-oidc", "testkit"] {
+            breaks(folder, |member| member.arrows.push(servers()), &format!("crates/{folder}: its tests name"));
+        }
     }
 
     #[test]
