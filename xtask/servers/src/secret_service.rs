@@ -1,15 +1,217 @@
-//! The secret service of a Linux desktop.
+//! [`SecretService`]: a secret service on a D-Bus session of its own.
 
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+use tempfile::TempDir;
+
+use crate::guard::Guard;
 use crate::programs;
 
-/// A `gnome-keyring-daemon` on a session bus of its own.
+/// A `gnome-keyring-daemon` with an unlocked login keyring, on a private D-Bus session, with a home folder of its own.
+///
+/// Nothing of it is shared with the desktop of whoever runs the tests. Both daemons end when it is dropped.
 #[derive(Debug)]
-pub struct SecretService;
+pub struct SecretService {
+    keyring: Option<Daemon>,
+    bus: Option<Daemon>,
+    address: String,
+    folder: TempDir,
+}
+
+const BUS: &str = "dbus-daemon";
+const KEYRING: &str = "gnome-keyring-daemon";
+const SEND: &str = "dbus-send";
+
+/// The variable that tells a process that its D-Bus session is one of ours.
+const OURS: &str = "OIDC_SESSION_TEST_SECRET_SERVICE";
 
 impl SecretService {
-    /// Whether the programs are there: the daemon, the bus, and what starts a bus for one command.
+    /// Whether its programs are installed.
     pub fn is_installed() -> bool {
-        let programs = ["gnome-keyring-daemon", "dbus-daemon", "dbus-run-session"];
-        programs.iter().all(|program| programs::find(&[program]).is_some())
+        [BUS, KEYRING, SEND].iter().all(|program| programs::find(&[program]).is_some())
+    }
+
+    /// Starts both daemons, and returns when the keyring is unlocked. Blocks for a fraction of a second.
+    pub fn start() -> io::Result<Self> {
+        if !Self::is_installed() {
+            return Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                "these tests need a secret service: install dbus-daemon and gnome-keyring-daemon \
+                 (Debian: apt-get install dbus gnome-keyring)",
+            ));
+        }
+        let folder = tempfile::tempdir()?;
+        let (bus, address) = start_bus(folder.path())?;
+        let mut service = Self { keyring: None, bus: Some(bus), address, folder };
+        service.start_keyring()?;
+        Ok(service)
+    }
+
+    /// Starts the keyring daemon (again), with what an earlier one has kept.
+    pub fn start_keyring(&mut self) -> io::Result<()> {
+        let mut command = program(KEYRING);
+        command.args(["--unlock", "--components=secrets", "--foreground", "--control-directory"]);
+        command.arg(self.folder.path().join("run/keyring"));
+        let mut daemon = Daemon::start(command.envs(self.env()).stdin(Stdio::piped()), self.folder.path())?;
+        // The password. The end of it starts the daemon, which then says where it listens.
+        let mut stdin = daemon.child.stdin.take().ok_or_else(|| io::Error::other("no pipe"))?;
+        stdin.write_all(b"the password of a test")?;
+        drop(stdin);
+        let said = daemon.hear()?;
+        if !said.starts_with("GNOME_KEYRING_CONTROL=") {
+            return Err(io::Error::other(format!("gnome-keyring-daemon did not start: {said:?}")));
+        }
+        self.keyring = Some(daemon);
+        self.await_keyring()
+    }
+
+    /// Asks the bus until the daemon has its name there: it says where it listens before that.
+    fn await_keyring(&self) -> io::Result<()> {
+        for _ in 0..5000 {
+            let mut ask = program(SEND);
+            ask.args(["--session", "--print-reply", "--dest=org.freedesktop.DBus", "/"]);
+            ask.args(["org.freedesktop.DBus.NameHasOwner", "string:org.freedesktop.secrets"]);
+            let answer = ask.envs(self.env()).output()?;
+            if String::from_utf8_lossy(&answer.stdout).contains("boolean true") {
+                return Ok(());
+            }
+        }
+        Err(io::Error::other("gnome-keyring-daemon is not on its bus"))
+    }
+
+    /// Kills the keyring daemon. The bus goes on, and what was kept stays.
+    pub fn stop_keyring(&mut self) {
+        self.keyring = None;
+    }
+
+    /// Kills the bus.
+    pub fn stop_bus(&mut self) {
+        self.bus = None;
+    }
+
+    /// The process id of the keyring daemon, if it is running.
+    pub fn keyring_id(&self) -> Option<u32> {
+        self.keyring.as_ref().map(|daemon| daemon.child.id())
+    }
+
+    /// The variables that a process needs to find this secret service, and no other.
+    pub fn env(&self) -> Vec<(&'static str, OsString)> {
+        let folder = |name: &str| self.folder.path().join(name).into_os_string();
+        vec![
+            ("DBUS_SESSION_BUS_ADDRESS", self.address.clone().into()),
+            ("HOME", folder("home")),
+            ("XDG_CACHE_HOME", folder("home/cache")),
+            ("XDG_CONFIG_HOME", folder("home/config")),
+            ("XDG_DATA_HOME", folder("home/data")),
+            ("XDG_STATE_HOME", folder("home/state")),
+            ("XDG_RUNTIME_DIR", folder("run")),
+            (OURS, "1".into()),
+        ]
+    }
+
+    /// Makes sure that this process runs under a secret service for tests. It never uses the desktop's own.
+    ///
+    /// If none was given to it, starts one, runs the same program with the same arguments under it, and **ends this
+    /// process** with the outcome of that. So the first line of a test may call it, whatever runs the tests.
+    pub fn enter() {
+        static ENTERING: Mutex<()> = Mutex::new(());
+        let _the_others_wait_for_the_end = ENTERING.lock().unwrap_or_else(PoisonError::into_inner);
+        if env::var_os(OURS).is_some() {
+            return;
+        }
+        let code = match Self::start().and_then(|service| service.run_again()) {
+            Ok(code) => code,
+            Err(error) => {
+                eprintln!("{error}");
+                1
+            }
+        };
+        std::process::exit(code);
+    }
+
+    fn run_again(&self) -> io::Result<i32> {
+        let program = env::current_exe()?;
+        let status = Command::new(program).args(env::args_os().skip(1)).envs(self.env()).status()?;
+        Ok(status.code().unwrap_or(1))
+    }
+}
+
+/// A bus that starts nothing by itself, so that no other secret service or prompt of this machine comes in.
+fn start_bus(folder: &Path) -> io::Result<(Daemon, String)> {
+    for name in ["home", "run"] {
+        let mut builder = fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder.join(name))?;
+    }
+    let config: PathBuf = folder.join("bus.conf");
+    fs::write(
+        &config,
+        format!(
+            r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>session</type>
+  <listen>unix:dir={}</listen>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>
+"#,
+            folder.join("run").display()
+        ),
+    )?;
+    let mut command = program(BUS);
+    command.arg("--config-file").arg(config).args(["--print-address", "--nofork", "--nopidfile"]);
+    let mut daemon = Daemon::start(command.stdin(Stdio::null()), folder)?;
+    let address = daemon.hear()?;
+    if address.is_empty() {
+        return Err(io::Error::other("dbus-daemon did not start"));
+    }
+    Ok((daemon, address))
+}
+
+fn program(name: &str) -> Command {
+    Command::new(programs::find(&[name]).unwrap_or_else(|| name.into()))
+}
+
+/// A child process, which is killed when it is no longer needed, or when this process has ended in whatever way.
+#[derive(Debug)]
+struct Daemon {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    guard: Option<Guard>,
+}
+
+impl Daemon {
+    fn start(command: &mut Command, folder: &Path) -> io::Result<Self> {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let stdout = child.stdout.take().map(BufReader::new).ok_or_else(|| io::Error::other("no pipe"))?;
+        let guard = Guard::over(child.id(), "KILL", folder)?;
+        Ok(Self { child, stdout, guard: Some(guard) })
+    }
+
+    /// The next line that it says; an empty one if it has ended.
+    fn hear(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line)?;
+        Ok(line.trim_end().to_owned())
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Before its number is free for another process.
+        self.guard = None;
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }

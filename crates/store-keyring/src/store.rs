@@ -1,0 +1,236 @@
+//! [`KeyringStore`].
+
+use std::fmt;
+use std::ops::Bound;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use oidc_session_core::{
+    Clock, Commit, Cursor, Custody, Expected, HolderId, Lease, List, Page, Release, Removal, Renewal, SessionStore,
+    StoreError, StoreErrorKind, StoreKey, Stored, Sweep, Timestamp, Version,
+};
+
+use crate::KeyringStoreBuilder;
+use crate::calls::Calls;
+use crate::head::Head;
+use crate::lease::LeaseState;
+use crate::name::EntryName;
+use crate::records::Records;
+
+/// A store in the secret store of the operating system. Clones share its connection; other processes of the user open
+/// it under the same service name.
+///
+/// Calls need a Tokio runtime with time, and never block it. See the [crate's documentation](crate) for how long they
+/// wait, and for what.
+#[derive(Clone)]
+pub struct KeyringStore {
+    calls: Calls,
+    clock: Arc<dyn Clock>,
+}
+
+impl KeyringStore {
+    /// Opens the entries of `service` with the default settings. See [`KeyringStoreBuilder::open`].
+    ///
+    /// The service is the name of the program, as its user knows it: it is what the password manager shows. It has 1 to
+    /// 64 of `a-z`, `0-9`, `-`, `_` and `.`, and begins with a letter or a digit.
+    pub async fn open(service: impl Into<String>) -> Result<Self, StoreError> {
+        Self::builder(service).open().await
+    }
+
+    /// The settings of a store with the entries of `service`.
+    pub fn builder(service: impl Into<String>) -> KeyringStoreBuilder {
+        KeyringStoreBuilder::new(service.into())
+    }
+
+    pub(crate) fn new(calls: Calls, clock: Arc<dyn Clock>) -> Self {
+        Self { calls, clock }
+    }
+
+    /// Reads the head of `key`, lets `change` work on its lease as it is now, and writes it if it has changed.
+    async fn with_lease<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        key: &StoreKey,
+        absent: T,
+        change: impl FnOnce(&Records, &mut Head, Timestamp) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (key, clock) = (*key, Arc::clone(&self.clock));
+        self.calls
+            .write(doing, move |records| {
+                let Some(mut head) = records.head(doing, &key)? else { return Ok(absent) };
+                let found = head.lease;
+                let now = clock.now(); // Read here: it may have taken long to become the writer.
+                head.lease.settle(now);
+                let result = change(records, &mut head, now)?;
+                if head.lease != found {
+                    records.write_head(doing, &key, &head)?;
+                }
+                Ok(result)
+            })
+            .await
+    }
+}
+
+impl fmt::Debug for KeyringStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyringStore")
+            .field("service", &self.calls.service())
+            .field("lock_file", &self.calls.lock_path())
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl SessionStore for KeyringStore {
+    async fn load(&self, key: &StoreKey) -> Result<Option<Stored>, StoreError> {
+        let key = *key;
+        let doing = "load a record";
+        self.calls.read(doing, move |records| records.stored(doing, &key)).await
+    }
+
+    async fn commit(
+        &self,
+        key: &StoreKey,
+        expected: Expected,
+        next: &Stored,
+        keep_until: Option<Timestamp>,
+    ) -> Result<Commit, StoreError> {
+        let (key, next) = (*key, next.clone());
+        let doing = "commit a record";
+        self.calls
+            .write(doing, move |records| {
+                let head = records.head(doing, &key)?;
+                if found(head.as_ref()) != expected {
+                    return Ok(Commit::Conflict);
+                }
+                records.replace(doing, &key, head.as_ref(), &next, keep_until)?;
+                Ok(Commit::Done)
+            })
+            .await
+    }
+
+    async fn remove(&self, key: &StoreKey, expected: Version) -> Result<Removal, StoreError> {
+        let key = *key;
+        let doing = "remove a record";
+        self.calls
+            .write(doing, move |records| match records.head(doing, &key)? {
+                Some(head) if head.version == expected => {
+                    records.forget(doing, &key, &head)?;
+                    Ok(Removal::Done)
+                }
+                _ => Ok(Removal::Conflict),
+            })
+            .await
+    }
+
+    async fn try_lease(&self, key: &StoreKey, holder: HolderId, ttl: Duration) -> Result<Lease, StoreError> {
+        let key_of_record = *key;
+        let doing = "take a lease";
+        self.with_lease(doing, key, Lease::Absent, move |records, head, now| {
+            if let Some(refusal) = head.lease.refusal(holder, now) {
+                return Ok(refusal);
+            }
+            let record = records.record(doing, &key_of_record, head)?;
+            head.lease.grant(holder, ttl, now);
+            let stored = Stored { version: head.version, record };
+            Ok(Lease::Granted { stored, unsettled: head.lease.unsettled() })
+        })
+        .await
+    }
+
+    async fn renew(&self, key: &StoreKey, holder: HolderId, ttl: Duration) -> Result<Renewal, StoreError> {
+        self.with_lease("renew a lease", key, Renewal::Lost, move |_, head, now| Ok(head.lease.renew(holder, ttl, now)))
+            .await
+    }
+
+    async fn release(&self, key: &StoreKey, holder: HolderId, release: Release) -> Result<(), StoreError> {
+        self.with_lease("release a lease", key, (), move |_, head, now| {
+            head.lease.release(holder, release, now);
+            Ok(())
+        })
+        .await
+    }
+
+    fn custody(&self) -> Custody {
+        Custody::OperatingSystem
+    }
+}
+
+#[async_trait]
+impl List for KeyringStore {
+    /// Pages are in the order of the keys. Every page searches the secret store once for all entries of the service.
+    async fn list(&self, from: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
+        let after = from.and_then(|cursor| Some(StoreKey::from_bytes(cursor.as_bytes().try_into().ok()?)));
+        let doing = "list the records";
+        let page = move |records: &Records| {
+            let keys = records.keys(doing)?;
+            let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+            let mut page = Page::default();
+            for key in keys.range((after, Bound::Unbounded)).map(|(key, _)| key) {
+                if page.entries.len() >= limit {
+                    page.next = page.entries.last().map(|(key, _)| Cursor::from_bytes(key.as_bytes().to_vec()));
+                    break;
+                }
+                page.entries.extend(records.stored(doing, key)?.map(|stored| (*key, stored)));
+            }
+            Ok(page)
+        };
+        self.calls.read(doing, page).await
+    }
+}
+
+#[async_trait]
+impl Sweep for KeyringStore {
+    /// Also deletes what crashes have left: chunks that belong to no record. A damaged record is left as it is.
+    ///
+    /// The lock is taken for one record at a time, so that others are not held up.
+    async fn sweep(&self, limit: usize) -> Result<usize, StoreError> {
+        let doing = "sweep the records";
+        let keys = self.calls.read(doing, move |records| records.keys(doing)).await?;
+        let mut dropped = 0;
+        for (key, chunks) in keys {
+            if dropped >= limit {
+                break;
+            }
+            let clock = Arc::clone(&self.clock);
+            let swept = self.calls.write(doing, move |records| sweep_one(records, doing, &key, &chunks, clock.now()));
+            dropped += usize::from(swept.await?);
+        }
+        Ok(dropped)
+    }
+}
+
+/// Whether the record of `key` was past its time, and is gone.
+fn sweep_one(
+    records: &Records,
+    doing: &'static str,
+    key: &StoreKey,
+    chunks: &[EntryName],
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let head = match records.head(doing, key) {
+        // Which chunks are its own, nobody knows.
+        Err(error) if matches!(error.kind(), StoreErrorKind::Corrupt | StoreErrorKind::Misconfigured) => {
+            return Ok(false);
+        }
+        head => head?,
+    };
+    records.tidy(doing, head.as_ref(), chunks)?;
+    match head {
+        Some(head) if head.keep_until.is_some_and(|until| until < now) && !is_being_refreshed(head.lease, now) => {
+            records.forget(doing, key, &head)?;
+            Ok(true)
+        }
+        _ => Ok(false),
+    }
+}
+
+fn is_being_refreshed(mut lease: LeaseState, now: Timestamp) -> bool {
+    lease.settle(now);
+    lease.is_held()
+}
+
+fn found(head: Option<&Head>) -> Expected {
+    head.map_or(Expected::Absent, |head| Expected::At(head.version))
+}
