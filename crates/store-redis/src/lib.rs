@@ -58,13 +58,14 @@
 //! |---|---|
 //! | `version` | of the record, in decimal digits; another one with every commit |
 //! | `record` | bytes: tokens, so seal them |
+//! | `call` | which call committed it, at random: so that it knows its own commit if it has to be sent once more |
 //! | `keep_until` | Unix time in milliseconds; missing if the record is kept for ever |
 //! | `holder` | who refreshes, in hexadecimal digits; missing if nobody does |
 //! | `ends` | when the lease ends, or the pause if there is no holder: Unix time in microseconds |
 //! | `length` | how long that lease or pause was to last from its beginning, in microseconds |
 //! | `unsettled` | attempts on this version that nobody finished |
 //!
-//! A commit replaces the first three and clears the others. The key expires (`PEXPIREAT`) at `keep_until`, or at `ends`
+//! A commit replaces the first four and clears the others. The key expires (`PEXPIREAT`) at `keep_until`, or at `ends`
 //! if somebody holds the lease for longer. A hash that is not of this form is reported as *corrupt* and left as it is:
 //! restore it, or delete the key, which signs the session out.
 //!

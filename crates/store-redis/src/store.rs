@@ -120,8 +120,8 @@ impl SessionStore for RedisStore {
         loaded(answer, DOING)
     }
 
-    /// Asked for once more after an answer that was lost, the same commit is answered `Done` as long as nobody else has
-    /// committed; after that, `Conflict`.
+    /// A call that is sent once more, because its connection was closed before the answer came, recognises its own
+    /// commit. Another call with the same commit is answered `Conflict`.
     async fn commit(
         &self,
         key: &StoreKey,
@@ -136,6 +136,7 @@ impl SessionStore for RedisStore {
         };
         let (version, expires_at) = (next.version.to_string(), expires_at(keep_until));
         let change = published(key, Some(next.version));
+        let call = lease::holder(HolderId::random()); // As good as any 128 random bits.
         let arguments = [
             expected.as_bytes(),
             version.as_bytes(),
@@ -143,12 +144,14 @@ impl SessionStore for RedisStore {
             expires_at.as_bytes(),
             self.channel().as_bytes(),
             change.as_bytes(),
+            call.as_bytes(),
         ];
         let done = flag(self.run(DOING, &COMMIT, key, &arguments).await?, DOING)?;
         Ok(if done { Commit::Done } else { Commit::Conflict })
     }
 
-    /// Asked for once more after an answer that was lost, a remove that took effect is answered `Conflict`.
+    /// Sent once more, because its connection was closed before the answer came, a remove that took effect is answered
+    /// `Conflict`.
     async fn remove(&self, key: &StoreKey, expected: Version) -> Result<Removal, StoreError> {
         const DOING: &str = "remove a record";
         let (expected, change) = (expected.to_string(), published(key, None));

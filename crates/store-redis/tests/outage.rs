@@ -6,15 +6,15 @@
 use std::time::Duration;
 
 use oidc_session_core::{
-    Clock as _, Commit, Expected, HolderId, Lease, Record, SessionStore as _, StoreError, StoreErrorKind, StoreKey,
-    Stored, SystemClock, Version,
+    Clock as _, Commit, Expected, Record, SessionStore as _, StoreError, StoreErrorKind, StoreKey, Stored, SystemClock,
+    Version,
 };
 use oidc_session_store_redis::RedisStore;
 use oidc_session_test_servers::{Proxy, Redis};
 use redis::aio::MultiplexedConnection;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 const KEY: StoreKey = StoreKey::from_bytes([7; 32]);
 const LIMIT: Duration = Duration::from_millis(800);
@@ -103,6 +103,21 @@ async fn a_connection_that_fell_silent_is_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_call_over_a_brought_connection_without_timeouts_ends_in_time_as_well() {
+    let redis = Redis::start().await;
+    let network = Proxy::to(redis.address()).await;
+    let client = redis::Client::open(format!("redis://{}", network.address())).unwrap();
+    let patient = redis::aio::ConnectionManagerConfig::new().set_response_timeout(None).set_connection_timeout(None);
+    let manager = client.get_connection_manager_with_config(patient).await.unwrap();
+    let builder = RedisStore::builder_over(manager, None);
+    let store = builder.connection_timeout(LIMIT).response_timeout(LIMIT).connect().await.unwrap();
+    network.stall();
+    is_unavailable_in_time(&store).await;
+    network.heal();
+    assert_eq!(store.load(&KEY).await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_calls_in_an_outage_fail_together() {
     let redis = Redis::start().await;
     let network = Proxy::to(redis.address()).await;
@@ -141,27 +156,28 @@ async fn a_server_that_stands_still_is_unavailable_until_it_goes_on() {
     assert_eq!(store.load(&KEY).await.unwrap(), None);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_commit_that_is_repeated_is_done_until_somebody_else_commits() {
+#[tokio::test] // On one thread, so that the call sees the cut only after it has healed.
+async fn a_commit_whose_answer_was_lost_knows_itself() {
+    const DELAY: Duration = Duration::from_millis(200);
     let redis = Redis::start().await;
-    let store = connect(&redis.url()).await;
+    let network = Proxy::to(redis.address()).await;
+    let store = connect(&format!("redis://{}", network.address())).await;
     let first = commit(&store, &KEY, Expected::Absent, 1).await.unwrap();
-    let lease = store.try_lease(&KEY, HolderId::from_u128(1), Duration::from_secs(30)).await.unwrap();
-    assert!(matches!(lease, Lease::Granted { .. }));
-    let repeat = |expected, next: Stored| {
+    network.delay(DELAY);
+    let committing = tokio::spawn({
         let store = store.clone();
-        async move { store.commit(&KEY, expected, &next, None).await.unwrap() }
-    };
-    assert_eq!(repeat(Expected::Absent, first.clone()).await, Commit::Done);
-    let lease = store.try_lease(&KEY, HolderId::from_u128(2), Duration::from_secs(30)).await.unwrap();
-    assert!(matches!(lease, Lease::Held { .. }), "the repeat changed something: {lease:?}");
+        async move { commit(&store, &KEY, Expected::At(first.version), 2).await }
+    });
+    sleep(DELAY + DELAY / 2).await; // It has taken effect, and the answer is on its way.
+    network.cut();
+    network.delay(Duration::ZERO);
+    network.heal();
+    let second = committing.await.unwrap().unwrap();
+    assert_eq!(store.load(&KEY).await.unwrap(), Some(second.clone()));
 
-    let same_version = Stored { record: Record::from_bytes(b"another".to_vec()), ..first.clone() };
-    assert_eq!(repeat(Expected::Absent, same_version).await, Commit::Conflict);
-    let second = commit(&store, &KEY, Expected::At(first.version), 2).await.unwrap();
-    assert_eq!(repeat(Expected::At(first.version), second.clone()).await, Commit::Done);
-    assert_eq!(repeat(Expected::Absent, first).await, Commit::Conflict);
-    assert_eq!(store.load(&KEY).await.unwrap(), Some(second));
+    // Somebody else with the same version and the same record has not won it.
+    let another = store.commit(&KEY, Expected::Absent, &second, None).await.unwrap();
+    assert_eq!(another, Commit::Conflict);
 }
 
 /// Commits 1, 2, 3… until the server is gone, and tells what was acknowledged last. Signals when it is well under way.

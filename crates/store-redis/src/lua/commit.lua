@@ -1,13 +1,13 @@
 -- ARGV: the expected version or '', the new version, the record, keep_until in Unix milliseconds or '', the channel or
--- '', the change to tell. Answers 1 if the record is stored, 0 after a conflict.
+-- '', the change to tell, the call at random. Answers 1 if the record is stored, 0 after a conflict.
 local session, fault = read_session()
 if fault then
   return fault
 end
 local found = session and session.version or ''
 if found ~= ARGV[1] then
-  -- A repeat of this very commit, after an answer that was lost, is no conflict.
-  if found == ARGV[2] and redis.call('HGET', KEYS[1], 'record') == ARGV[3] then
+  -- The same call once more, because its connection was closed before the answer came, is no conflict.
+  if found == ARGV[2] and redis.call('HGET', KEYS[1], 'call') == ARGV[7] then
     return 1
   end
   return 0
@@ -21,7 +21,7 @@ if fault then
   end
   return fault
 end
-redis.call('HSET', KEYS[1], 'version', ARGV[2], 'record', ARGV[3])
+redis.call('HSET', KEYS[1], 'version', ARGV[2], 'record', ARGV[3], 'call', ARGV[7])
 redis.call('HDEL', KEYS[1], 'holder', 'ends', 'length', 'unsettled')
 if ARGV[4] == '' then
   redis.call('HDEL', KEYS[1], 'keep_until')

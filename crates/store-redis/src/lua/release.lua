@@ -16,6 +16,5 @@ if ARGV[3] == '1' then
   count_unsettled(session)
 end
 claim(session, nil, tonumber(ARGV[2]), time)
-settle(session, time) -- A pause of no time is over at once.
 write_claim(session)
 return 1
