@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use crate::SqliteStoreBuilder;
 use crate::database::Database;
-use crate::lease::LeaseRow;
+use crate::lease;
 
 /// A store in one SQLite file. Clones share its connections; other processes open the file as well.
 ///
@@ -104,16 +104,10 @@ impl SessionStore for SqliteStore {
         self.database
             .write("take a lease", move |transaction| {
                 let now = clock.now(); // Read here: it may have taken long to become the writer.
-                LeaseRow::update(transaction, &key, now, |row| {
-                    if let Some(refusal) = row.refusal(holder, now) {
-                        return Ok(refusal);
-                    }
-                    let Some(stored) = select(transaction, &key)? else {
-                        return Ok(Lease::Absent);
-                    };
-                    row.grant(holder, ttl, now);
-                    Ok(Lease::Granted { stored, unsettled: row.unsettled() })
-                })
+                let Some(stored) = select(transaction, &key)? else {
+                    return Ok(Lease::Absent);
+                };
+                lease::update(transaction, &key, |lease| lease.try_lease(&stored, holder, ttl, now))
             })
             .await
     }
@@ -123,7 +117,7 @@ impl SessionStore for SqliteStore {
         self.database
             .write("renew a lease", move |transaction| {
                 let now = clock.now();
-                LeaseRow::update(transaction, &key, now, |row| Ok(row.renew(holder, ttl, now)))
+                lease::update(transaction, &key, |lease| lease.renew(holder, ttl, now))
             })
             .await
     }
@@ -133,10 +127,7 @@ impl SessionStore for SqliteStore {
         self.database
             .write("release a lease", move |transaction| {
                 let now = clock.now();
-                LeaseRow::update(transaction, &key, now, |row| {
-                    row.release(holder, release, now);
-                    Ok(())
-                })
+                lease::update(transaction, &key, |lease| lease.release(holder, release, now))
             })
             .await
     }
