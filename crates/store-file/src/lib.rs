@@ -74,6 +74,8 @@
 //! and clocks that agree to well under a lease. A store on a server is the better choice then.
 
 mod config;
+#[cfg(test)]
+mod crash_points;
 mod disk;
 mod error;
 mod folder;
