@@ -160,9 +160,11 @@ impl List for SqliteStore {
 impl Sweep for SqliteStore {
     /// A record that is being refreshed is left for its commit.
     async fn sweep(&self, limit: usize) -> Result<usize, StoreError> {
+        const SWEEP: &str = "sweep the records";
         let clock = Arc::clone(&self.clock);
-        self.database
-            .write("sweep the records", move |transaction| {
+        let dropped = self
+            .database
+            .write(SWEEP, move |transaction| {
                 let now = clock.now().as_unix_millis();
                 transaction
                     .prepare_cached(
@@ -174,7 +176,11 @@ impl Sweep for SqliteStore {
                     )?
                     .execute((now, rows(limit)))
             })
-            .await
+            .await?;
+        if dropped > 0 {
+            self.database.cut_off_log(SWEEP).await?;
+        }
+        Ok(dropped)
     }
 }
 
