@@ -31,14 +31,14 @@ use crate::{HolderId, Lease, Release, Renewal, Stored, Timestamp};
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct LeaseState {
     /// Who may refresh.
-    pub claim: Claim,
+    pub claim: LeaseClaim,
     /// Attempts on this version that nobody finished.
     pub unsettled: u32,
 }
 
 /// Who may refresh.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Claim {
+pub enum LeaseClaim {
     /// Whoever asks first.
     Free,
     /// The holder, for a term.
@@ -46,18 +46,18 @@ pub enum Claim {
         /// Whose the lease is.
         holder: HolderId,
         /// How long.
-        term: Term,
+        term: LeaseTerm,
     },
     /// Nobody, for a term.
     Paused {
         /// How long.
-        term: Term,
+        term: LeaseTerm,
     },
 }
 
 /// A stretch of time that begins when it is written down.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Term {
+pub struct LeaseTerm {
     /// When it is over.
     pub ends_at: Timestamp,
     /// How long it was from its beginning. Kept because it tells that a clock was set back.
@@ -66,16 +66,18 @@ pub struct Term {
 
 impl LeaseState {
     /// Nobody has asked yet.
-    pub const FREE: Self = Self { claim: Claim::Free, unsettled: 0 };
+    pub const FREE: Self = Self { claim: LeaseClaim::Free, unsettled: 0 };
 
     /// Asks for the lease of `stored`, the record as it is now.
     pub fn try_lease(&mut self, stored: &Stored, holder: HolderId, ttl: Duration, now: Timestamp) -> Lease {
         self.settle(now);
         match self.claim {
-            Claim::Leased { holder: other, term } if other != holder => Lease::Held { remaining: term.remaining(now) },
-            Claim::Paused { term } => Lease::Paused { remaining: term.remaining(now) },
-            Claim::Free | Claim::Leased { .. } => {
-                self.claim = Claim::Leased { holder, term: Term::new(ttl, now) };
+            LeaseClaim::Leased { holder: other, term } if other != holder => {
+                Lease::Held { remaining: term.remaining(now) }
+            }
+            LeaseClaim::Paused { term } => Lease::Paused { remaining: term.remaining(now) },
+            LeaseClaim::Free | LeaseClaim::Leased { .. } => {
+                self.claim = LeaseClaim::Leased { holder, term: LeaseTerm::new(ttl, now) };
                 Lease::Granted { stored: stored.clone(), unsettled: self.unsettled }
             }
         }
@@ -86,7 +88,7 @@ impl LeaseState {
         if !self.is_leased_by(holder, now) {
             return Renewal::Lost;
         }
-        self.claim = Claim::Leased { holder, term: Term::new(ttl, now) };
+        self.claim = LeaseClaim::Leased { holder, term: LeaseTerm::new(ttl, now) };
         Renewal::Done
     }
 
@@ -96,36 +98,36 @@ impl LeaseState {
             return;
         }
         self.unsettled = self.unsettled.saturating_add(release.unsettled.into());
-        self.claim = Claim::Paused { term: Term::new(release.pause, now) };
+        self.claim = LeaseClaim::Paused { term: LeaseTerm::new(release.pause, now) };
         self.settle(now); // A pause of no time is over at once.
     }
 
     /// Whether somebody holds the lease. A sweep leaves such a record: its refresh is about to commit.
     pub fn is_leased(&mut self, now: Timestamp) -> bool {
         self.settle(now);
-        matches!(self.claim, Claim::Leased { .. })
+        matches!(self.claim, LeaseClaim::Leased { .. })
     }
 
     fn is_leased_by(&mut self, holder: HolderId, now: Timestamp) -> bool {
         self.settle(now);
-        matches!(self.claim, Claim::Leased { holder: current, .. } if current == holder)
+        matches!(self.claim, LeaseClaim::Leased { holder: current, .. } if current == holder)
     }
 
     /// Ends what time has ended. A lease that ended by itself is an attempt whose outcome nobody learned.
     fn settle(&mut self, now: Timestamp) {
         match &mut self.claim {
-            Claim::Leased { term, .. } if term.is_over(now) => {
+            LeaseClaim::Leased { term, .. } if term.is_over(now) => {
                 self.unsettled = self.unsettled.saturating_add(1);
-                self.claim = Claim::Free;
+                self.claim = LeaseClaim::Free;
             }
-            Claim::Paused { term } if term.is_over(now) => self.claim = Claim::Free,
-            Claim::Leased { term, .. } | Claim::Paused { term } => term.shorten(now),
-            Claim::Free => {}
+            LeaseClaim::Paused { term } if term.is_over(now) => self.claim = LeaseClaim::Free,
+            LeaseClaim::Leased { term, .. } | LeaseClaim::Paused { term } => term.shorten(now),
+            LeaseClaim::Free => {}
         }
     }
 }
 
-impl Term {
+impl LeaseTerm {
     /// A term of `length` that begins now.
     pub fn new(length: Duration, now: Timestamp) -> Self {
         Self { ends_at: now + length, length }
@@ -181,7 +183,7 @@ mod tests {
     fn a_no_may_change_what_is_to_be_kept() {
         let mut state = leased();
         assert_eq!(state.renew(OTHER, LEASE, NOW + LEASE), Renewal::Lost);
-        assert_eq!(state, LeaseState { claim: Claim::Free, unsettled: 1 });
+        assert_eq!(state, LeaseState { claim: LeaseClaim::Free, unsettled: 1 });
     }
 
     #[test]
@@ -201,7 +203,7 @@ mod tests {
         for ends_at in extremes {
             for now in extremes {
                 for length in [Duration::ZERO, LEASE, Duration::MAX] {
-                    let claim = Claim::Leased { holder: ONE, term: Term { ends_at, length } };
+                    let claim = LeaseClaim::Leased { holder: ONE, term: LeaseTerm { ends_at, length } };
                     let mut state = LeaseState { claim, unsettled: u32::MAX };
                     let _ = ask(&mut state, OTHER, now);
                     let _ = state.renew(ONE, Duration::MAX, now);

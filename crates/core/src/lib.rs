@@ -44,7 +44,7 @@ pub use clock::{Clock, SystemClock};
 pub use device::{DevicePoll, DeviceRequest, DeviceSignIn, PendingDevice};
 pub use dpop::DpopBinding;
 pub use id::{HolderId, InvalidSessionId, ProviderId, SessionId, SignInId, StoreKey, Version};
-pub use lease_state::{Claim, LeaseState, Term};
+pub use lease_state::{LeaseClaim, LeaseState, LeaseTerm};
 pub use list::{Cursor, List, Page, Walk};
 pub use merge::{AnsweredIdToken, IdClaims, Merged, TokenAnswer, Violation};
 pub use profile::{LogoutShape, ProviderProfile, RefreshExtends, ReuseReaction, RevocationShape, Rotation};

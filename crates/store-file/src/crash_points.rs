@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use oidc_session_core::{
-    Commit, Expected, HolderId, Lease, Record, Release, Renewal, SessionStore as _, StoreErrorKind, StoreKey,
-    Stored, SystemClock, Timestamp, Version,
+    Commit, Expected, HolderId, Lease, Record, Release, Renewal, SessionStore as _, StoreErrorKind, StoreKey, Stored,
+    SystemClock, Timestamp, Version,
 };
 
 use crate::FileStore;
@@ -16,7 +16,7 @@ use crate::disk::{Disk, RealDisk};
 use crate::error::Trouble;
 use crate::folder::Folder;
 use crate::layout;
-use crate::name::Found;
+use crate::name::{Found, Name};
 use crate::sessions::Sessions;
 
 const KEY: StoreKey = StoreKey::from_bytes([7; 32]);
@@ -211,6 +211,33 @@ fn a_full_disk_changes_nothing_and_leaves_nothing() {
     }
     assert_eq!(unsettled(take(&sessions, OTHER)), 0);
     assert_eq!(sessions.commit(&KEY, Expected::At(version(1)), &stored(2), None).unwrap(), Commit::Done);
+}
+
+/// What was seen without the lock is looked at again under it.
+#[test]
+fn what_came_to_life_meanwhile_is_neither_tidied_up_nor_swept() {
+    let directory = tempfile::tempdir().unwrap();
+    let sessions = new_store(directory.path());
+    create(&sessions);
+    assert_eq!(unsettled(take(&sessions, ONE)), 0);
+    assert!(sessions.leftovers().unwrap().is_empty(), "a lease of a record that is there is no leftover");
+
+    let record = directory.path().join(Name::Record(KEY).text());
+    let away = directory.path().join("away");
+    fs::rename(&record, &away).unwrap();
+    let leftovers = sessions.leftovers().unwrap();
+    assert!(!leftovers.is_empty());
+    fs::rename(&away, &record).unwrap();
+    sessions.tidy_up(&leftovers).unwrap();
+    assert_eq!(take(&sessions, OTHER), Lease::Held { remaining: LEASE });
+
+    let next = sessions.commit(&KEY, Expected::At(version(1)), &stored(2), PAST).unwrap();
+    assert_eq!(next, Commit::Done);
+    let disposable = sessions.disposable(10, NOW).unwrap();
+    assert_eq!(disposable, [KEY]);
+    assert_eq!(unsettled(take(&sessions, ONE)), 0);
+    assert_eq!(sessions.drop_disposable(&disposable, NOW).unwrap(), 0);
+    assert_eq!(take(&sessions, OTHER), Lease::Held { remaining: LEASE });
 }
 
 /// Makes a change again and again, and lets its process die before each of its steps; then a last time to the end.

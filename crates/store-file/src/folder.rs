@@ -177,6 +177,7 @@ fn create(path: &Path, disk: &dyn Disk) -> io::Result<()> {
     };
     create(parent, disk)?;
     let mut builder = DirBuilder::new();
+    builder.recursive(false);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     match builder.create(path) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oidc_session_core::{Claim, HolderId, LeaseState, StoreKey, Term, Timestamp, Version};
+use oidc_session_core::{HolderId, LeaseClaim, LeaseState, LeaseTerm, StoreKey, Timestamp, Version};
 
 use crate::frame::{self, Unreadable, frame, unframe};
 
@@ -28,9 +28,9 @@ pub(crate) struct LeaseFile {
 impl LeaseFile {
     pub(crate) fn encode(self, key: &StoreKey) -> Vec<u8> {
         let (claim, holder, term) = match self.state.claim {
-            Claim::Free => (0, 0, None),
-            Claim::Leased { holder, term } => (1, holder.as_u128(), Some(term)),
-            Claim::Paused { term } => (2, 0, Some(term)),
+            LeaseClaim::Free => (0, 0, None),
+            LeaseClaim::Leased { holder, term } => (1, holder.as_u128(), Some(term)),
+            LeaseClaim::Paused { term } => (2, 0, Some(term)),
         };
         let ends_at = term.map_or(0, |term| term.ends_at.as_unix_millis());
         let length = term.map_or(0, |term| u64::try_from(term.length.as_millis()).unwrap_or(u64::MAX));
@@ -57,14 +57,14 @@ impl LeaseFile {
         if of != key.as_bytes() {
             return Err(Unreadable::Damaged);
         }
-        let term = Term {
+        let term = LeaseTerm {
             ends_at: Timestamp::from_unix_millis(i64::from_be_bytes(*ends_at)),
             length: Duration::from_millis(u64::from_be_bytes(length)),
         };
         let claim = match claim {
-            0 => Claim::Free,
-            1 => Claim::Leased { holder: HolderId::from_u128(u128::from_be_bytes(*holder)), term },
-            2 => Claim::Paused { term },
+            0 => LeaseClaim::Free,
+            1 => LeaseClaim::Leased { holder: HolderId::from_u128(u128::from_be_bytes(*holder)), term },
+            2 => LeaseClaim::Paused { term },
             _ => return Err(Unreadable::Damaged),
         };
         let state = LeaseState { claim, unsettled: u32::from_be_bytes(*unsettled) };
@@ -77,12 +77,13 @@ mod tests {
     use super::*;
 
     const KEY: StoreKey = StoreKey::from_bytes([7; 32]);
-    const TERM: Term = Term { ends_at: Timestamp::from_unix_millis(0x0102), length: Duration::from_millis(0x0304) };
+    const TERM: LeaseTerm =
+        LeaseTerm { ends_at: Timestamp::from_unix_millis(0x0102), length: Duration::from_millis(0x0304) };
 
     #[test]
     fn what_was_encoded_is_decoded() {
-        let leased = Claim::Leased { holder: HolderId::from_u128(u128::MAX - 1), term: TERM };
-        for claim in [Claim::Free, leased, Claim::Paused { term: TERM }] {
+        let leased = LeaseClaim::Leased { holder: HolderId::from_u128(u128::MAX - 1), term: TERM };
+        for claim in [LeaseClaim::Free, leased, LeaseClaim::Paused { term: TERM }] {
             let file = LeaseFile { version: Version::from_u64(9), state: LeaseState { claim, unsettled: 5 } };
             let bytes = file.encode(&KEY);
             assert_eq!(bytes.len(), MAX_LENGTH);
@@ -94,7 +95,7 @@ mod tests {
 
     #[test]
     fn format_1_stays_as_it_is() {
-        let claim = Claim::Leased { holder: HolderId::from_u128(0x0506), term: TERM };
+        let claim = LeaseClaim::Leased { holder: HolderId::from_u128(0x0506), term: TERM };
         let file = LeaseFile { version: Version::from_u64(9), state: LeaseState { claim, unsettled: 5 } };
         let bytes = file.encode(&KEY);
         let (content, _digest) = bytes.split_at(bytes.len() - 32);

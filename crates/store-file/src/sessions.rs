@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use oidc_session_core::{
-    Claim, Commit, Expected, HolderId, Lease, LeaseState, Release, Removal, Renewal, StoreErrorKind, StoreKey, Stored,
-    Term, Timestamp, Version,
+    Commit, Expected, HolderId, Lease, LeaseClaim, LeaseState, LeaseTerm, Release, Removal, Renewal, StoreErrorKind,
+    StoreKey, Stored, Timestamp, Version,
 };
 
 use crate::error::Trouble;
@@ -93,7 +93,7 @@ impl Sessions {
             // As if somebody had just taken it: nobody presents a token while its holder may still be alive, and when
             // it ends it is an attempt whose outcome nobody learned.
             KnownLease::Damaged => LeaseState {
-                claim: Claim::Leased { holder: HolderId::random(), term: Term::new(ttl, now) },
+                claim: LeaseClaim::Leased { holder: HolderId::random(), term: LeaseTerm::new(ttl, now) },
                 unsettled: 0,
             },
         };
@@ -159,20 +159,20 @@ impl Sessions {
 
     /// Drops those of `keys` that may still be dropped, and tells how many.
     pub(crate) fn drop_disposable(&self, keys: &[StoreKey], now: Timestamp) -> Result<usize, Trouble> {
-        let mut dropped = 0;
+        let mut dropped = Vec::new();
         for key in keys {
             if self.is_disposable(key, now)? {
                 self.folder.remove(&Name::Record(*key).text())?;
-                dropped += 1;
+                dropped.push(key);
             }
         }
-        if dropped > 0 {
+        if !dropped.is_empty() {
             self.folder.sync()?;
         }
-        for key in keys {
+        for key in &dropped {
             self.forget_lease(key);
         }
-        Ok(dropped)
+        Ok(dropped.len())
     }
 
     /// What looks left behind, and is, unless somebody is at work. Makes loose permissions tight on the way.

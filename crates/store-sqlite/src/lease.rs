@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oidc_session_core::{Claim, HolderId, LeaseState, StoreKey, Term, Timestamp};
+use oidc_session_core::{HolderId, LeaseClaim, LeaseState, LeaseTerm, StoreKey, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 /// Reads the row of `key`, lets `change` work on it, and writes what became of it.
@@ -31,9 +31,9 @@ fn select(connection: &Connection, key: &StoreKey) -> rusqlite::Result<Option<Le
 
 fn replace(connection: &Connection, key: &StoreKey, state: LeaseState) -> rusqlite::Result<()> {
     let (holder, term) = match state.claim {
-        Claim::Free => (None, None),
-        Claim::Leased { holder, term } => (Some(holder.as_u128().to_be_bytes()), Some(term)),
-        Claim::Paused { term } => (None, Some(term)),
+        LeaseClaim::Free => (None, None),
+        LeaseClaim::Leased { holder, term } => (Some(holder.as_u128().to_be_bytes()), Some(term)),
+        LeaseClaim::Paused { term } => (None, Some(term)),
     };
     connection
         .prepare_cached(
@@ -54,7 +54,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<LeaseState> {
     let holder: Option<[u8; 16]> = row.get(1)?;
     let ends_at: Option<i64> = row.get(2)?;
     let length: Option<i64> = row.get(3)?;
-    let term = ends_at.zip(length).map(|(ends_at, length)| Term {
+    let term = ends_at.zip(length).map(|(ends_at, length)| LeaseTerm {
         ends_at: Timestamp::from_unix_millis(ends_at),
         length: Duration::from_millis(length.unsigned_abs()),
     });
@@ -62,10 +62,10 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<LeaseState> {
         unsettled: row.get(0)?,
         claim: match (holder, term) {
             (Some(holder), Some(term)) => {
-                Claim::Leased { holder: HolderId::from_u128(u128::from_be_bytes(holder)), term }
+                LeaseClaim::Leased { holder: HolderId::from_u128(u128::from_be_bytes(holder)), term }
             }
-            (None, Some(term)) => Claim::Paused { term },
-            (_, None) => Claim::Free,
+            (None, Some(term)) => LeaseClaim::Paused { term },
+            (_, None) => LeaseClaim::Free,
         },
     })
 }
