@@ -63,7 +63,10 @@ fn place() -> (TempDir, PathBuf) {
 }
 
 async fn commit(store: &SqliteStore, expected: Expected, length: usize) -> Expected {
-    let next = Stored::after(expected, Record::from_bytes(vec![b'x'; length]), SystemClock.now());
+    let now = SystemClock.now();
+    let mut next = Stored::after(expected, Record::from_bytes(Vec::new()), now);
+    // Of another content each time: SQLite writes no page that stays as it is.
+    next.record = Record::from_bytes(next.version.as_u64().to_be_bytes().repeat(length.div_ceil(8)));
     assert_eq!(store.commit(&KEY, expected, &next, None).await.unwrap(), Commit::Done);
     Expected::At(next.version)
 }
