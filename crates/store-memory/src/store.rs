@@ -40,6 +40,11 @@ impl MemoryStore {
         Self { records: Arc::default(), clock }
     }
 
+    /// What leases go by: no setting of the wall clock ends one.
+    fn monotonic(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH + self.clock.monotonic()
+    }
+
     /// The records. No method awaits or calls out while it holds them, so a change is always whole.
     fn records(&self) -> MutexGuard<'_, Records> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
@@ -61,7 +66,7 @@ impl fmt::Debug for MemoryStore {
 #[async_trait]
 impl SessionStore for MemoryStore {
     async fn load(&self, key: &StoreKey) -> Result<Option<Stored>, StoreError> {
-        Ok(self.records().entries.get(key).map(|entry| entry.stored().clone()))
+        Ok(self.records().entries.get(key).map(|entry| entry.stored.clone()))
     }
 
     async fn commit(
@@ -90,27 +95,27 @@ impl SessionStore for MemoryStore {
 
     async fn try_lease(&self, key: &StoreKey, holder: HolderId, ttl: Duration) -> Result<Lease, StoreError> {
         let mut records = self.records();
-        let now = self.clock.monotonic();
+        let now = self.monotonic();
         Ok(match records.entries.get_mut(key) {
-            Some(entry) => entry.try_lease(holder, ttl, now),
+            Some(Entry { stored, lease, .. }) => lease.try_lease(stored, holder, ttl, now),
             None => Lease::Absent,
         })
     }
 
     async fn renew(&self, key: &StoreKey, holder: HolderId, ttl: Duration) -> Result<Renewal, StoreError> {
         let mut records = self.records();
-        let now = self.clock.monotonic();
+        let now = self.monotonic();
         Ok(match records.entries.get_mut(key) {
-            Some(entry) => entry.renew(holder, ttl, now),
+            Some(entry) => entry.lease.renew(holder, ttl, now),
             None => Renewal::Lost,
         })
     }
 
     async fn release(&self, key: &StoreKey, holder: HolderId, release: Release) -> Result<(), StoreError> {
         let mut records = self.records();
-        let now = self.clock.monotonic();
+        let now = self.monotonic();
         if let Some(entry) = records.entries.get_mut(key) {
-            entry.release(holder, release, now);
+            entry.lease.release(holder, release, now);
         }
         Ok(())
     }
@@ -133,7 +138,7 @@ impl List for MemoryStore {
             .entries
             .range((after, Bound::Unbounded))
             .take(limit)
-            .map(|(key, entry)| (*key, entry.stored().clone()))
+            .map(|(key, entry)| (*key, entry.stored.clone()))
             .collect();
         let next = entries.last().map(|(key, _)| Cursor::from_bytes(key.as_bytes().to_vec()));
         Ok(Page { entries, next })
@@ -145,12 +150,11 @@ impl Sweep for MemoryStore {
     /// A record that is being refreshed is left for its commit.
     async fn sweep(&self, limit: usize) -> Result<usize, StoreError> {
         let mut records = self.records();
-        let (wall, now) = (self.clock.now(), self.clock.monotonic());
+        let (wall, now) = (self.clock.now(), self.monotonic());
         let disposable: Vec<StoreKey> = records
             .entries
-            .iter()
-            .filter(|(_, entry)| entry.is_disposable(wall, now))
-            .map(|(key, _)| *key)
+            .iter_mut()
+            .filter_map(|(key, entry)| entry.is_disposable(wall, now).then_some(*key))
             .take(limit)
             .collect();
         for key in &disposable {
@@ -163,7 +167,7 @@ impl Sweep for MemoryStore {
 impl Records {
     fn found(&self, key: &StoreKey) -> Expected {
         match self.entries.get(key) {
-            Some(entry) => Expected::At(entry.stored().version),
+            Some(entry) => Expected::At(entry.stored.version),
             None => Expected::Absent,
         }
     }

@@ -11,6 +11,7 @@ use tokio::task::spawn_blocking;
 
 use crate::error::{from_io, from_sqlite};
 use crate::file;
+use crate::log;
 use crate::schema::{self, Content};
 
 const OPEN: &str = "open the session database";
@@ -22,6 +23,7 @@ const OPEN: &str = "open the session database";
 #[derive(Clone)]
 pub(crate) struct Database {
     path: Arc<Path>,
+    busy_timeout: Duration,
     writer: Arc<Mutex<Connection>>,
     reader: Arc<Mutex<Connection>>,
 }
@@ -29,6 +31,8 @@ pub(crate) struct Database {
 impl Database {
     pub(crate) async fn open(path: PathBuf, busy_timeout: Duration) -> Result<Self, StoreError> {
         off_the_runtime(OPEN, move || {
+            // SQLite counts milliseconds in 31 bits.
+            let busy_timeout = busy_timeout.min(Duration::from_millis(i32::MAX as u64));
             // Absolute, so that no name has a meaning of its own to SQLite (`:memory:`, `file:…`).
             let path = std::path::absolute(path).map_err(|error| from_io(OPEN, error))?;
             file::create(&path).map_err(|error| from_io(OPEN, error))?;
@@ -39,7 +43,8 @@ impl Database {
                 .and_then(|()| configure(&reader))
                 .and_then(|()| reader.pragma_update(None, "query_only", true))
                 .map_err(|error| from_sqlite(OPEN, error))?;
-            Ok(Self { path: path.into(), writer: Arc::new(Mutex::new(writer)), reader: Arc::new(Mutex::new(reader)) })
+            let (writer, reader) = (Arc::new(Mutex::new(writer)), Arc::new(Mutex::new(reader)));
+            Ok(Self { path: path.into(), busy_timeout, writer, reader })
         })
         .await
     }
@@ -66,6 +71,7 @@ impl Database {
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let mut connection = Arc::clone(&self.writer).lock_owned().await;
+        let (path, busy_timeout) = (Arc::clone(&self.path), self.busy_timeout);
         off_the_runtime(doing, move || {
             // Immediate, because a transaction that turns into a writer half-way can fail without waiting its turn.
             let attempt = || {
@@ -74,7 +80,22 @@ impl Database {
                 transaction.commit()?;
                 Ok(result)
             };
-            attempt().map_err(|error| from_sqlite(doing, error))
+            let result = attempt().map_err(|error| from_sqlite(doing, error))?;
+            if log::is_long(&path) {
+                log::cut_off(&connection, busy_timeout);
+            }
+            Ok(result)
+        })
+        .await
+    }
+
+    /// Leaves nothing in the log that is no longer in the database.
+    pub(crate) async fn cut_off_log(&self, doing: &'static str) -> Result<(), StoreError> {
+        let connection = Arc::clone(&self.writer).lock_owned().await;
+        let busy_timeout = self.busy_timeout;
+        off_the_runtime(doing, move || {
+            log::cut_off(&connection, busy_timeout);
+            Ok(())
         })
         .await
     }
@@ -96,15 +117,10 @@ fn connect(path: &Path, busy_timeout: Duration) -> Result<Connection, StoreError
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Connection::open_with_flags(path, flags)
         .and_then(|connection| {
-            wait_up_to(&connection, busy_timeout)?;
+            connection.busy_timeout(busy_timeout)?;
             Ok(connection)
         })
         .map_err(|error| from_sqlite(OPEN, error))
-}
-
-/// How long the connection waits while another process holds the database.
-fn wait_up_to(connection: &Connection, busy_timeout: Duration) -> rusqlite::Result<()> {
-    connection.busy_timeout(busy_timeout.min(Duration::from_millis(i32::MAX as u64)))
 }
 
 /// Makes sure that the file is a store that this version may write to, and nobody else may read.
@@ -113,23 +129,28 @@ fn adopt(connection: &mut Connection, path: &Path, busy_timeout: Duration) -> Re
         .transaction()
         .and_then(|transaction| Content::of(&transaction))
         .map_err(|error| from_sqlite(OPEN, error))?;
-    match content {
-        Content::Empty | Content::Store => {}
-        Content::NewerStore { .. } | Content::Foreign => {
-            return Err(StoreError::new(StoreErrorKind::Misconfigured, OPEN).because(content.to_string()));
-        }
-    }
+    admit(content)?;
     // SQLite falls back to reading only, and would not tell before the first commit.
     if connection.is_readonly("main").map_err(|error| from_sqlite(OPEN, error))? {
         return Err(StoreError::new(StoreErrorKind::Denied, OPEN).because("the file cannot be written to"));
     }
     file::make_private(path).map_err(|error| from_io(OPEN, error))?;
     log_ahead(connection, busy_timeout)?;
-    wait_up_to(connection, busy_timeout).map_err(|error| from_sqlite(OPEN, error))?;
-    if content == Content::Empty {
-        schema::create(connection).map_err(|error| from_sqlite(OPEN, error))?;
+    connection.busy_timeout(busy_timeout).map_err(|error| from_sqlite(OPEN, error))?;
+    if content.is_newest() {
+        return Ok(());
     }
-    Ok(())
+    // A newer program may have been faster.
+    schema::upgrade(connection).map_err(|error| from_sqlite(OPEN, error)).and_then(admit)
+}
+
+fn admit(content: Content) -> Result<(), StoreError> {
+    match content {
+        Content::Empty | Content::Store { .. } => Ok(()),
+        Content::NewerStore { .. } | Content::Foreign => {
+            Err(StoreError::new(StoreErrorKind::Misconfigured, OPEN).because(content.to_string()))
+        }
+    }
 }
 
 /// Switches to the write-ahead log, with which readers and the writer do not hinder each other.
@@ -142,7 +163,7 @@ fn log_ahead(connection: &mut Connection, busy_timeout: Duration) -> Result<(), 
     loop {
         let waited = SystemClock.monotonic().saturating_sub(started_at);
         let left = busy_timeout.saturating_sub(waited);
-        wait_up_to(connection, left).map_err(|error| from_sqlite(OPEN, error))?;
+        connection.busy_timeout(left).map_err(|error| from_sqlite(OPEN, error))?;
         match connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0)) {
             Ok(mode) if mode == "wal" => return Ok(()),
             Ok(_) => {
@@ -165,6 +186,7 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "fullfsync", true)?; // macOS: also through the drive's own cache.
     // Old tokens do not linger in free pages.
     connection.pragma_update(None, "secure_delete", true)?;
+    log::configure(connection)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)
 }

@@ -30,6 +30,8 @@
 //!   and it goes on over restarts. Set forward, a lease ends early: the attempt counts as unsettled, and the
 //!   compare-and-set keeps the session safe. Set back, a lease would last too long: so none is believed to last longer
 //!   from now than its whole time.
+//! - **An update of this program**: an older layout is brought to the newest one when the file is opened, in one
+//!   transaction. Older programs then refuse the file; one that still has it open fails as unavailable.
 //! - **Another program's file, or one that a newer version wrote**: refused as it is, and nothing in it is touched.
 //!
 //! # Who can read it
@@ -37,8 +39,8 @@
 //! The database and its `-wal` and `-shm` files belong to their owner alone (mode 0600 on Unix) from the moment they
 //! exist; looser permissions of an existing database are tightened. A directory that is made for it has 0700.
 //! Deleted content is overwritten with zeros (`secure_delete`), so old tokens do not linger in free pages; the `-wal`
-//! file keeps them until SQLite reuses it, or until the last process closes the database. Against anyone who can read
-//! the disk, seal the records.
+//! file keeps them until SQLite reuses it, until a sweep drops something, or until the last process closes the database.
+//! It is cut off when it grows beyond 4 MiB. Against anyone who can read the disk, seal the records.
 //!
 //! SQLite's locks need a local disk: do not put the file on a network share.
 
@@ -47,6 +49,7 @@ mod database;
 mod error;
 mod file;
 mod lease;
+mod log;
 mod schema;
 mod store;
 

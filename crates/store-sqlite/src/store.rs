@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use crate::SqliteStoreBuilder;
 use crate::database::Database;
-use crate::lease::LeaseRow;
+use crate::lease;
 
 /// A store in one SQLite file. Clones share its connections; other processes open the file as well.
 ///
@@ -104,16 +104,10 @@ impl SessionStore for SqliteStore {
         self.database
             .write("take a lease", move |transaction| {
                 let now = clock.now(); // Read here: it may have taken long to become the writer.
-                LeaseRow::update(transaction, &key, now, |row| {
-                    if let Some(refusal) = row.refusal(holder, now) {
-                        return Ok(refusal);
-                    }
-                    let Some(stored) = select(transaction, &key)? else {
-                        return Ok(Lease::Absent);
-                    };
-                    row.grant(holder, ttl, now);
-                    Ok(Lease::Granted { stored, unsettled: row.unsettled() })
-                })
+                let Some(stored) = select(transaction, &key)? else {
+                    return Ok(Lease::Absent);
+                };
+                lease::update(transaction, &key, |lease| lease.try_lease(&stored, holder, ttl, now))
             })
             .await
     }
@@ -123,7 +117,7 @@ impl SessionStore for SqliteStore {
         self.database
             .write("renew a lease", move |transaction| {
                 let now = clock.now();
-                LeaseRow::update(transaction, &key, now, |row| Ok(row.renew(holder, ttl, now)))
+                lease::update(transaction, &key, |lease| lease.renew(holder, ttl, now))
             })
             .await
     }
@@ -133,10 +127,7 @@ impl SessionStore for SqliteStore {
         self.database
             .write("release a lease", move |transaction| {
                 let now = clock.now();
-                LeaseRow::update(transaction, &key, now, |row| {
-                    row.release(holder, release, now);
-                    Ok(())
-                })
+                lease::update(transaction, &key, |lease| lease.release(holder, release, now))
             })
             .await
     }
@@ -169,9 +160,11 @@ impl List for SqliteStore {
 impl Sweep for SqliteStore {
     /// A record that is being refreshed is left for its commit.
     async fn sweep(&self, limit: usize) -> Result<usize, StoreError> {
+        const SWEEP: &str = "sweep the records";
         let clock = Arc::clone(&self.clock);
-        self.database
-            .write("sweep the records", move |transaction| {
+        let dropped = self
+            .database
+            .write(SWEEP, move |transaction| {
                 let now = clock.now().as_unix_millis();
                 transaction
                     .prepare_cached(
@@ -183,7 +176,11 @@ impl Sweep for SqliteStore {
                     )?
                     .execute((now, rows(limit)))
             })
-            .await
+            .await?;
+        if dropped > 0 {
+            self.database.cut_off_log(SWEEP).await?;
+        }
+        Ok(dropped)
     }
 }
 

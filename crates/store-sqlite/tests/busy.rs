@@ -67,7 +67,7 @@ async fn opening_waits_for_a_program_that_uses_the_file_without_the_log() {
     let (_directory, path) = place();
     drop(patient(&path).await);
     let other_program = Connection::open(&path).unwrap();
-    other_program.execute_batch("PRAGMA journal_mode = DELETE; BEGIN; SELECT * FROM counter").unwrap();
+    other_program.execute_batch("PRAGMA journal_mode = DELETE; BEGIN; SELECT * FROM sessions").unwrap();
     let waiting = tokio::spawn({
         let path = path.clone();
         async move { patient(&path).await }

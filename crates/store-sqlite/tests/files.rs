@@ -120,12 +120,12 @@ async fn a_newer_store_is_misconfigured_and_untouched() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("sessions.db");
     create(&SqliteStore::open(&path).await.unwrap(), "first").await;
-    sql(&path, "PRAGMA user_version = 2");
+    sql(&path, "PRAGMA user_version = 3");
     let before = fs::read(&path).unwrap();
 
     let error = refused(&directory).await;
     assert_eq!(error.kind(), StoreErrorKind::Misconfigured);
-    assert!(format!("{error:?}").contains("layout 2"), "{error:?}");
+    assert!(format!("{error:?}").contains("layout 3"), "{error:?}");
     assert_untouched(&directory, &before);
 }
 
