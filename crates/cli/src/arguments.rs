@@ -67,7 +67,8 @@ const KEYS_VARIABLE: &str = "OIDC_SESSION_KEYS";
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Global options")]
 struct Global {
-    /// Where sessions are kept: sqlite:PATH or memory: [default: SQLite in your data folder]
+    /// Where sessions are kept: file:FOLDER, sqlite:PATH, keyring:NAME, redis://…, postgres://… or memory: [default:
+    /// SQLite in your data folder]
     #[arg(long, global = true, value_name = "URL", env = STORE_VARIABLE, hide_env_values = true)]
     store: Option<String>,
 

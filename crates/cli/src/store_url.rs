@@ -1,21 +1,50 @@
 //! [`StoreUrl`]: what `--store` accepts.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use etcetera::BaseStrategy as _;
+use oidc_session_core::StoreError;
+use oidc_session_store_file::FileStore;
+use oidc_session_store_keyring::KeyringStore;
 use oidc_session_store_memory::MemoryStore;
+use oidc_session_store_postgres::PostgresStore;
+use oidc_session_store_redis::RedisStore;
 use oidc_session_store_sqlite::SqliteStore;
 
 use crate::failure::Failure;
 use crate::open_store::AnyStore;
 
 /// Where sessions are kept.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub(crate) enum StoreUrl {
     /// `memory:`, gone when the command ends.
     Memory,
+    /// `file:FOLDER`, a file for each session. The folder is made if need be.
+    File(PathBuf),
     /// `sqlite:PATH`. File and folder are made if need be.
     Sqlite(PathBuf),
+    /// `keyring:NAME`, the secret store of the operating system.
+    Keyring(String),
+    /// `redis://…` or `rediss://…`. May hold a password.
+    Redis(String),
+    /// `postgres://…`. May hold a password.
+    Postgres(String),
+}
+
+/// Shows the kind only: the rest may hold a password.
+impl fmt::Debug for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Memory => "memory:",
+            Self::File(_) => "file:…",
+            Self::Sqlite(_) => "sqlite:…",
+            Self::Keyring(_) => "keyring:…",
+            Self::Redis(_) => "redis:…",
+            Self::Postgres(_) => "postgres:…",
+        })
+    }
 }
 
 impl StoreUrl {
@@ -25,26 +54,18 @@ impl StoreUrl {
             return Err(Failure::usage("--store takes a URL such as sqlite:PATH")
                 .hint("write sqlite: before the path of the file"));
         };
-        match (scheme, rest) {
-            ("memory", "") => Ok(Self::Memory),
-            ("memory", _) => Err(Failure::usage("nothing may follow memory: in --store")),
-            ("sqlite", "" | ":memory:") => {
-                Err(Failure::usage("sqlite: in --store needs the path of a file")
-                    .hint("for example sqlite:sessions.db"))
-            }
-            // Only a shell expands it, and only where a word starts; a folder called ~ is not what anybody wants.
-            ("sqlite", path) if path.starts_with('~') => {
-                Err(Failure::usage("~ in --store does not stand for your home directory")
-                    .hint("write the path out, or use $HOME, as in sqlite:$HOME/sessions.db"))
-            }
-            // In a URL a host would come next, and the first folder would be taken for one.
-            ("sqlite", path) if path.starts_with("//") && !path.starts_with("///") => {
-                Err(Failure::usage("--store takes sqlite:PATH, without // before the path")
-                    .hint("for example sqlite:sessions.db or sqlite:/var/lib/sessions.db"))
-            }
-            ("sqlite", path) => Ok(Self::Sqlite(path.into())),
-            (scheme, _) => Err(Failure::usage(format!("this build has no store called {scheme}:"))
-                .hint("it has sqlite:PATH and memory:")),
+        match scheme {
+            "memory" if rest.is_empty() => Ok(Self::Memory),
+            "memory" => Err(Failure::usage("nothing may follow memory: in --store")),
+            "file" => Ok(Self::File(path_of(scheme, rest, "a folder", "sessions")?)),
+            "sqlite" => Ok(Self::Sqlite(path_of(scheme, rest, "a file", "sessions.db")?)),
+            "keyring" if rest.is_empty() => Err(Failure::usage("keyring: in --store needs a name")
+                .hint("for example keyring:my-app; the secret store shows the sessions under it")),
+            "keyring" => Ok(Self::Keyring(rest.to_owned())),
+            "redis" | "rediss" | "redis+unix" | "unix" => Ok(Self::Redis(url.to_owned())),
+            "postgres" | "postgresql" => Ok(Self::Postgres(url.to_owned())),
+            scheme => Err(Failure::usage(format!("this build has no store called {scheme}:"))
+                .hint("it has file:FOLDER, sqlite:PATH, keyring:NAME, redis://…, postgres://… and memory:")),
         }
     }
 
@@ -60,14 +81,46 @@ impl StoreUrl {
 
     /// Opens the store.
     pub(crate) async fn open(self) -> Result<AnyStore, Failure> {
-        let path = match self {
-            Self::Memory => return Ok(AnyStore::swept(MemoryStore::new())),
-            Self::Sqlite(path) => path,
-        };
-        match SqliteStore::open(&path).await {
-            Ok(store) => Ok(AnyStore::swept(store)),
-            Err(error) => Err(Failure::from(error).hint(format!("look at {} and the folder it is in", path.display()))),
+        match self {
+            Self::Memory => Ok(AnyStore::swept(MemoryStore::new())),
+            Self::File(path) => opened(FileStore::open(&path).await, || at(&path)).map(AnyStore::swept),
+            Self::Sqlite(path) => opened(SqliteStore::open(&path).await, || at(&path)).map(AnyStore::swept),
+            Self::Keyring(name) => opened(KeyringStore::open(name).await, || None).map(AnyStore::swept),
+            Self::Postgres(url) => opened(PostgresStore::connect(url).await, || None).map(AnyStore::swept),
+            // Redis drops what has passed its time by itself.
+            Self::Redis(url) => opened(RedisStore::connect(url).await, || None)
+                .map(|store| AnyStore { list: Arc::new(store), sweep: None }),
         }
+    }
+}
+
+fn opened<S>(store: Result<S, StoreError>, hint: impl FnOnce() -> Option<String>) -> Result<S, Failure> {
+    store.map_err(|error| {
+        let failure = Failure::from(error);
+        match hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    })
+}
+
+fn at(path: &Path) -> Option<String> {
+    Some(format!("look at {} and the folder it is in", path.display()))
+}
+
+fn path_of(scheme: &str, path: &str, what: &str, example: &str) -> Result<PathBuf, Failure> {
+    match path {
+        "" | ":memory:" => Err(Failure::usage(format!("{scheme}: in --store needs the path of {what}"))
+            .hint(format!("for example {scheme}:{example}"))),
+        // Only a shell expands it, and only where a word starts; a folder called ~ is not what anybody wants.
+        path if path.starts_with('~') => Err(Failure::usage("~ in --store does not stand for your home directory")
+            .hint(format!("write the path out, or use $HOME, as in {scheme}:$HOME/{example}"))),
+        // In a URL a host would come next, and the first folder would be taken for one.
+        path if path.starts_with("//") && !path.starts_with("///") => {
+            Err(Failure::usage(format!("--store takes {scheme}:PATH, without // before the path"))
+                .hint(format!("for example {scheme}:{example} or {scheme}:/var/lib/{example}")))
+        }
+        path => Ok(path.into()),
     }
 }
 
@@ -96,13 +149,21 @@ mod tests {
     }
 
     #[test]
+    fn a_url_is_never_shown_whole() {
+        for url in ["redis://user:hunter2@h/0", "rediss://user:hunter2@h/0", "postgres://user:hunter2@h/db"] {
+            let debug = format!("{:?}", StoreUrl::parse(url).unwrap());
+            assert!(!debug.contains("hunter2"), "{debug}");
+        }
+    }
+
+    #[test]
     fn a_store_this_build_lacks_is_named_without_its_password() {
-        for url in ["redis://user:hunter2@h/0", "postgres://user:hunter2@h/db", "file:hunter2", "keyring:hunter2"] {
+        for url in ["mysql://user:hunter2@h/0", "etcd://user:hunter2@h/db", "File:hunter2", "s3:hunter2"] {
             let text = format!("{:?}", StoreUrl::parse(url).unwrap_err());
             assert!(text.contains(url.split(':').next().unwrap()), "{text}");
             assert!(!text.contains("hunter2"), "{text}");
         }
-        for url in ["", "sessions.db", "memory:x", "sqlite:", "sqlite::memory:"] {
+        for url in ["", "sessions.db", "memory:x", "sqlite:", "sqlite::memory:", "file:", "keyring:"] {
             assert!(StoreUrl::parse(url).is_err(), "{url}");
         }
     }

@@ -68,9 +68,9 @@ pub use oidc_session_provider_oidc::{
 #[cfg(feature = "provider-presets")]
 pub use oidc_session_provider_presets as presets;
 #[cfg(feature = "store-file")]
-pub use oidc_session_store_file as store_file;
+pub use oidc_session_store_file::{FileStore, FileStoreBuilder};
 #[cfg(feature = "store-keyring")]
-pub use oidc_session_store_keyring as store_keyring;
+pub use oidc_session_store_keyring::{KeyringStore, KeyringStoreBuilder};
 #[cfg(feature = "store-memory")]
 pub use oidc_session_store_memory::MemoryStore;
 #[cfg(feature = "store-postgres")]
