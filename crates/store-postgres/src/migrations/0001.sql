@@ -21,9 +21,9 @@ CREATE TABLE {schema}.sessions (
     lease_ends_at_unix_ms BIGINT,
     lease_length_ms       BIGINT,
     record                BYTEA   NOT NULL CHECK (octet_length(record) <= 1048576)
-) WITH (fillfactor = 70);
+) WITH (fillfactor = 70, toast_tuple_target = 128);
 
-ALTER TABLE {schema}.sessions ALTER COLUMN record SET STORAGE PLAIN;
+ALTER TABLE {schema}.sessions ALTER COLUMN record SET STORAGE EXTERNAL;
 
 CREATE INDEX sessions_by_keep_until ON {schema}.sessions (keep_until_unix_ms) WHERE keep_until_unix_ms IS NOT NULL;
 
