@@ -120,8 +120,15 @@ impl Schema {
 
     async fn layout(&self, client: &impl GenericClient) -> Result<Layout, tokio_postgres::Error> {
         let table = format!("{}.layouts", self.quoted());
-        let found = client.query_one("SELECT pg_catalog.to_regclass($1) IS NOT NULL", &[&table]).await?;
-        if !found.try_get::<_, bool>(0)? {
+        // Not by `to_regclass`: it may remember, from before the lock, that there was no such schema.
+        let found = client
+            .query_opt(
+                "SELECT FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace
+                 WHERE nspname = $1 AND relname = 'layouts'",
+                &[&self.0],
+            )
+            .await?;
+        if found.is_none() {
             return Ok(Layout::None);
         }
         let found = client.query_one(&format!("SELECT max(layout) FROM {table}"), &[]).await?;

@@ -141,6 +141,27 @@ async fn a_pool_of_the_program_is_used_as_it_is() {
     assert_eq!(kind(store.load(&KEY).await), Misconfigured);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pool_of_the_program_gets_no_silent_connection_back() {
+    let server = Postgres::start().await;
+    let network = Proxy::to(server.address()).await;
+    let config = through(&server.url(), server.address(), network.address()).parse().unwrap();
+    let pool = Pool::builder(Manager::new(config, NoTls)).max_size(2).runtime(Runtime::Tokio1).build().unwrap();
+    let builder = PostgresStore::from_pool(pool.clone()).statement_timeout(Duration::from_millis(500));
+    let store = builder.connect_timeout(Duration::from_secs(2)).connect().await.unwrap();
+    create(&store, KEY, "first").await;
+    assert_eq!(pool.status().size, 1);
+    network.stall();
+    assert_eq!(kind(store.load(&KEY).await), Unavailable);
+    assert_eq!(pool.status().size, 0);
+    // The pool itself has no limits: the store has.
+    let (took, answer) = timed(store.load(&KEY)).await;
+    assert_eq!(kind(answer), Unavailable);
+    assert!(took < Duration::from_secs(7), "{took:?}");
+    network.heal();
+    assert_eq!(loaded(&store, KEY).await.as_deref(), Some("first"));
+}
+
 #[tokio::test]
 async fn statements_are_prepared_anew_when_the_server_has_forgotten_them() {
     let config = shared_postgres().await.parse().unwrap();
@@ -198,11 +219,12 @@ async fn of_several_hosts_the_one_that_answers_is_used() {
 #[tokio::test]
 async fn a_server_that_can_only_be_read_is_unavailable() {
     let server = Postgres::start().await;
-    let store = builder(&server.url()).connect().await.unwrap();
+    let builder = builder(&server.url()).schema(fresh_name());
+    let store = builder.clone().connect().await.unwrap();
     let version = create(&store, KEY, "first").await;
     let other = client(&server.url(), "public").await;
     other.batch_execute("ALTER DATABASE sessions SET default_transaction_read_only = on").await.unwrap();
-    assert_eq!(kind(builder(&server.url()).connect().await), Unavailable);
+    assert_eq!(kind(builder.connect().await), Unavailable);
     // The old connections are on the old server, so to say.
     assert!(commit(&store, KEY, Expected::At(version), "second").await.unwrap().is_some());
 }

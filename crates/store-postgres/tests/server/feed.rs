@@ -156,6 +156,13 @@ async fn whoever_reads_too_slowly_is_told_so_and_holds_nobody_up() {
         format!("SELECT pg_notify('{schema}_changes', repeat('0', 64) || ':' || n) FROM generate_series(1, $1) n");
     let other = client(url, &schema).await;
     other.execute(&flood, &[&20_000]).await.unwrap();
+    // Nothing is read before as much waits as may.
+    let is_full = async {
+        while !format!("{changes:?}").contains("waiting: 9999") {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(20), is_full).await.expect("the flood came in");
     let mut read = 0;
     let error = loop {
         match timeout(Duration::from_secs(20), changes.next()).await.expect("neither told nor failed") {
@@ -164,10 +171,6 @@ async fn whoever_reads_too_slowly_is_told_so_and_holds_nobody_up() {
                 assert_eq!(change.version, Some(Version::from_u64(read)), "nothing is left out");
             }
             Err(error) => break error,
-        }
-        if read == 1 {
-            // Lets the flood come in before anything more is read.
-            tokio::time::sleep(Duration::from_secs(1)).await;
         }
     };
     assert_eq!(error.kind(), Unavailable);
