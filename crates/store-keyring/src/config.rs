@@ -111,7 +111,7 @@ impl KeyringStoreBuilder {
             })?;
             let lock = LockFile::create(&folder, &service).map_err(|error| from_io(OPEN, error))?;
             let vault = Vault::open(service, platform::connect)?;
-            Ok(Calls::new(Records::new(vault, sizes), lock, patience))
+            Ok::<_, StoreError>(Calls::new(Records::new(vault, sizes), lock, patience))
         };
         let (answer, answered) = oneshot::channel();
         let turn = Line::default().turn(OPEN, patience.answer).await?;
