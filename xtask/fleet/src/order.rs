@@ -52,6 +52,8 @@ pub(crate) struct Asked {
     pub(crate) tokens: BTreeMap<String, Vec<String>>,
     /// How often each kind of error came.
     pub(crate) errors: BTreeMap<String, usize>,
+    /// One error of each kind, with its causes.
+    pub(crate) samples: BTreeMap<String, String>,
 }
 
 impl Asked {
@@ -67,6 +69,7 @@ impl Asked {
         for (error, count) in other.errors {
             *self.errors.entry(error).or_default() += count;
         }
+        self.samples.extend(other.samples);
         self
     }
 }

@@ -55,7 +55,10 @@ async fn ask(manager: &SessionManager, sessions: &[String], callers: usize) -> R
                     tokens.push(token.expose().to_owned());
                 }
             }
-            Err(error) => *asked.errors.entry(error.outcome().to_owned()).or_default() += 1,
+            Err(error) => {
+                *asked.errors.entry(error.outcome().to_owned()).or_default() += 1;
+                asked.samples.entry(error.outcome().to_owned()).or_insert_with(|| with_causes(&error));
+            }
         }
     }
     Ok(asked)

@@ -116,7 +116,7 @@ impl Outage {
                 }
                 only_unavailable(&asked)?;
                 tries += 1;
-                ensure(tries < 300, || format!("no recovery: {:?}", asked.errors))?;
+                ensure(tries < 300, || format!("no recovery: {:?} {:?}", asked.errors, asked.samples))?;
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         }
@@ -137,5 +137,5 @@ impl Outage {
 /// Errors, if any, say "later".
 fn only_unavailable(asked: &Asked) -> Result {
     let other = asked.errors.keys().find(|error| *error != UNAVAILABLE);
-    ensure(other.is_none(), || format!("callers were told something else than {UNAVAILABLE}: {:?}", asked.errors))
+    ensure(other.is_none(), || format!("callers were told something else than {UNAVAILABLE}: {:?} {:?}", asked.errors, asked.samples))
 }

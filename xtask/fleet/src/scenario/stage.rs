@@ -66,7 +66,7 @@ impl Stage {
 
     /// Every session has one token, it is valid at the server, and nobody got an error.
     pub(crate) fn everybody_has_the_token(&self, asked: &Asked, sessions: &[String]) -> Result {
-        ensure(asked.errors.is_empty(), || format!("callers got errors: {:?}", asked.errors))?;
+        ensure(asked.errors.is_empty(), || format!("callers got errors: {:?} {:?}", asked.errors, asked.samples))?;
         for session in sessions {
             match asked.tokens.get(session).map(Vec::as_slice) {
                 Some([token]) if self.server.is_active(token) => {}
