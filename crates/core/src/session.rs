@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -35,6 +36,11 @@ pub struct Session {
     pub signed_in_at: Timestamp,
     /// When the session ends whatever the server still grants: a limit fixed at the sign-in, that no refresh moves.
     pub ends_at: Option<Timestamp>,
+    /// How long the session may go unused before it ends: fixed at the sign-in, too.
+    pub idle_limit: Option<Duration>,
+    /// When a program asked for its tokens last; written down at least once in a quarter of the idle limit. Without such
+    /// a limit nobody writes it.
+    pub last_used_at: Option<Timestamp>,
     /// The scope that the sign-in asked for. The granted one is in the tokens.
     pub requested_scope: Option<Scopes>,
     /// The resource servers that the sign-in asked for (RFC 8707).
@@ -76,6 +82,8 @@ impl Session {
             sign_in_id: SignInId::random(),
             signed_in_at: tokens.received_at,
             ends_at: None,
+            idle_limit: None,
+            last_used_at: None,
             requested_scope: None,
             resources: Vec::new(),
             tokens,
@@ -133,6 +141,11 @@ pub enum EndReason {
     RefreshFailed,
     /// The session reached the limit that was fixed at its sign-in.
     LimitReached,
+    /// Nobody used the session for as long as its idle limit.
+    Idle,
+    /// For a reason that only a newer version knows the word of.
+    #[serde(other)]
+    Other,
 }
 
 impl EndReason {
@@ -145,6 +158,8 @@ impl EndReason {
             Self::NoRefreshToken => "no_refresh_token",
             Self::RefreshFailed => "refresh_failed",
             Self::LimitReached => "limit_reached",
+            Self::Idle => "idle",
+            Self::Other => "other",
         }
     }
 }
@@ -160,6 +175,8 @@ impl fmt::Display for EndReason {
             Self::NoRefreshToken => "the access token expired and there is no refresh token",
             Self::RefreshFailed => "a needed refresh failed",
             Self::LimitReached => "it reached the time limit that was fixed when the user signed in",
+            Self::Idle => "nobody used it for as long as its idle limit",
+            Self::Other => "for a reason that a newer version of this program knows",
         })
     }
 }

@@ -1,6 +1,8 @@
 //! What the protocol sees of a record: everything it decides by, and no secret.
 
-use oidc_session_core::{EndReason, Fingerprint, SessionState, SignInId, Target, Timestamp, Version};
+use oidc_session_core::{
+    EndReason, Fingerprint, Limits, SessionEnd, SessionState, SignInId, Target, Timestamp, Version,
+};
 
 use crate::{Jitter, RefreshPolicy, Schedule};
 
@@ -33,31 +35,35 @@ pub struct SessionView {
     pub refresh: Option<Fingerprint>,
     /// Its sign-in.
     pub sign_in: SignInId,
-    /// When it ends whatever its tokens say.
-    pub ends_at: Option<Timestamp>,
+    /// When it ends whatever its tokens say: the earliest of all its limits.
+    pub end: Option<SessionEnd>,
     /// Attempts on its refresh token whose outcome nobody learned, as the record itself counts them.
     pub unsettled: u32,
 }
 
 impl RecordView {
-    /// The view of a state stored under `version`, for the sake of `target`.
+    /// The view of a state stored under `version`, for the sake of `target`, where `limits` hold beside those of the
+    /// record, and this process knows of a use at `used`.
     pub fn of(
         version: Version,
         state: &SessionState,
         target: &Target,
         policy: &dyn RefreshPolicy,
         jitter: Jitter,
+        limits: Limits,
+        used: Option<Timestamp>,
     ) -> Self {
         let state = match state {
             SessionState::Ended(tombstone) => StateView::Ended(tombstone.reason),
             SessionState::Active(session) => {
                 let tokens = session.tokens_for(target);
+                let schedule = Schedule::of_session(policy, session, target, jitter);
                 StateView::Active(SessionView {
-                    schedule: Schedule::of_session(policy, session, target, jitter),
+                    schedule: schedule.ending_at(limits.fixed_end_of(session)),
                     access: tokens.and_then(|tokens| tokens.access_token.as_ref()).map(|token| token.fingerprint()),
                     refresh: session.tokens.refresh_token.as_ref().map(|token| token.fingerprint()),
                     sign_in: session.sign_in_id,
-                    ends_at: session.ends_at,
+                    end: limits.end_of(session, used),
                     unsettled: session.unsettled_attempts,
                 })
             }

@@ -241,8 +241,8 @@ impl Flight {
         let (first_version, first) = *self.first.get_or_insert((version, session));
         let phase = session.schedule.phase(now.wall);
 
-        if session.ends_at.is_some_and(|end| now.wall >= end) {
-            return Need::End(version, EndReason::LimitReached);
+        if let Some(end) = session.end.filter(|end| now.wall >= end.at) {
+            return Need::End(version, end.reason);
         }
         let wanted = match self.trigger {
             Trigger::IfDue => phase != Phase::Fresh,
