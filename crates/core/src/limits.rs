@@ -1,6 +1,7 @@
 //! [`Limits`]: how long a session may go on whatever the authorization server still grants, and [`SessionEnd`]: when
 //! that is over.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::{EndReason, Session, Timestamp};
@@ -46,7 +47,7 @@ impl Limits {
     /// Clocks of different machines may disagree by this much. No limit should be shorter.
     pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
 
-    /// A use is written down once what is stored is older than this part of the idle limit.
+    /// A use is written down when what is stored is older than this part of the idle limit.
     const TOUCH_DIVISOR: u32 = 4;
 
     /// Gives a session that is signed in at `now` what it keeps of these limits. A tighter limit that it has stays.
@@ -79,10 +80,11 @@ impl Limits {
         self.idle.into_iter().chain(session.idle_limit).min()
     }
 
-    /// Whether what is stored of the last use is so old that a use `now` must be written down: a quarter of `limit`, or
-    /// so far in the future that the clock which wrote it has been corrected since.
-    pub fn is_touch_due(limit: Duration, stored: Timestamp, now: Timestamp) -> bool {
-        now >= stored + limit / Self::TOUCH_DIVISOR || now + Self::CLOCK_TOLERANCE < stored
+    /// While now falls in here, what is `stored` of the last use is recent enough: after a quarter of the idle limit a
+    /// use must be written down; also if `stored` is so far in the future that the clock which told it has been
+    /// corrected since.
+    pub fn written_down(limit: Duration, stored: Timestamp) -> Range<Timestamp> {
+        stored - Self::CLOCK_TOLERANCE..stored + limit / Self::TOUCH_DIVISOR
     }
 }
 
@@ -202,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_use_is_written_down_when_what_is_stored_is_a_quarter_of_the_limit_old() {
-        let due = |now: Timestamp| Limits::is_touch_due(MINUTE * 40, at(100), now);
+        let due = |now: Timestamp| !Limits::written_down(MINUTE * 40, at(100)).contains(&now);
         let just_before = |at: Timestamp| at - Duration::from_millis(1);
         assert!(!due(at(100)) && !due(just_before(at(110))));
         assert!(due(at(110)));
@@ -217,6 +219,6 @@ mod tests {
         session.last_used_at = Some(Timestamp::MAX);
         assert_eq!(limits.end_of(&session, Some(Timestamp::MAX)).unwrap().at, Timestamp::MAX);
         session.note_use(Timestamp::from_unix_millis(i64::MIN), Timestamp::MAX);
-        assert!(!Limits::is_touch_due(Duration::MAX, Timestamp::MAX, Timestamp::from_unix_millis(i64::MAX - 1)));
+        assert!(Limits::written_down(Duration::MAX, session.last_used()).contains(&START));
     }
 }

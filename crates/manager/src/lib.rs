@@ -11,11 +11,13 @@ mod flight;
 mod handle;
 mod hands;
 mod known_token;
+mod last_use;
 mod logout;
 mod manager;
 mod outcome;
 mod shared;
 mod snapshot;
+mod touch;
 
 use std::time::Duration;
 
