@@ -208,7 +208,7 @@ impl Hands {
     }
 
     async fn end(&mut self, expected: Version, reason: EndReason) -> Result<CommitView, StoreErrorKind> {
-        let Some(session) = self.session() else {
+        let Some(session) = self.session().cloned() else {
             return Ok(CommitView::Conflict);
         };
         let at_its_limit = matches!(reason, EndReason::LimitReached | EndReason::Idle);
@@ -217,9 +217,10 @@ impl Hands {
             _ if at_its_limit => None,
             _ => self.provider_error.as_ref().and_then(|error| error.error_code().map(str::to_owned)),
         };
-        let tombstone = Tombstone::of(session, reason, error, self.shared.clock.now());
-        if at_its_limit && self.buried.is_none() {
-            self.buried = Some((session.clone(), Vec::new()));
+        let tombstone = Tombstone::of(&session, reason, error, self.shared.clock.now());
+        if at_its_limit {
+            let versions = self.buried.take().map(|(_, versions)| versions).unwrap_or_default();
+            self.buried = Some((session, versions));
         }
         self.write(expected, tombstone.into()).await
     }

@@ -4,7 +4,7 @@ use oidc_session_core::{
     EndReason, Fingerprint, Limits, SessionEnd, SessionState, SignInId, Target, Timestamp, Version,
 };
 
-use crate::{Jitter, RefreshPolicy, Schedule};
+use crate::{Jitter, Phase, RefreshPolicy, Schedule};
 
 /// A record as the protocol sees it.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -73,6 +73,11 @@ impl RecordView {
 }
 
 impl SessionView {
+    /// Where `now` falls in the schedule. Nothing serves any more once the session has reached its end.
+    pub(super) fn phase(&self, now: Timestamp) -> Phase {
+        if self.end.is_some_and(|end| now >= end.at) { Phase::Expired } else { self.schedule.phase(now) }
+    }
+
     /// Whether both have the same access token of the target, from the same answer.
     ///
     /// The refresh token tells nothing: it is replaced for the sake of other targets, too. The schedule does, where a

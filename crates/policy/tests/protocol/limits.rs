@@ -1,12 +1,12 @@
 //! The limit that no refresh moves.
 
-use oidc_session_core::{EndReason, SessionEnd};
-use oidc_session_policy::protocol::{Action, Event, Flight, Outcome, RecordView, SessionView, Trigger};
+use oidc_session_core::{EndReason, SessionEnd, StoreErrorKind};
+use oidc_session_policy::protocol::{Action, Event, FailureCause, Flight, Outcome, RecordView, SessionView, Trigger};
 use oidc_session_policy::{Phase, Schedule};
 
 use crate::dialogue::{
     CONFLICT, Dialogue, LEASE, PREPARED, WALL, at, committed, end, granted, loaded, millis, monotonic, release, rules,
-    seconds, session, token, tokens, tombstone,
+    seconds, session, token, tokens, tombstone, unavailable,
 };
 
 const LIMIT: EndReason = EndReason::LimitReached;
@@ -63,6 +63,22 @@ fn a_session_that_nobody_used_ends_as_idle() {
             .says(committed(2))
             .ends(Outcome::Ended(EndReason::Idle));
     }
+}
+
+#[test]
+fn a_token_does_not_serve_on_because_the_end_of_its_session_cannot_be_stored() {
+    let idle = SessionEnd { at: WALL, reason: EndReason::Idle };
+    let record = at(1, SessionView { end: Some(idle), ..session(Phase::Fresh, 1) });
+    let mut dialogue = Dialogue::of(Trigger::IfDue).says(loaded(record)).expects(end(1, EndReason::Idle));
+    for pause in [20, 40, 80] {
+        dialogue = dialogue
+            .says(Event::Committed(Err(StoreErrorKind::Unavailable)))
+            .expects(Action::Wait(millis(pause)))
+            .says(Event::Waited)
+            .expects(end(1, EndReason::Idle));
+    }
+    let failed = unavailable(FailureCause::Store(StoreErrorKind::Unavailable), None);
+    dialogue.says(Event::Committed(Err(StoreErrorKind::Unavailable))).ends(failed);
 }
 
 #[test]
