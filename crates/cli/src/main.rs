@@ -13,6 +13,7 @@ mod exit_code;
 mod failure;
 mod http1;
 mod interrupt;
+mod limit_flags;
 mod loopback;
 mod open_store;
 mod output;

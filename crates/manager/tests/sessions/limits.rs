@@ -400,6 +400,26 @@ async fn a_touch_that_lost_its_lease_to_a_refresh_takes_nothing_back() {
 }
 
 #[tokio::test]
+async fn a_touch_that_comes_second_commits_nothing() {
+    let world = World::new();
+    let store = Unruly::new(&world);
+    let process = Process::over(&world, &store);
+    process.signs_in(&world).await;
+    world.clock.advance(HOUR / 2);
+    let gate = store.hold_load();
+    assert_eq!(token_of(&process.handle).await, "at-0");
+    store.holds_somebody().await;
+    Process::new(&world).uses().await;
+    let version = world.stored().await.unwrap().version;
+    gate.add_permits(1);
+    process.manager.drain().await;
+    assert_eq!(world.stored().await.unwrap().version, version);
+    // Nor does its lease stand in anybody's way.
+    let lease = world.store.try_lease(&id().store_key(), HolderId::random(), MINUTE).await.unwrap();
+    assert!(matches!(lease, Lease::Granted { unsettled: 0, .. }), "{lease:?}");
+}
+
+#[tokio::test]
 async fn a_touch_leaves_a_refresh_alone_that_is_under_way_elsewhere() {
     let world = World::new();
     let [first, second] = [Process::new(&world), Process::new(&world)];
