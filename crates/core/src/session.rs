@@ -139,11 +139,11 @@ pub enum EndReason {
     NoRefreshToken,
     /// A needed refresh failed without a verdict, and the program chose `DiscardAlways`.
     RefreshFailed,
-    /// The session reached the limit that was fixed at its sign-in.
+    /// The session reached a limit that counts from its sign-in, and that no use moves.
     LimitReached,
     /// Nobody used the session for as long as its idle limit.
     Idle,
-    /// For a reason that only a newer version knows the word of.
+    /// A newer version wrote the reason, in a word that this one does not know.
     #[serde(other)]
     Other,
 }
@@ -174,9 +174,9 @@ impl fmt::Display for EndReason {
             }
             Self::NoRefreshToken => "the access token expired and there is no refresh token",
             Self::RefreshFailed => "a needed refresh failed",
-            Self::LimitReached => "it reached the time limit that was fixed when the user signed in",
+            Self::LimitReached => "it reached the time limit that counts from the sign-in",
             Self::Idle => "nobody used it for as long as its idle limit",
-            Self::Other => "for a reason that a newer version of this program knows",
+            Self::Other => "only a newer version of this program knows why",
         })
     }
 }
