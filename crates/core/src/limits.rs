@@ -219,6 +219,7 @@ mod tests {
         session.last_used_at = Some(Timestamp::MAX);
         assert_eq!(limits.end_of(&session, Some(Timestamp::MAX)).unwrap().at, Timestamp::MAX);
         session.note_use(Timestamp::from_unix_millis(i64::MIN), Timestamp::MAX);
-        assert!(Limits::written_down(Duration::MAX, session.last_used()).contains(&START));
+        assert!(!Limits::written_down(Duration::MAX, Timestamp::MAX).contains(&START));
+        assert!(Limits::written_down(Duration::MAX, START).contains(&(START + Duration::from_secs(1 << 40))));
     }
 }
