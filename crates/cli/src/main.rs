@@ -14,6 +14,7 @@ mod failure;
 mod http1;
 mod interrupt;
 mod key_source;
+mod limit_flags;
 mod loopback;
 mod moving;
 mod open_store;

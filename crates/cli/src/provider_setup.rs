@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::client_auth::ClientCredentials;
 use crate::failure::Failure;
+use crate::limit_flags::LimitFlags;
 use crate::provider_choice::ProviderChoice;
 use crate::standby::Standby;
 
@@ -51,6 +52,9 @@ pub(crate) struct Settings {
     /// Whether the sign-in was one on another device.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) device: bool,
+    /// What the sign-in was limited to, for the next one. What holds for the session is in its record.
+    #[serde(flatten)]
+    pub(crate) limits: LimitFlags,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
@@ -135,7 +139,7 @@ impl Registration {
 
     /// The command that signs in again, with `parameters` that the authorization server wants to see.
     pub(crate) fn login_command(&self, session: &str, parameters: &[(String, String)]) -> String {
-        let Settings { credentials, scope, resources, par, dpop, device, .. } = &self.settings;
+        let Settings { credentials, scope, resources, par, dpop, device, limits, .. } = &self.settings;
         let mut command = vec!["oidc-session login".to_owned()];
         let mut option = |name: &str, value: &str| command.push(format!("--{name} {}", quoted(value)));
         if let Some(provider) = &self.provider {
@@ -146,6 +150,7 @@ impl Registration {
         credentials.options().for_each(|(name, value)| option(name, &value));
         scope.iter().for_each(|scope| option("scope", scope));
         resources.iter().for_each(|resource| option("resource", resource));
+        limits.options().for_each(|(name, value)| option(name, &value));
         parameters.iter().for_each(|(name, value)| option("param", &format!("{name}={value}")));
         if session != "default" {
             option("session", session);

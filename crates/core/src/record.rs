@@ -214,6 +214,10 @@ struct WireSessionRef<'a> {
     dpop: Option<WireDpopRef<'a>>,
     #[serde(skip_serializing_if = "SessionData::is_empty")]
     provider_data: &'a SessionData,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idle_limit_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_used_at_unix_ms: Option<Timestamp>,
 }
 
 /// The access token of a further target.
@@ -286,6 +290,8 @@ struct WireSession {
     dpop: Option<WireDpop>,
     #[serde(default)]
     provider_data: SessionData,
+    idle_limit_ms: Option<u64>,
+    last_used_at_unix_ms: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -394,6 +400,8 @@ impl<'a> WireSessionRef<'a> {
                 nonce: dpop.nonce.as_deref(),
             }),
             provider_data: &session.provider_data,
+            idle_limit_ms: session.idle_limit.map(millis),
+            last_used_at_unix_ms: session.last_used_at,
         }
     }
 }
@@ -456,6 +464,8 @@ impl From<WireSession> for Session {
             sign_in_id: wire.sign_in_id,
             signed_in_at: wire.signed_in_at_unix_ms,
             ends_at: wire.ends_at_unix_ms,
+            idle_limit: wire.idle_limit_ms.map(Duration::from_millis),
+            last_used_at: wire.last_used_at_unix_ms,
             requested_scope: wire.requested_scope,
             resources: wire.resources,
             tokens: TokenSet {

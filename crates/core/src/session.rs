@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{DpopBinding, ProviderId, Scopes, SignInId, Target, Timestamp, TokenSet};
+use crate::{DpopBinding, Limits, ProviderId, Scopes, SignInId, Target, Timestamp, TokenSet};
 
 /// Application data kept with a session: a small JSON map, stored and sealed with it.
 pub type SessionData = Map<String, Value>;
@@ -36,6 +36,11 @@ pub struct Session {
     pub signed_in_at: Timestamp,
     /// When the session ends whatever the server still grants: a limit fixed at the sign-in, that no refresh moves.
     pub ends_at: Option<Timestamp>,
+    /// How long the session may go unused before it ends: fixed at the sign-in, too.
+    pub idle_limit: Option<Duration>,
+    /// When a program asked for its tokens last; written down at least once in a quarter of the idle limit. Without such
+    /// a limit nobody writes it.
+    pub last_used_at: Option<Timestamp>,
     /// The scope that the sign-in asked for. The granted one is in the tokens.
     pub requested_scope: Option<Scopes>,
     /// The resource servers that the sign-in asked for (RFC 8707).
@@ -77,6 +82,8 @@ impl Session {
             sign_in_id: SignInId::random(),
             signed_in_at: tokens.received_at,
             ends_at: None,
+            idle_limit: None,
+            last_used_at: None,
             requested_scope: None,
             resources: Vec::new(),
             tokens,
@@ -132,10 +139,15 @@ pub enum EndReason {
     NoRefreshToken,
     /// A needed refresh failed without a verdict, and the program chose `DiscardAlways`.
     RefreshFailed,
-    /// The session reached the limit that was fixed at its sign-in.
+    /// The session reached a limit that counts from its sign-in, and that no use moves.
     LimitReached,
     /// The session lives on in another store.
     Moved,
+    /// Nobody used the session for as long as its idle limit.
+    Idle,
+    /// A newer version wrote the reason, in a word that this one does not know.
+    #[serde(other)]
+    Other,
 }
 
 impl EndReason {
@@ -149,6 +161,8 @@ impl EndReason {
             Self::RefreshFailed => "refresh_failed",
             Self::LimitReached => "limit_reached",
             Self::Moved => "moved",
+            Self::Idle => "idle",
+            Self::Other => "other",
         }
     }
 }
@@ -163,7 +177,9 @@ impl fmt::Display for EndReason {
             }
             Self::NoRefreshToken => "the access token expired and there is no refresh token",
             Self::RefreshFailed => "a needed refresh failed",
-            Self::LimitReached => "it reached the time limit that was fixed when the user signed in",
+            Self::LimitReached => "it reached the time limit that counts from the sign-in",
+            Self::Idle => "nobody used it for as long as its idle limit",
+            Self::Other => "only a newer version of this program knows why",
             Self::Moved => "it was moved to another store",
         })
     }
@@ -249,11 +265,12 @@ pub enum SessionState {
 }
 
 impl SessionState {
-    /// Until when a store has to keep it, so that whoever still knows the session learns of its end. `None`: as long as it
-    /// lives.
+    /// Until when a store has to keep it: as long as somebody may still ask for it, or how it ended. `None`: for ever.
+    ///
+    /// By the limits in the record alone: a program without limits of its own must find it for as long as these allow.
     pub fn keep_until(&self) -> Option<Timestamp> {
         match self {
-            Self::Active(session) => session.ends_at.map(|end| end + Tombstone::KEPT),
+            Self::Active(session) => Limits::default().end_of(session, None).map(|end| end.at + Tombstone::KEPT),
             Self::Ended(tombstone) => Some(tombstone.ended_at + Tombstone::KEPT),
         }
     }

@@ -117,6 +117,8 @@ fn grown_session() -> Session {
     dpop.nonce = Some("nonce-1".into());
     session.dpop = Some(dpop);
     session.provider_data.insert("policy".into(), "b2c_1_signin".into());
+    session.idle_limit = Some(Duration::from_secs(1_800));
+    session.last_used_at = Some(START + Duration::from_secs(30));
     session
 }
 
@@ -149,10 +151,23 @@ fn every_end_reason_is_stored_under_its_stable_word() {
         EndReason::NoRefreshToken,
         EndReason::RefreshFailed,
         EndReason::LimitReached,
+        EndReason::Idle,
+        EndReason::Other,
     ] {
         let written = text(Tombstone::of(&session(), reason, None, START));
         assert!(written.contains(&format!(r#""reason":"{}""#, reason.as_str())), "{written}");
     }
+}
+
+#[test]
+fn an_end_reason_this_version_does_not_know_is_an_end_all_the_same() {
+    let mut payload: Value = serde_json::from_str(FORMAT_1_TOMBSTONE).unwrap();
+    payload["tombstone"]["reason"] = json!("tired_of_it");
+    let mut expected = tombstone();
+    expected.reason = EndReason::Other;
+    assert_eq!(plain(payload.to_string()).decode().unwrap(), expected.into());
+    payload["tombstone"]["reason"] = json!(7);
+    assert_eq!(plain(payload.to_string()).decode(), Err(RecordError::Corrupt));
 }
 
 #[test]
@@ -417,26 +432,31 @@ fn any_growth() -> impl Strategy<Value = Session> {
     let dpop = option::of((any_text(), any_text(), option::of(any_text())));
     let seconds = || option::of((0_u64..1 << 40).prop_map(Duration::from_millis));
     let lifetimes = (seconds(), seconds(), option::of(any_instant()), option::of(any_instant()));
+    let idleness = (seconds(), option::of(any_instant()));
     let scope = option::of(any_text().prop_map(|list| Scopes::parse(&list)));
-    (further, dpop, lifetimes, scope, any_data()).prop_map(|(further, dpop, lifetimes, scope, data)| {
-        let mut session = bare_session();
-        for (resource, scope, mut tokens) in further {
-            (tokens.refresh_token, tokens.id_token) = (None, None);
-            let target = resource.map_or_else(Target::default, Target::resource).scopes(Scopes::parse(&scope));
-            session.further_tokens.insert(target, tokens);
-        }
-        session.dpop = dpop.map(|(key, thumbprint, nonce)| {
-            let mut dpop = DpopBinding::new(DpopKey::new(key), thumbprint);
-            dpop.nonce = nonce;
-            dpop
-        });
-        let tokens = &mut session.tokens;
-        (tokens.refresh_in, tokens.extended_expires_in, tokens.refresh_token_expires_at, session.ends_at) = lifetimes;
-        session.resources = scope.iter().flat_map(Scopes::iter).map(str::to_owned).collect();
-        session.requested_scope = scope;
-        session.provider_data = data;
-        session
-    })
+    (further, dpop, lifetimes, idleness, scope, any_data()).prop_map(
+        |(further, dpop, lifetimes, idleness, scope, data)| {
+            let mut session = bare_session();
+            for (resource, scope, mut tokens) in further {
+                (tokens.refresh_token, tokens.id_token) = (None, None);
+                let target = resource.map_or_else(Target::default, Target::resource).scopes(Scopes::parse(&scope));
+                session.further_tokens.insert(target, tokens);
+            }
+            session.dpop = dpop.map(|(key, thumbprint, nonce)| {
+                let mut dpop = DpopBinding::new(DpopKey::new(key), thumbprint);
+                dpop.nonce = nonce;
+                dpop
+            });
+            let tokens = &mut session.tokens;
+            (tokens.refresh_in, tokens.extended_expires_in, tokens.refresh_token_expires_at, session.ends_at) =
+                lifetimes;
+            (session.idle_limit, session.last_used_at) = idleness;
+            session.resources = scope.iter().flat_map(Scopes::iter).map(str::to_owned).collect();
+            session.requested_scope = scope;
+            session.provider_data = data;
+            session
+        },
+    )
 }
 
 fn any_session() -> impl Strategy<Value = Session> {
@@ -464,6 +484,8 @@ fn any_state() -> impl Strategy<Value = SessionState> {
         Just(EndReason::NoRefreshToken),
         Just(EndReason::RefreshFailed),
         Just(EndReason::LimitReached),
+        Just(EndReason::Idle),
+        Just(EndReason::Other),
     ];
     let tombstone = (any_session(), reason, option::of(any_text()), any_instant())
         .prop_map(|(session, reason, error, ended_at)| Tombstone::of(&session, reason, error, ended_at));

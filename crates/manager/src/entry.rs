@@ -5,13 +5,15 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use oidc_session_core::{Clock, SessionState, Target, TokenSet, Version};
+use oidc_session_core::{Clock, Limits, SessionState, Target, Timestamp, TokenSet, Version};
+use oidc_session_policy::protocol::Now;
 use oidc_session_policy::{Jitter, Phase, RefreshPolicy, Schedule};
 use oidc_session_sealing::Address;
 use tokio::sync::broadcast;
 
 use crate::flight::{FlightSlot, Wish};
 use crate::known_token::KnownToken;
+use crate::last_use::{Idleness, LastUse};
 use crate::{SessionError, SessionEvent, SessionEventKind};
 
 /// What this process knows of one session. Shared by every handle of it.
@@ -20,6 +22,7 @@ pub(crate) struct Entry {
     /// Where the store keeps it.
     pub(crate) address: Address,
     pub(crate) jitter: Jitter,
+    pub(crate) last_use: Arc<LastUse>,
     known: ArcSwapOption<Known>,
     turn: Mutex<Turn>,
     events: OnceLock<broadcast::Sender<SessionEvent>>,
@@ -72,6 +75,8 @@ pub(crate) struct Known {
     /// The access token that the sign-in asked for.
     own: KnownToken,
     further: BTreeMap<Target, KnownToken>,
+    /// Where the session stands to its idle limit, if it has one.
+    idleness: Option<Idleness>,
 }
 
 impl Turn {
@@ -132,6 +137,7 @@ impl Entry {
         Self {
             address,
             jitter: Jitter::of(&address.key),
+            last_use: Arc::default(),
             known: ArcSwapOption::empty(),
             turn: Mutex::default(),
             events: OnceLock::new(),
@@ -172,7 +178,7 @@ impl Entry {
             turn.wake(current.as_deref(), known.as_ref(), false);
         }
         self.tell_end(&mut turn, known.as_ref());
-        let known = known.map(Arc::new);
+        let known = known.map(|known| Arc::new(known.after(current.as_deref())));
         self.known.store(known.clone());
         Ok(known)
     }
@@ -202,9 +208,10 @@ impl Entry {
         let mut turn = self.turn();
         let undisturbed = turn.generation == ticket.0;
         turn.generation += 1;
-        turn.wake(self.known.load().as_deref(), known.as_ref(), true);
+        let current = self.known.load_full();
+        turn.wake(current.as_deref(), known.as_ref(), true);
         self.tell_end(&mut turn, known.as_ref());
-        self.known.store(known.filter(|_| undisturbed).map(Arc::new));
+        self.known.store(known.filter(|_| undisturbed).map(|known| Arc::new(known.after(current.as_deref()))));
     }
 
     /// Installs tokens whose commit is still being retried, over the version they will replace.
@@ -239,16 +246,42 @@ impl Known {
         policy: &dyn RefreshPolicy,
         jitter: Jitter,
         clock: &dyn Clock,
+        limits: Limits,
+        last_use: &Arc<LastUse>,
     ) -> Self {
-        let token = |target: &Target| KnownToken::new(&state, target, policy, jitter, clock);
+        let token = |target: &Target| KnownToken::new(&state, target, policy, jitter, clock, limits);
         let own = token(&Target::default());
-        let further = match &state {
-            SessionState::Active(session) => {
-                session.further_tokens.keys().map(|target| (target.clone(), token(target))).collect()
-            }
-            SessionState::Ended(_) => BTreeMap::new(),
+        let (further, idleness) = match &state {
+            SessionState::Active(session) => (
+                session.further_tokens.keys().map(|target| (target.clone(), token(target))).collect(),
+                Idleness::of(session, limits, last_use),
+            ),
+            SessionState::Ended(_) => (BTreeMap::new(), None),
         };
-        Self { version, state, own, further }
+        Self { version, state, own, further, idleness }
+    }
+
+    /// The same, known after `before`.
+    fn after(mut self, before: Option<&Self>) -> Self {
+        if let Some(before) = before {
+            self.own.keep_deadlines_of(&before.own);
+            for (target, token) in &mut self.further {
+                if let Some(before) = before.further.get(target) {
+                    token.keep_deadlines_of(before);
+                }
+            }
+        }
+        self
+    }
+
+    /// Notes a use at `now`, if the session lives. Whether it ought to be written down.
+    pub(crate) fn note_use(&self, now: Timestamp) -> bool {
+        self.idleness.as_ref().is_some_and(|idleness| idleness.note(now))
+    }
+
+    /// Whether the caller is the one to write the last use down now.
+    pub(crate) fn claim_touch(&self, now: Timestamp) -> bool {
+        self.idleness.as_ref().is_some_and(|idleness| idleness.claim_touch(now))
     }
 
     /// The access token for `target`, if there is one.
@@ -270,8 +303,12 @@ impl Known {
         self.token(target).map_or(Schedule::NoAccessToken, |token| token.schedule)
     }
 
-    /// Where now falls among them. Without an access token it has expired.
-    pub(crate) fn phase(&self, target: &Target, clock: &dyn Clock) -> Phase {
-        self.token(target).map_or(Phase::Expired, |token| token.phase(clock))
+    /// Where `now` falls among them. Without an access token, or when nobody used the session for too long, it has
+    /// expired.
+    pub(crate) fn phase(&self, target: &Target, now: Now) -> Phase {
+        if self.idleness.as_ref().is_some_and(|idleness| idleness.is_over(now.wall)) {
+            return Phase::Expired;
+        }
+        self.token(target).map_or(Phase::Expired, |token| token.phase(now))
     }
 }

@@ -9,7 +9,7 @@ use oidc_session_core::{
     Target, Timestamp, TokenType,
 };
 use oidc_session_policy::Phase;
-use oidc_session_policy::protocol::Trigger;
+use oidc_session_policy::protocol::{Now, Trigger};
 use tokio::sync::broadcast;
 
 use crate::entry::{Entry, Known, Ticket};
@@ -17,6 +17,7 @@ use crate::flight::Wish;
 use crate::shared::Shared;
 use crate::{
     LogoutReport, Outcome, SessionError, SessionErrorKind, SessionEvent, SessionEventKind, Snapshot, flight, logout,
+    touch,
 };
 
 type Result<T> = std::result::Result<T, SessionError>;
@@ -90,9 +91,10 @@ impl SessionHandle {
             return Ok(Outcome::Fresh);
         }
         if self.serving().is_some() && self.is_not_early() {
+            touch::used(&self.shared, &self.entry);
             return Ok(Outcome::Postponed);
         }
-        match self.fly(self.trigger()).await {
+        match self.fly_to_use(self.trigger()).await {
             // The clock was turned back, so the refresh was asked for outright; but the token still serves.
             Err(error) if error.kind() == SessionErrorKind::Unavailable && self.serving().is_some() => {
                 Ok(Outcome::Postponed)
@@ -118,7 +120,7 @@ impl SessionHandle {
     ///
     /// As [`refresh_if_expired`](Self::refresh_if_expired).
     pub async fn refresh_if_current_is(&self, rejected: &AccessToken) -> Result<Outcome> {
-        self.fly(Trigger::IfCurrentIs(rejected.fingerprint())).await
+        self.fly_to_use(Trigger::IfCurrentIs(rejected.fingerprint())).await
     }
 
     /// A valid access token, refreshed first if it had expired.
@@ -173,7 +175,7 @@ impl SessionHandle {
     ///
     /// The store failed, or the record is damaged.
     pub async fn snapshot(&self) -> Result<Snapshot> {
-        Ok(Snapshot::of(self.load().await?.as_deref(), &*self.shared.clock))
+        Ok(Snapshot::of(self.load().await?.as_deref(), self.shared.now()))
     }
 
     /// What happens to this session in this process from now on.
@@ -219,7 +221,8 @@ impl SessionHandle {
         self.detached(async move { handle.write_expired().await }).await
     }
 
-    async fn replace(&self, session: Session) -> Result<()> {
+    async fn replace(&self, mut session: Session) -> Result<()> {
+        self.shared.limits.begin(&mut session, self.shared.clock.now());
         let state = SessionState::from(session);
         for _ in 0..MOST_CONFLICTS {
             let ticket = self.entry.ticket();
@@ -273,7 +276,8 @@ impl SessionHandle {
     /// Commits a living session and installs it; `false` if the record had changed.
     async fn write(&self, ticket: Ticket, expected: Expected, state: &SessionState) -> Result<bool> {
         let next = self.shared.close(&self.entry, expected, state)?;
-        let call = self.shared.store.commit(&self.entry.address.key, expected, &next, None);
+        let keep_until = state.keep_until();
+        let call = self.shared.store.commit(&self.entry.address.key, expected, &next, keep_until);
         match self.shared.within_budget("commit a session", call).await {
             Ok(Commit::Done) => {
                 let known = self.shared.know(&self.entry, next.version, state.clone());
@@ -298,9 +302,10 @@ impl SessionHandle {
             self.load().await?;
         }
         if let Some(known) = self.serving() {
-            if known.phase(&self.target, &*self.shared.clock) == Phase::Due && !self.is_not_early() {
+            if known.phase(&self.target, self.shared.now()) == Phase::Due && !self.is_not_early() {
                 flight::start(&self.shared, &self.entry, &self.wish(self.trigger()));
             }
+            touch::used(&self.shared, &self.entry);
             return Ok(known);
         }
         let outcome = self.refresh_if_expired().await?;
@@ -320,7 +325,7 @@ impl SessionHandle {
         let Some(known) = self.load().await? else { return Err(SessionError::no_session()) };
         match &known.state {
             SessionState::Ended(tombstone) => Err(SessionError::ended(tombstone.reason)),
-            SessionState::Active(_) if known.phase(&self.target, &*self.shared.clock) <= Phase::Due => Ok(known),
+            SessionState::Active(_) if known.phase(&self.target, self.shared.now()) <= Phase::Due => Ok(known),
             SessionState::Active(_) => Err(SessionError::expired_on_arrival()),
         }
     }
@@ -380,34 +385,48 @@ impl SessionHandle {
         Err(SessionError::busy())
     }
 
+    /// What is fresh, for a program that uses it.
     fn fresh(&self) -> Option<Arc<Known>> {
-        self.known_until(Phase::Fresh)
+        let now = self.shared.now();
+        let known = self.known_until(Phase::Fresh, now)?;
+        touch::used_as_known(&self.shared, &self.entry, &known, now.wall);
+        Some(known)
     }
 
     /// What may be served, fresh or due.
     fn serving(&self) -> Option<Arc<Known>> {
-        self.known_until(Phase::Due)
+        self.known_until(Phase::Due, self.shared.now())
     }
 
-    fn known_until(&self, latest: Phase) -> Option<Arc<Known>> {
+    fn known_until(&self, latest: Phase, now: Now) -> Option<Arc<Known>> {
         let known = self.entry.known();
         let known = known.as_ref()?;
-        (known.phase(&self.target, &*self.shared.clock) <= latest).then(|| Arc::clone(known))
+        (known.phase(&self.target, now) <= latest).then(|| Arc::clone(known))
     }
 
     /// The wall clock alone decides in the record; if it was turned back, the token is refused by name.
     fn trigger(&self) -> Trigger {
-        let clock = &*self.shared.clock;
+        let now = self.shared.now();
         let known = self.entry.known();
         let turned_back = known.as_ref().and_then(|known| known.token(&self.target)).and_then(|token| {
-            let wall = token.schedule.phase(clock.now());
-            token.access.filter(|_| wall < token.phase(clock))
+            let wall = token.schedule.phase(now.wall);
+            token.access.filter(|_| wall < token.phase(now))
         });
         turned_back.map_or(Trigger::IfDue, |access: Fingerprint| Trigger::IfCurrentIs(access))
     }
 
     fn wish(&self, trigger: Trigger) -> Wish {
         Wish { trigger, target: Arc::clone(&self.target) }
+    }
+
+    /// Flies for a program that uses the session.
+    async fn fly_to_use(&self, trigger: Trigger) -> Result<Outcome> {
+        // Noted before, for the commit to carry, and if the session is known only then, after. If nothing was committed
+        // it is written down by itself.
+        touch::note(&self.shared, &self.entry);
+        let result = self.fly(trigger).await;
+        touch::used(&self.shared, &self.entry);
+        result
     }
 
     async fn fly(&self, trigger: Trigger) -> Result<Outcome> {

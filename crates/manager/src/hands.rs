@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use oidc_session_core::{
     Commit, EndReason, Expected, HolderId, Lease, Merged, ProviderError, ProviderErrorKind, Renewal, RevocationShape,
-    Session, SessionState, StoreError, StoreErrorKind, Stored, Target, Timestamp, TokenAnswer, Tombstone, Version,
-    Violation,
+    Session, SessionState, StoreError, StoreErrorKind, Stored, Target, TokenAnswer, Tombstone, Version, Violation,
 };
 use oidc_session_policy::protocol::{
     Action, Answer, CommitView, Event, Failure, FailureCause, Fault, Flight, LeaseView, Now, Outcome, RecordView,
     Trigger,
 };
 
-use crate::entry::{Entry, Known, Ticket};
+use crate::entry::{Entry, Ticket};
 use crate::shared::Shared;
+use crate::touch;
 
 /// One flight's hands. They hold the sessions and tokens that the protocol never sees.
 pub(crate) struct Hands {
@@ -27,6 +27,8 @@ pub(crate) struct Hands {
     read: Option<(Version, SessionState)>,
     ticket: Ticket,
     wrote: bool,
+    /// The session that was ended at its limit, and the versions its tombstone was given, tried or stored.
+    buried: Option<(Session, Vec<Version>)>,
     /// What the token endpoint granted, and the session it made of the one that was presented.
     answer: Option<TokenAnswer>,
     granted: Option<Session>,
@@ -54,6 +56,7 @@ impl Hands {
             read: None,
             ticket,
             wrote: false,
+            buried: None,
             answer: None,
             granted: None,
             violation: None,
@@ -79,7 +82,13 @@ impl Hands {
                 Action::Load => Event::Loaded(self.load().await),
                 Action::Prepare => Event::Prepared(self.prepare().await),
                 Action::Lease { ttl } => Event::Leased(self.lease(ttl).await),
-                Action::Refresh { before } => Event::Answered(self.refresh(before).await),
+                Action::Refresh { before } => {
+                    // Only now is it clear that the session lives. Whoever refreshes outright is not using it.
+                    if trigger != Trigger::Force {
+                        self.entry.last_use.note(self.shared.clock.now());
+                    }
+                    Event::Answered(self.refresh(before).await)
+                }
                 Action::Commit { expected } => Event::Committed(self.commit(expected).await),
                 Action::ServeUncommitted => {
                     self.install_merged();
@@ -192,33 +201,37 @@ impl Hands {
         match self.merged() {
             Some(Merged { session, violation }) => {
                 self.violation = violation;
-                self.write(expected, session.into(), None).await
+                self.write(expected, session.into()).await
             }
             None => Ok(CommitView::Conflict),
         }
     }
 
     async fn end(&mut self, expected: Version, reason: EndReason) -> Result<CommitView, StoreErrorKind> {
-        let Some(session) = self.session() else {
+        let Some(session) = self.session().cloned() else {
             return Ok(CommitView::Conflict);
         };
+        let at_its_limit = matches!(reason, EndReason::LimitReached | EndReason::Idle);
         let error = match reason {
             EndReason::NoRefreshToken => None,
+            _ if at_its_limit => None,
             _ => self.provider_error.as_ref().and_then(|error| error.error_code().map(str::to_owned)),
         };
-        let now = self.shared.clock.now();
-        let tombstone = Tombstone::of(session, reason, error, now);
-        self.write(expected, tombstone.into(), Some(now + crate::TOMBSTONE_KEPT)).await
+        let tombstone = Tombstone::of(&session, reason, error, self.shared.clock.now());
+        if at_its_limit {
+            let versions = self.buried.take().map(|(_, versions)| versions).unwrap_or_default();
+            self.buried = Some((session, versions));
+        }
+        self.write(expected, tombstone.into()).await
     }
 
-    async fn write(
-        &mut self,
-        expected: Version,
-        state: SessionState,
-        keep_until: Option<Timestamp>,
-    ) -> Result<CommitView, StoreErrorKind> {
+    async fn write(&mut self, expected: Version, state: SessionState) -> Result<CommitView, StoreErrorKind> {
+        let keep_until = state.keep_until();
         let closed = self.shared.close(&self.entry, Expected::At(expected), &state);
         let next = closed.map_err(|error| self.store_failed(error.into()))?;
+        if let (SessionState::Ended(_), Some((_, versions))) = (&state, &mut self.buried) {
+            versions.push(next.version);
+        }
         let call = self.shared.store.commit(&self.entry.address.key, Expected::At(expected), &next, keep_until);
         match self.shared.within_budget("commit a session", call).await {
             Ok(Commit::Done) => {
@@ -239,11 +252,18 @@ impl Hands {
             tracing::debug!("what an old refresh got is not revoked: that would take the new sign-in with it");
             return;
         }
-        let budget = self.shared.provider.profile().request_budget;
-        match tokio::time::timeout(budget, self.shared.provider.revoke(&granted)).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "tokens of an ended session could not be revoked"),
-            Err(_) => tracing::warn!("tokens of an ended session could not be revoked in time"),
+        revoke(&self.shared, &granted).await;
+    }
+
+    /// Revokes the tokens of a session that this flight ended at its limit, now that its tombstone is stored. Nobody
+    /// waits for it.
+    fn revoke_buried(&mut self) {
+        let Some((session, versions)) = self.buried.take() else { return };
+        let ours = matches!(&self.read, Some((found, SessionState::Ended(_))) if versions.contains(found));
+        // There, it would end the user's other sessions, too, and those are in use.
+        if ours && self.shared.provider.profile().revocation != RevocationShape::EveryGrant {
+            let shared = Arc::clone(&self.shared);
+            self.shared.detach(async move { revoke(&shared, &session).await });
         }
     }
 
@@ -255,6 +275,7 @@ impl Hands {
             }
             (outcome, _) => outcome,
         };
+        self.revoke_buried();
         let known = self.read.take().map(|(version, state)| self.shared.know(&self.entry, version, state));
         if self.wrote {
             self.entry.install_written(self.ticket, known);
@@ -270,9 +291,7 @@ impl Hands {
     /// Serves what is not stored yet: the commit failed and is being retried.
     fn install_merged(&self) {
         if let (Some((version, _)), Some(merged)) = (&self.read, self.merged()) {
-            let merged = merged.session;
-            let known =
-                Known::new(*version, merged.into(), &*self.shared.policy, self.entry.jitter, &*self.shared.clock);
+            let known = self.shared.know(&self.entry, *version, merged.session.into());
             self.entry.install_uncommitted(self.ticket, known);
         }
     }
@@ -287,7 +306,8 @@ impl Hands {
 
     /// What the protocol sees of a record.
     fn look(&self, version: Version, state: &SessionState) -> RecordView {
-        RecordView::of(version, state, &self.target, &*self.shared.policy, self.entry.jitter)
+        let Shared { policy, limits, .. } = &*self.shared;
+        RecordView::of(version, state, &self.target, &**policy, self.entry.jitter, *limits, self.entry.last_use.at())
     }
 
     fn session(&self) -> Option<&Session> {
@@ -298,7 +318,9 @@ impl Hands {
     }
 
     fn merged(&self) -> Option<Merged> {
-        Some(self.session()?.merge_refresh(self.answer.clone()?, &self.target))
+        let mut session = self.session()?.clone();
+        touch::carry_use(&self.shared, &self.entry, &mut session);
+        Some(session.merge_refresh(self.answer.clone()?, &self.target))
     }
 
     fn store_failed(&mut self, error: StoreError) -> StoreErrorKind {
@@ -312,5 +334,15 @@ impl Hands {
             Fault { kind: error.kind(), retry_after: error.retry_after(), presented: error.may_have_presented() };
         self.provider_error = Some(error);
         fault
+    }
+}
+
+/// Revokes the tokens of a session that has ended. Best effort: it has ended whatever the server says.
+async fn revoke(shared: &Shared, session: &Session) {
+    let budget = shared.provider.profile().request_budget;
+    match tokio::time::timeout(budget, shared.provider.revoke(session)).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "tokens of an ended session could not be revoked"),
+        Err(_) => tracing::warn!("tokens of an ended session could not be revoked in time"),
     }
 }

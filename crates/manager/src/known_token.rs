@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use http::HeaderValue;
-use oidc_session_core::{Clock, Fingerprint, SessionState, Target, Timestamp, TokenSet};
+use oidc_session_core::{Clock, Fingerprint, Limits, SessionState, Target, Timestamp, TokenSet};
+use oidc_session_policy::protocol::Now;
 use oidc_session_policy::{Jitter, Phase, RefreshPolicy, Schedule};
 
 /// One access token of a session, ready to be served.
@@ -24,10 +25,12 @@ impl KnownToken {
         policy: &dyn RefreshPolicy,
         jitter: Jitter,
         clock: &dyn Clock,
+        limits: Limits,
     ) -> Self {
         let (tokens, schedule) = match state {
             SessionState::Active(session) => {
-                (session.tokens_for(target), Schedule::of_session(policy, session, target, jitter))
+                let schedule = Schedule::of_session(policy, session, target, jitter);
+                (session.tokens_for(target), schedule.ending_at(limits.fixed_end_of(session)))
             }
             SessionState::Ended(_) => (None, Schedule::NoAccessToken),
         };
@@ -43,18 +46,26 @@ impl KnownToken {
     }
 
     /// The later phase of what the two clocks say: a clock that was turned back, or stood still, makes nothing fresh.
-    pub(crate) fn phase(&self, clock: &dyn Clock) -> Phase {
-        let wall = self.schedule.phase(clock.now());
+    pub(crate) fn phase(&self, now: Now) -> Phase {
+        let wall = self.schedule.phase(now.wall);
         if wall == Phase::Expired {
             return wall;
         }
-        let monotonic = clock.monotonic();
-        if self.expires_by.is_some_and(|by| monotonic >= by) {
+        if self.expires_by.is_some_and(|by| now.monotonic >= by) {
             Phase::Expired
-        } else if self.refresh_by.is_some_and(|by| monotonic >= by) {
+        } else if self.refresh_by.is_some_and(|by| now.monotonic >= by) {
             Phase::Due
         } else {
             wall
+        }
+    }
+
+    /// The same access token in another version of the record lives no longer for it, even if the wall clock was turned
+    /// back meanwhile.
+    pub(crate) fn keep_deadlines_of(&mut self, before: &Self) {
+        if (self.access, self.schedule) == (before.access, before.schedule) {
+            self.refresh_by = self.refresh_by.min(before.refresh_by);
+            self.expires_by = self.expires_by.min(before.expires_by);
         }
     }
 }

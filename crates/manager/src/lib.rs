@@ -11,13 +11,13 @@ mod flight;
 mod handle;
 mod hands;
 mod known_token;
+mod last_use;
 mod logout;
 mod manager;
 mod outcome;
 mod shared;
 mod snapshot;
-
-use std::time::Duration;
+mod touch;
 
 pub use build_error::BuildError;
 pub use error::{SessionError, SessionErrorKind};
@@ -30,6 +30,3 @@ pub use oidc_session_policy::{ExpiredOnly, OnRefreshFailure, Phase, Preemptive, 
 pub use oidc_session_sealing::{KeyRing, KeyRingError};
 pub use outcome::Outcome;
 pub use snapshot::Snapshot;
-
-/// How long a store must keep the record of an ended session, so that whoever still knows it learns of its end.
-const TOMBSTONE_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);

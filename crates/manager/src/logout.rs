@@ -58,7 +58,7 @@ async fn bury(shared: &Shared, entry: &Entry) -> Result<Option<Session>, Session
         };
         let now = shared.clock.now();
         let state = SessionState::from(Tombstone::of(&session, EndReason::LoggedOut, None, now));
-        let keep_until = Some(now + crate::TOMBSTONE_KEPT);
+        let keep_until = state.keep_until();
         let next = shared.close(entry, Expected::At(stored.version), &state)?;
         let call = shared.store.commit(&entry.address.key, Expected::At(stored.version), &next, keep_until);
         match shared.within_budget("commit a session", call).await {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oidc_session_core::{Clock, Custody, Provider, SessionId, SessionStore, SystemClock, Timestamp};
+use oidc_session_core::{Clock, Custody, Limits, Provider, SessionId, SessionStore, SystemClock, Timestamp};
 use oidc_session_policy::protocol::Rules;
 use oidc_session_policy::{ExpiredOnly, OnRefreshFailure, RefreshPolicy};
 use oidc_session_sealing::{KeyRing, Seal};
@@ -35,6 +35,7 @@ impl SessionManager {
             lease: None,
             store_budget: Duration::from_secs(5),
             most_cached: 10_000,
+            limits: Limits::default(),
         }
     }
 
@@ -60,6 +61,7 @@ pub struct SessionManagerBuilder {
     lease: Option<Duration>,
     store_budget: Duration,
     most_cached: usize,
+    limits: Limits,
 }
 
 impl SessionManagerBuilder {
@@ -126,12 +128,43 @@ impl SessionManagerBuilder {
         self
     }
 
+    /// How long after its sign-in a session ends, however much it is used and refreshed. Default: never.
+    ///
+    /// It ends as [`LimitReached`](oidc_session_core::EndReason::LimitReached), and its tokens are revoked. The end is
+    /// fixed at the sign-in and stands in the record. For sessions that were signed in before, the limit holds as long
+    /// as a program with this limit looks at them; a limit that is raised holds for those who sign in from then on.
+    #[must_use]
+    pub fn absolute_limit(mut self, limit: Duration) -> Self {
+        self.limits.absolute = Some(limit);
+        self
+    }
+
+    /// How long a session may go unused before it ends as [`Idle`](oidc_session_core::EndReason::Idle), and its tokens
+    /// are revoked. Default: for ever.
+    ///
+    /// A use is a call for a token: `access_token`, `authorization`, `token_for`, `refresh_if_expired` and
+    /// `refresh_if_current_is`. None are `refresh`, `snapshot`, and what happens behind the program's back. In this
+    /// process every use counts to the millisecond. The others learn of it from the record, where it is written down
+    /// with every refresh and at least once in a quarter of the limit: to them a session can be idle up to a quarter of
+    /// the limit early. Sessions that were signed in before are treated as [`absolute_limit`](Self::absolute_limit)
+    /// says; their last refresh counts as their last use.
+    #[must_use]
+    pub fn idle_limit(mut self, limit: Duration) -> Self {
+        self.limits.idle = Some(limit);
+        self
+    }
+
     /// Makes the manager.
     ///
     /// # Errors
     ///
-    /// The lease could end while its request or its commit is still under way; or there is no key ring to seal with.
+    /// The lease could end while its request or its commit is still under way; there is no key ring to seal with; or a
+    /// limit is shorter than the time by which clocks of different machines may disagree, a minute.
     pub fn build(self) -> Result<SessionManager, BuildError> {
+        let shortest = self.limits.absolute.into_iter().chain(self.limits.idle).min();
+        if let Some(limit) = shortest.filter(|limit| *limit < Limits::CLOCK_TOLERANCE) {
+            return Err(BuildError::LimitTooShort { limit });
+        }
         let seal = match self.seal {
             Some(seal) => seal,
             None => seal_by_custody(&self.store.custody(), self.clock.now())?,
@@ -152,6 +185,7 @@ impl SessionManagerBuilder {
             lease_ttl,
             self.store_budget,
             self.most_cached,
+            self.limits,
         );
         Ok(SessionManager { shared: Arc::new(shared) })
     }

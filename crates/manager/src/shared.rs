@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use oidc_session_core::{
-    Clock, Expected, Provider, RecordError, SessionId, SessionState, SessionStore, StoreError, StoreErrorKind,
+    Clock, Expected, Limits, Provider, RecordError, SessionId, SessionState, SessionStore, StoreError, StoreErrorKind,
     StoreKey, Stored, Version,
 };
 use oidc_session_policy::RefreshPolicy;
@@ -29,6 +29,7 @@ pub(crate) struct Shared {
     pub(crate) lease_ttl: Duration,
     pub(crate) store_budget: Duration,
     pub(crate) most_cached: usize,
+    pub(crate) limits: Limits,
     entries: Mutex<Entries>,
     /// How many detached tasks are under way.
     tasks: watch::Sender<usize>,
@@ -54,6 +55,7 @@ impl Shared {
         lease_ttl: Duration,
         store_budget: Duration,
         most_cached: usize,
+        limits: Limits,
     ) -> Self {
         Self {
             provider,
@@ -65,6 +67,7 @@ impl Shared {
             lease_ttl,
             store_budget,
             most_cached,
+            limits,
             entries: Mutex::default(),
             tasks: watch::Sender::new(0),
         }
@@ -91,7 +94,7 @@ impl Shared {
     }
 
     pub(crate) fn know(&self, entry: &Entry, version: Version, state: SessionState) -> Known {
-        Known::new(version, state, &*self.policy, entry.jitter, &*self.clock)
+        Known::new(version, state, &*self.policy, entry.jitter, &*self.clock, self.limits, &entry.last_use)
     }
 
     /// Reads what the store keeps of a session.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oidc_session_core::{Session, StoreKey, Target, Timestamp, TokenSet};
+use oidc_session_core::{Limits, Session, StoreKey, Target, Timestamp, TokenSet};
 
 use crate::RefreshPolicy;
 
@@ -52,7 +52,7 @@ impl Schedule {
     /// The longest time after an answer during which no further refresh is started.
     const LONGEST_REST: Duration = Duration::from_secs(1);
     /// Clocks of different machines may disagree by this much before a token "from the future" means something.
-    pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
+    pub const CLOCK_TOLERANCE: Duration = Limits::CLOCK_TOLERANCE;
 
     /// Computes every instant of a token set.
     ///
@@ -87,7 +87,9 @@ impl Schedule {
         }
     }
 
-    /// The instants of a session's access token for `target`, none of them later than the session's own end.
+    /// The instants of a session's access token for `target`, none of them later than the end in the session's record.
+    ///
+    /// An idle limit cuts nothing here: each use moves it, and a schedule stays as it is as long as its token set.
     pub fn of_session(policy: &dyn RefreshPolicy, session: &Session, target: &Target, jitter: Jitter) -> Self {
         let tokens = session.tokens_for(target);
         let schedule = tokens.map_or(Self::NoAccessToken, |tokens| Self::plan(policy, tokens, jitter));
@@ -95,7 +97,8 @@ impl Schedule {
     }
 
     /// The same schedule for a session that ends at `end`, whatever its tokens say.
-    fn ending_at(self, end: Option<Timestamp>) -> Self {
+    #[must_use]
+    pub fn ending_at(self, end: Option<Timestamp>) -> Self {
         match (self, end) {
             (Self::Known { requested_at, refresh_at, expires_at, not_before }, Some(end)) => Self::Known {
                 requested_at,

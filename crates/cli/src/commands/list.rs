@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use clap::Args;
-use oidc_session_core::{RecordError, SessionState, StoreKey, Target, Timestamp, Walk};
-use oidc_session_manager::{ExpiredOnly, Schedule};
+use oidc_session_core::{Limits, RecordError, SessionState, StoreKey, Target, Timestamp, Walk};
+use oidc_session_manager::{ExpiredOnly, Phase, Schedule};
 use oidc_session_policy::Jitter;
 use oidc_session_sealing::Opened;
 use serde::Serialize;
@@ -64,9 +64,10 @@ impl Row {
             SessionState::Active(session) => {
                 let schedule = Schedule::of_session(&ExpiredOnly, &session, &Target::default(), Jitter::of(key));
                 let expires_at = schedule.expires_at();
+                let over = Limits::default().end_of(&session, None).is_some_and(|end| end.at <= now);
                 Self {
                     session: Settings::of(&session.data).map(|settings| settings.name),
-                    state: word(schedule.phase(now)),
+                    state: if over { word(Phase::Expired) } else { word(schedule.phase(now)) },
                     subject: session.subject,
                     issuer,
                     expires_at: expires_at.and_then(rfc3339),

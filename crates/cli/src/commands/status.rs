@@ -1,7 +1,7 @@
 //! `status`: the session and its times. Sends nothing, changes nothing.
 
 use clap::Args;
-use oidc_session_core::{Session, SessionState, Target, Timestamp, Tombstone};
+use oidc_session_core::{EndReason, Limits, Session, SessionEnd, SessionState, Target, Timestamp, Tombstone};
 use oidc_session_manager::{Phase, Schedule};
 use oidc_session_policy::Jitter;
 use owo_colors::OwoColorize as _;
@@ -13,7 +13,7 @@ use crate::output::shown;
 use crate::policy_flags::{ChosenPolicy, PolicyFlags};
 use crate::saved_session::SavedSession;
 use crate::timeline::Timeline;
-use crate::times::{plain, relative, rfc3339};
+use crate::times::{plain, relative, rfc3339, rough};
 
 /// Show the session and its times; sends nothing, shows no token
 ///
@@ -58,6 +58,10 @@ struct Report<'a> {
     refresh_token_expires_at: Option<String>,
     /// When the session ends whatever is refreshed until then.
     ends_at: Option<String>,
+    /// When it ends if nobody uses it until then.
+    idle_at: Option<String>,
+    /// As its record knows.
+    last_used_at: Option<String>,
     token_type: Option<&'a str>,
     /// The key that the tokens are bound to.
     dpop_thumbprint: Option<&'a str>,
@@ -86,6 +90,8 @@ struct FurtherToken<'a> {
 struct Standing<'a> {
     report: Report<'a>,
     schedule: Schedule,
+    /// When the session ends whatever its tokens say, if nobody uses it until then.
+    end: Option<SessionEnd>,
     now: Timestamp,
 }
 
@@ -95,6 +101,7 @@ impl<'a> Standing<'a> {
         let mut standing = Self {
             report: Report { session: &context.session, state: "none", ..Report::default() },
             schedule: Schedule::NoAccessToken,
+            end: None,
             now,
         };
         let Some(saved) = saved else { return Ok(standing) };
@@ -115,7 +122,9 @@ impl<'a> Standing<'a> {
 
     fn alive(&mut self, session: &'a Session, schedule: Schedule) {
         let report = &mut self.report;
-        report.state = word(schedule.phase(self.now));
+        self.end = Limits::default().end_of(session, None);
+        let over = self.end.is_some_and(|end| end.at <= self.now);
+        report.state = if over { word(Phase::Expired) } else { word(schedule.phase(self.now)) };
         report.subject = session.subject.as_deref();
         report.issuer = Some(&session.issuer);
         report.client_id = Some(&session.client_id);
@@ -126,6 +135,8 @@ impl<'a> Standing<'a> {
         report.has_refresh_token = session.tokens.refresh_token.is_some();
         report.refresh_token_expires_at = session.tokens.refresh_token_expires_at.and_then(rfc3339);
         report.ends_at = session.ends_at.and_then(rfc3339);
+        report.idle_at = session.idle_limit.and_then(|limit| rfc3339(session.last_used() + limit));
+        report.last_used_at = session.last_used_at.and_then(rfc3339);
         report.token_type = Some(session.tokens.token_type.as_str());
         report.dpop_thumbprint = session.dpop.as_ref().map(|binding| binding.thumbprint.as_str());
         report.resources = &session.resources;
@@ -185,8 +196,12 @@ impl<'a> Standing<'a> {
                 return format!("{}, {}{code}", "ended".red().bold(), tombstone.reason);
             }
         };
-        if session.ends_at.is_some_and(|end| end <= self.now) {
-            return format!("{}, and the session has reached its time limit: sign in again", "expired".yellow().bold());
+        if let Some(end) = self.end.filter(|end| end.at <= self.now) {
+            let over = match end.reason {
+                EndReason::Idle => "nobody has used the session for as long as its idle limit",
+                _ => "the session has reached its time limit",
+            };
+            return format!("{}, and {over}: sign in again", "expired".yellow().bold());
         }
         let unsettled = match session.unsettled_attempts {
             0 => "",
@@ -231,6 +246,10 @@ impl<'a> Standing<'a> {
         }
         if let Some(at) = session.ends_at {
             lines.push(format!("  {:<11} {}; the session, for good", "│ ends", self.told(at)));
+        }
+        if let Some(limit) = session.idle_limit {
+            let (at, limit) = (self.told(session.last_used() + limit), rough(limit));
+            lines.push(format!("  {:<11} {at}; the session, unused for {limit}", "│ idle"));
         }
         lines
     }

@@ -255,3 +255,32 @@ async fn what_bounds_a_session_is_shown_and_heeded() {
     assert_eq!(terminal.run("token --json").await.error(3)["reason"], "limit_reached");
     assert_eq!(terminal.server.counters().refresh_requests, 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_limits_of_a_login_are_shown_and_heeded() {
+    let terminal = Terminal::open().await;
+    let refused = terminal.run("login --issuer https://x.example --client-id y --idle-limit 59s").await;
+    assert!(refused.stderr.contains("a limit is a minute or longer"), "{}", refused.stderr);
+    terminal.login("native-app", "--idle-limit 30m --absolute-limit 8h").await.ok();
+
+    let status = terminal.run("status --json").await.ok();
+    let instant = |name: &str| status[name].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let minutes_to = |name| (instant(name) - instant("received_at")).total(jiff::Unit::Minute).unwrap().round();
+    assert_eq!((minutes_to("last_used_at"), minutes_to("idle_at"), minutes_to("ends_at")), (0.0, 30.0, 480.0));
+    let text = terminal.run("status").await.stdout;
+    assert!(text.contains("the session, unused for 30 min") && text.contains("the session, for good"), "{text}");
+
+    // A command that asks for the token is a use.
+    let hence = |minutes: u64| SystemClock.now() - Duration::from_secs(minutes * 60);
+    change(&terminal, |session| session.last_used_at = Some(hence(20))).await;
+    terminal.run("token --json").await.ok();
+    assert!(terminal.run("status").await.stdout.contains("(in 29 min"), "{text}");
+
+    change(&terminal, |session| session.last_used_at = Some(hence(30))).await;
+    assert_eq!(terminal.run("status --json").await.ok()["state"], "expired");
+    assert!(terminal.run("status").await.stdout.contains("for as long as its idle limit"));
+    assert_eq!(terminal.run("token --json").await.error(3)["reason"], "idle");
+    let ended = terminal.run("status").await.stdout;
+    assert!(ended.contains("--idle-limit 30m --absolute-limit 8h"), "{ended}");
+    assert_eq!(terminal.server.counters().refresh_requests, 0);
+}

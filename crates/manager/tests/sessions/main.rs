@@ -4,6 +4,7 @@
 
 mod flow;
 mod interleavings;
+mod limits;
 mod logout;
 mod sharing;
 mod support;

@@ -103,6 +103,11 @@ impl Server {
         self.state().presented.clone()
     }
 
+    /// The refresh token in force.
+    pub(crate) fn in_force(&self) -> String {
+        format!("rt-{}", self.state().current)
+    }
+
     pub(crate) fn revoked(&self) -> Vec<String> {
         self.state().revoked.clone()
     }
@@ -214,6 +219,7 @@ struct Mischief {
     held_commit_request: Option<Arc<Semaphore>>,
     hangs: bool,
     calls: usize,
+    commits: usize,
 }
 
 impl Unruly {
@@ -267,6 +273,11 @@ impl Unruly {
         self.mischief.lock().unwrap().calls
     }
 
+    /// How many commits took effect.
+    pub(crate) fn commits(&self) -> usize {
+        self.mischief.lock().unwrap().commits
+    }
+
     fn take_gate(&self, gate: impl FnOnce(&mut Mischief) -> &mut Option<Arc<Semaphore>>) -> Option<Arc<Semaphore>> {
         gate(&mut self.mischief.lock().unwrap()).take()
     }
@@ -301,6 +312,9 @@ impl SessionStore for Unruly {
         }
         pass(self.take_gate(|mischief| &mut mischief.held_commit_request)).await;
         let committed = self.store.commit(key, expected, next, keep_until).await;
+        if matches!(committed, Ok(Commit::Done)) {
+            self.mischief.lock().unwrap().commits += 1;
+        }
         pass(self.take_gate(|mischief| &mut mischief.held_commit)).await;
         if take_one(&mut self.mischief.lock().unwrap().lost_commit_answers) { Err(failed()) } else { committed }
     }

@@ -136,7 +136,7 @@ fn record() -> RecordView {
             access: Some(Fingerprint::of(b"at-1")),
             refresh: Some(Fingerprint::of(b"rt-1")),
             sign_in: SignInId::from_u64(1),
-            ends_at: None,
+            end: None,
             unsettled: 0,
         }),
     }

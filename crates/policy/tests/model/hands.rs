@@ -135,7 +135,7 @@ pub(crate) fn view(
             access: tokens.access(target).map(|token| fingerprint(b'a', token)),
             refresh: Some(fingerprint(b'r', tokens.refresh)),
             sign_in: SignInId::from_u64(sign_in.into()),
-            ends_at: None,
+            end: None,
             unsettled: 0,
         }),
     };

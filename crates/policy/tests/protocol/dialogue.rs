@@ -168,7 +168,7 @@ pub(crate) fn session(phase: Phase, grant: u8) -> SessionView {
         schedule: Schedule::Known { requested_at, refresh_at, expires_at, not_before: requested_at + seconds(1) },
         access: Some(token(&format!("at-{grant}"))),
         refresh: Some(token(&format!("rt-{grant}"))),
-        ends_at: None,
+        end: None,
         sign_in: SignInId::from_u64(1),
         unsettled: 0,
     }

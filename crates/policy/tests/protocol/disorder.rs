@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use oidc_session_core::{EndReason, ProviderErrorKind, Renewal, SignInId, StoreErrorKind, Version, Violation};
+use oidc_session_core::{
+    EndReason, ProviderErrorKind, Renewal, SessionEnd, SignInId, StoreErrorKind, Timestamp, Version, Violation,
+};
 use oidc_session_policy::protocol::{
     Action, Answer, CommitView, Event, FailureCause, Fault, Flight, LeaseView, Outcome, RecordView, SessionView,
     StateView, Trigger,
@@ -112,6 +114,10 @@ fn any_flight() -> impl Strategy<Value = Flight> {
     )
 }
 
+fn limit(at: Timestamp) -> SessionEnd {
+    SessionEnd { at, reason: EndReason::LimitReached }
+}
+
 fn any_record() -> impl Strategy<Value = RecordView> {
     let phase = select(vec![Phase::Fresh, Phase::Due, Phase::Expired]);
     let active =
@@ -121,7 +127,7 @@ fn any_record() -> impl Strategy<Value = RecordView> {
                 0 => view.refresh = None,
                 1 => (view.access, view.schedule) = (None, Schedule::NoAccessToken),
                 2 => view.schedule = Schedule::Unknown,
-                3 => view.ends_at = Some(WALL + Duration::from_secs(100)),
+                3 => view.end = Some(limit(WALL + Duration::from_secs(100))),
                 _ => (),
             }
             StateView::Active(view)

@@ -1,12 +1,12 @@
 //! The limit that no refresh moves.
 
-use oidc_session_core::EndReason;
-use oidc_session_policy::protocol::{Action, Event, Flight, Outcome, RecordView, SessionView, Trigger};
+use oidc_session_core::{EndReason, SessionEnd, StoreErrorKind};
+use oidc_session_policy::protocol::{Action, Event, FailureCause, Flight, Outcome, RecordView, SessionView, Trigger};
 use oidc_session_policy::{Phase, Schedule};
 
 use crate::dialogue::{
     CONFLICT, Dialogue, LEASE, PREPARED, WALL, at, committed, end, granted, loaded, millis, monotonic, release, rules,
-    seconds, session, token, tokens, tombstone,
+    seconds, session, token, tokens, tombstone, unavailable,
 };
 
 const LIMIT: EndReason = EndReason::LimitReached;
@@ -22,9 +22,13 @@ fn flights(trigger: Trigger) -> [Flight; 2] {
     [flight.clone(), flight.for_further_target()]
 }
 
+fn limit(after_millis: u64) -> SessionEnd {
+    SessionEnd { at: WALL + millis(after_millis), reason: LIMIT }
+}
+
 /// Version 1, which ends so long after the dialogue began.
 fn ending(session: SessionView, after_millis: u64) -> RecordView {
-    at(1, SessionView { ends_at: Some(WALL + millis(after_millis)), ..session })
+    at(1, SessionView { end: Some(limit(after_millis)), ..session })
 }
 
 #[test]
@@ -47,6 +51,63 @@ fn a_session_ends_at_its_limit_whatever_is_asked_of_it() {
                 .ends(Outcome::Ended(LIMIT));
         }
     }
+}
+
+#[test]
+fn a_session_that_nobody_used_ends_as_idle() {
+    let end = SessionEnd { at: WALL, reason: EndReason::Idle };
+    for flight in triggers().into_iter().flat_map(flights) {
+        Dialogue::with(flight)
+            .says(loaded(at(1, SessionView { end: Some(end), ..session(Phase::Fresh, 1) })))
+            .expects(self::end(1, EndReason::Idle))
+            .says(committed(2))
+            .ends(Outcome::Ended(EndReason::Idle));
+    }
+}
+
+#[test]
+fn a_token_does_not_serve_on_because_the_end_of_its_session_cannot_be_stored() {
+    let idle = SessionEnd { at: WALL, reason: EndReason::Idle };
+    let record = at(1, SessionView { end: Some(idle), ..session(Phase::Fresh, 1) });
+    let mut dialogue = Dialogue::of(Trigger::IfDue).says(loaded(record)).expects(end(1, EndReason::Idle));
+    for pause in [20, 40, 80] {
+        dialogue = dialogue
+            .says(Event::Committed(Err(StoreErrorKind::Unavailable)))
+            .expects(Action::Wait(millis(pause)))
+            .says(Event::Waited)
+            .expects(end(1, EndReason::Idle));
+    }
+    let failed = unavailable(FailureCause::Store(StoreErrorKind::Unavailable), None);
+    dialogue.says(Event::Committed(Err(StoreErrorKind::Unavailable))).ends(failed);
+}
+
+#[test]
+fn a_session_that_another_process_used_meanwhile_lives_on() {
+    let idle_at = |number, at_millis| {
+        let end = SessionEnd { at: WALL + millis(at_millis), reason: EndReason::Idle };
+        at(number, SessionView { end: Some(end), ..session(Phase::Fresh, 1) })
+    };
+    Dialogue::of(Trigger::IfDue)
+        .says(loaded(idle_at(1, 0)))
+        .expects(end(1, EndReason::Idle))
+        .says(CONFLICT)
+        .expects(Action::Load)
+        .says(loaded(idle_at(2, 60_000)))
+        .ends(Outcome::Adopted);
+}
+
+#[test]
+fn a_use_elsewhere_is_not_taken_for_a_refresh() {
+    let idle_at = |number, minutes: u64| {
+        let end = SessionEnd { at: WALL + seconds(minutes * 60), reason: EndReason::Idle };
+        at(number, SessionView { end: Some(end), ..session(Phase::Fresh, 1) })
+    };
+    // What is asked for outright is done, although the record came back changed.
+    Dialogue::of(Trigger::Force)
+        .says(loaded(idle_at(1, 10)))
+        .says(PREPARED)
+        .says(granted(idle_at(2, 20), 0))
+        .refreshes();
 }
 
 #[test]
@@ -121,6 +182,6 @@ fn a_limit_still_to_come_changes_nothing() {
     Dialogue::of(Trigger::Force)
         .says(loaded(fresh))
         .says(PREPARED)
-        .says(granted(at(2, SessionView { ends_at: Some(WALL + seconds(3_600)), ..session(Phase::Fresh, 2) }), 0))
+        .says(granted(at(2, SessionView { end: Some(limit(3_600_000)), ..session(Phase::Fresh, 2) }), 0))
         .expects(release(seconds(0), false));
 }

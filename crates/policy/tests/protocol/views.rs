@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use oidc_session_core::{
-    AccessToken, EndReason, ProviderId, RefreshToken, Session, SessionState, Target, Timestamp, TokenSet, Tombstone,
-    Version,
+    AccessToken, EndReason, Limits, ProviderId, RefreshToken, Session, SessionEnd, SessionState, Target, Timestamp,
+    TokenSet, Tombstone, Version,
 };
 use oidc_session_policy::protocol::{RecordView, SessionView, StateView};
 use oidc_session_policy::{ExpiredOnly, Jitter, Schedule};
@@ -32,7 +32,7 @@ fn api() -> Target {
 }
 
 fn look(state: &SessionState, target: &Target) -> RecordView {
-    RecordView::of(Version::from_u64(1), state, target, &ExpiredOnly, Jitter::NONE)
+    RecordView::of(Version::from_u64(1), state, target, &ExpiredOnly, Jitter::NONE, Limits::default(), None)
 }
 
 #[track_caller]
@@ -72,9 +72,37 @@ fn the_limit_of_the_session_cuts_every_target_and_is_seen_for_itself() {
     session.ends_at = Some(end);
     for (target, expires_at) in [(Target::default(), WALL + seconds(300)), (api(), end)] {
         let view = active(&session, &target);
-        assert_eq!((view.ends_at, expiry(view)), (Some(end), Some(expires_at)), "{target:?}");
+        assert_eq!((view.end, expiry(view)), (Some(limit_reached(end)), Some(expires_at)), "{target:?}");
     }
-    assert_eq!(active(&session, &Target::resource("another")).ends_at, Some(end));
+    assert_eq!(active(&session, &Target::resource("another")).end, Some(limit_reached(end)));
+}
+
+fn limit_reached(at: Timestamp) -> SessionEnd {
+    SessionEnd { at, reason: EndReason::LimitReached }
+}
+
+#[test]
+fn the_limits_of_a_program_are_seen_beside_those_of_the_session() {
+    let session = two_targets();
+    let look = |limits, used| {
+        let state = session.clone().into();
+        let version = Version::from_u64(1);
+        match RecordView::of(version, &state, &api(), &ExpiredOnly, Jitter::NONE, limits, used).state {
+            StateView::Active(view) => view,
+            StateView::Ended(reason) => panic!("the session has ended: {reason:?}"),
+        }
+    };
+    let absolute = look(Limits { absolute: Some(seconds(400)), idle: None }, None);
+    let end = WALL + seconds(400);
+    assert_eq!((absolute.end, expiry(absolute)), (Some(limit_reached(end)), Some(end)));
+
+    // A use moves the end, and leaves the schedule as it is.
+    let limits = Limits { absolute: None, idle: Some(seconds(100)) };
+    for (used, at) in [(None, 100), (Some(WALL + seconds(50)), 150)] {
+        let idle = look(limits, used);
+        assert_eq!(idle.end, Some(SessionEnd { at: WALL + seconds(at), reason: EndReason::Idle }));
+        assert_eq!(expiry(idle), Some(WALL + seconds(600)));
+    }
 }
 
 #[test]

@@ -137,5 +137,7 @@ impl Outage {
 /// Errors, if any, say "later".
 fn only_unavailable(asked: &Asked) -> Result {
     let other = asked.errors.keys().find(|error| *error != UNAVAILABLE);
-    ensure(other.is_none(), || format!("callers were told something else than {UNAVAILABLE}: {:?} {:?}", asked.errors, asked.samples))
+    ensure(other.is_none(), || {
+        format!("callers were told something else than {UNAVAILABLE}: {:?} {:?}", asked.errors, asked.samples)
+    })
 }

@@ -18,6 +18,7 @@ use crate::client_auth::ClientAuthFlags;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::interrupt::{drained, unless_interrupted};
+use crate::limit_flags::LimitFlags;
 use crate::output::shown;
 use crate::policy_flags::ChosenPolicy;
 use crate::provider_choice::ProviderFlags;
@@ -41,6 +42,7 @@ Examples:
       --param prompt=consent --session work
   oidc-session login --issuer https://login.example --client-id my-app --no-browser --redirect-port 8400
   oidc-session login --issuer https://login.example --client-id my-app --par --dpop
+  oidc-session login --issuer https://login.example --client-id my-app --idle-limit 30m --absolute-limit 8h
   oidc-session login --issuer https://login.example --client-id my-app \\
       --resource https://orders.example/ --resource https://stock.example/
 
@@ -94,6 +96,9 @@ pub(crate) struct Login {
     #[arg(long, value_name = "DURATION", value_parser = patience)]
     timeout: Option<Duration>,
 
+    #[command(flatten)]
+    limits: LimitFlags,
+
     // Last, because what follows a heading of theirs would be under it.
     #[command(flatten)]
     provider: ProviderFlags,
@@ -115,6 +120,7 @@ impl Login {
 
         let mut session = unless_interrupted(self.sign_in(context, &provider)).await?;
         registration.settings.remember(&mut session.data);
+        self.limits.limits().begin(&mut session, context.clock.now());
         let keeper = keeper(context, provider.clone(), store, ChosenPolicy::default())?;
         drained(context, &keeper.manager, async {
             keeper.session.sign_in(session.clone()).await?;
@@ -138,6 +144,7 @@ impl Login {
                 par: self.par,
                 dpop: self.dpop,
                 device: self.device,
+                limits: self.limits,
             },
         })
     }

@@ -95,7 +95,7 @@ impl Flight {
     }
 
     pub(super) fn wait_for_holder(&mut self, remaining: Duration, now: Now) -> Action {
-        let still_serves = self.latest.is_some_and(|session| session.schedule.phase(now.wall) != Phase::Expired);
+        let still_serves = self.latest.is_some_and(|session| session.phase(now.wall) != Phase::Expired);
         if self.trigger == Trigger::IfDue && still_serves {
             return self.land(Outcome::ServedWhileRefreshing);
         }

@@ -210,7 +210,7 @@ impl Flight {
         let failure = Failure { cause, retry_in };
         let still_serves = self.latest.is_some_and(|session| {
             let refused = matches!(self.trigger, Trigger::IfCurrentIs(rejected) if session.access == Some(rejected));
-            session.schedule.phase(now.wall) != Phase::Expired && !refused
+            session.phase(now.wall) != Phase::Expired && !refused
         });
         if still_serves { Outcome::Postponed(failure) } else { Outcome::Unavailable(failure) }
     }
@@ -221,7 +221,7 @@ impl Flight {
 
     /// Whether a failed refresh ends the session: only one that was needed, and only if the program says so.
     fn discards(&self, now: Now) -> bool {
-        let expired = self.latest.is_some_and(|session| session.schedule.phase(now.wall) == Phase::Expired);
+        let expired = self.latest.is_some_and(|session| session.phase(now.wall) == Phase::Expired);
         self.rules.on_failure == OnRefreshFailure::DiscardAlways && expired && !self.for_further_target
     }
 
@@ -239,10 +239,10 @@ impl Flight {
         };
         self.latest = Some(session);
         let (first_version, first) = *self.first.get_or_insert((version, session));
-        let phase = session.schedule.phase(now.wall);
+        let phase = session.phase(now.wall);
 
-        if session.ends_at.is_some_and(|end| now.wall >= end) {
-            return Need::End(version, EndReason::LimitReached);
+        if let Some(end) = session.end.filter(|end| now.wall >= end.at) {
+            return Need::End(version, end.reason);
         }
         let wanted = match self.trigger {
             Trigger::IfDue => phase != Phase::Fresh,
