@@ -106,7 +106,7 @@ fn board(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: &Wish, asking: Option<&
 /// What a flight has for those who come while its commit is being retried: the tokens it serves, and no more.
 fn served_early(shared: &Shared, entry: &Entry, wish: &Wish) -> Result<Outcome> {
     let serves = entry.known().as_deref().and_then(|known| known.token(&wish.target)).is_some_and(|token| {
-        token.phase(&*shared.clock) != Phase::Expired
+        token.phase(shared.now()) != Phase::Expired
             && match wish.trigger {
                 Trigger::IfDue => true,
                 Trigger::Force => false,

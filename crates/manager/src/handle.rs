@@ -12,11 +12,12 @@ use oidc_session_policy::Phase;
 use oidc_session_policy::protocol::Trigger;
 use tokio::sync::broadcast;
 
-use crate::entry::{Entry, Known, Ticket};
+use crate::entry::{Entry, Known, Ticket, Writing};
 use crate::flight::Wish;
 use crate::shared::Shared;
 use crate::{
-    LogoutReport, Outcome, SessionError, SessionErrorKind, SessionEvent, SessionEventKind, Snapshot, flight, logout,
+    LogoutReport, Outcome, SessionError, SessionErrorKind, SessionEvent, SessionEventKind, Snapshot, confirm, flight,
+    logout,
 };
 
 type Result<T> = std::result::Result<T, SessionError>;
@@ -88,6 +89,13 @@ impl SessionHandle {
     pub async fn refresh_if_expired(&self) -> Result<Outcome> {
         if self.fresh().is_some() {
             return Ok(Outcome::Fresh);
+        }
+        if let Some(known) = self.serving() {
+            confirm::confirm(&self.shared, &self.entry).await;
+            if let Some(confirmed) = self.known_until(Phase::Fresh) {
+                let adopted = known.version != confirmed.version;
+                return Ok(if adopted { Outcome::Adopted } else { Outcome::Fresh });
+            }
         }
         if self.serving().is_some() && self.is_not_early() {
             return Ok(Outcome::Postponed);
@@ -173,7 +181,7 @@ impl SessionHandle {
     ///
     /// The store failed, or the record is damaged.
     pub async fn snapshot(&self) -> Result<Snapshot> {
-        Ok(Snapshot::of(self.load().await?.as_deref(), &*self.shared.clock))
+        Ok(Snapshot::of(self.load().await?.as_deref(), self.shared.now()))
     }
 
     /// What happens to this session in this process from now on.
@@ -273,6 +281,7 @@ impl SessionHandle {
     /// Commits a living session and installs it; `false` if the record had changed.
     async fn write(&self, ticket: Ticket, expected: Expected, state: &SessionState) -> Result<bool> {
         let next = self.shared.close(&self.entry, expected, state)?;
+        let _writing = Writing::new(&self.entry, next.version);
         let call = self.shared.store.commit(&self.entry.address.key, expected, &next, None);
         match self.shared.within_budget("commit a session", call).await {
             Ok(Commit::Done) => {
@@ -295,10 +304,12 @@ impl SessionHandle {
             return Ok(known);
         }
         if self.entry.known().is_none() {
-            self.load().await?;
+            confirm::look(&self.shared, &self.entry).await?;
+        } else if self.serving().is_some() {
+            confirm::confirm(&self.shared, &self.entry).await;
         }
         if let Some(known) = self.serving() {
-            if known.phase(&self.target, &*self.shared.clock) == Phase::Due && !self.is_not_early() {
+            if known.phase(&self.target, self.shared.now()) == Phase::Due && !self.is_not_early() {
                 flight::start(&self.shared, &self.entry, &self.wish(self.trigger()));
             }
             return Ok(known);
@@ -320,7 +331,7 @@ impl SessionHandle {
         let Some(known) = self.load().await? else { return Err(SessionError::no_session()) };
         match &known.state {
             SessionState::Ended(tombstone) => Err(SessionError::ended(tombstone.reason)),
-            SessionState::Active(_) if known.phase(&self.target, &*self.shared.clock) <= Phase::Due => Ok(known),
+            SessionState::Active(_) if known.phase(&self.target, self.shared.now()) <= Phase::Due => Ok(known),
             SessionState::Active(_) => Err(SessionError::expired_on_arrival()),
         }
     }
@@ -368,23 +379,22 @@ impl SessionHandle {
 
     /// Reads the record, so that something is known.
     async fn load(&self) -> Result<Option<Arc<Known>>> {
-        for _ in 0..MOST_CONFLICTS {
-            let ticket = self.entry.ticket();
-            let call = self.shared.store.load(&self.entry.address.key);
-            let stored = self.shared.within_budget("load a session", call).await?;
-            let known = stored.map(|stored| self.shared.known(&self.entry, &stored)).transpose()?;
-            if let Ok(known) = self.entry.install_read(ticket, known) {
-                return Ok(known);
-            }
-        }
-        Err(SessionError::busy())
+        confirm::load(&self.shared, &self.entry).await
     }
 
+    /// What is served without a look at the store. The hot path.
     fn fresh(&self) -> Option<Arc<Known>> {
-        self.known_until(Phase::Fresh)
+        let now = self.shared.now();
+        // Before a look at what is known: what is installed after that is no older.
+        if !self.entry.is_confirmed(now.monotonic) {
+            return None;
+        }
+        let known = self.entry.known();
+        let known = known.as_ref()?;
+        (known.phase(&self.target, now) == Phase::Fresh).then(|| Arc::clone(known))
     }
 
-    /// What may be served, fresh or due.
+    /// What may be served, fresh or due, by whoever has seen to it that it is confirmed.
     fn serving(&self) -> Option<Arc<Known>> {
         self.known_until(Phase::Due)
     }
@@ -392,16 +402,16 @@ impl SessionHandle {
     fn known_until(&self, latest: Phase) -> Option<Arc<Known>> {
         let known = self.entry.known();
         let known = known.as_ref()?;
-        (known.phase(&self.target, &*self.shared.clock) <= latest).then(|| Arc::clone(known))
+        (known.phase(&self.target, self.shared.now()) <= latest).then(|| Arc::clone(known))
     }
 
     /// The wall clock alone decides in the record; if it was turned back, the token is refused by name.
     fn trigger(&self) -> Trigger {
-        let clock = &*self.shared.clock;
+        let now = self.shared.now();
         let known = self.entry.known();
         let turned_back = known.as_ref().and_then(|known| known.token(&self.target)).and_then(|token| {
-            let wall = token.schedule.phase(clock.now());
-            token.access.filter(|_| wall < token.phase(clock))
+            let wall = token.schedule.phase(now.wall);
+            token.access.filter(|_| wall < token.phase(now))
         });
         turned_back.map_or(Trigger::IfDue, |access: Fingerprint| Trigger::IfCurrentIs(access))
     }

@@ -13,7 +13,7 @@ use oidc_session_policy::protocol::{
     Trigger,
 };
 
-use crate::entry::{Entry, Known, Ticket};
+use crate::entry::{Entry, Known, Ticket, Writing};
 use crate::shared::Shared;
 
 /// One flight's hands. They hold the sessions and tokens that the protocol never sees.
@@ -27,6 +27,8 @@ pub(crate) struct Hands {
     read: Option<(Version, SessionState)>,
     ticket: Ticket,
     wrote: bool,
+    /// Every commit that was sent: each may have taken effect.
+    writing: Vec<Writing>,
     /// What the token endpoint granted, and the session it made of the one that was presented.
     answer: Option<TokenAnswer>,
     granted: Option<Session>,
@@ -54,6 +56,7 @@ impl Hands {
             read: None,
             ticket,
             wrote: false,
+            writing: Vec::new(),
             answer: None,
             granted: None,
             violation: None,
@@ -64,7 +67,7 @@ impl Hands {
 
     /// Flies to the end. `served` is called if callers can be served before that.
     pub(crate) async fn fly(mut self, trigger: Trigger, mut served: impl FnMut() + Send) -> Landing {
-        let cached = self.entry.known().as_ref().map(|known| self.look(known.version, &known.state));
+        let cached = self.entry.last_known().map(|known| self.look(known.version, &known.state));
         let quiet_until = self.entry.turn().rest(&self.target).and_then(|rest| rest.quiet_until);
         let mut flight = Flight::new(self.shared.rules, trigger, cached).quiet_until(quiet_until);
         if !self.target.is_default() {
@@ -219,6 +222,7 @@ impl Hands {
     ) -> Result<CommitView, StoreErrorKind> {
         let closed = self.shared.close(&self.entry, Expected::At(expected), &state);
         let next = closed.map_err(|error| self.store_failed(error.into()))?;
+        self.writing.push(Writing::new(&self.entry, next.version));
         let call = self.shared.store.commit(&self.entry.address.key, Expected::At(expected), &next, keep_until);
         match self.shared.within_budget("commit a session", call).await {
             Ok(Commit::Done) => {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use oidc_session_core::{Clock, Fingerprint, SessionState, Target, Timestamp, TokenSet};
+use oidc_session_policy::protocol::Now;
 use oidc_session_policy::{Jitter, Phase, RefreshPolicy, Schedule};
 
 /// One access token of a session, ready to be served.
@@ -43,12 +44,12 @@ impl KnownToken {
     }
 
     /// The later phase of what the two clocks say: a clock that was turned back, or stood still, makes nothing fresh.
-    pub(crate) fn phase(&self, clock: &dyn Clock) -> Phase {
-        let wall = self.schedule.phase(clock.now());
+    pub(crate) fn phase(&self, now: Now) -> Phase {
+        let Now { wall, monotonic } = now;
+        let wall = self.schedule.phase(wall);
         if wall == Phase::Expired {
             return wall;
         }
-        let monotonic = clock.monotonic();
         if self.expires_by.is_some_and(|by| monotonic >= by) {
             Phase::Expired
         } else if self.refresh_by.is_some_and(|by| monotonic >= by) {

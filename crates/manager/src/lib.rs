@@ -4,15 +4,20 @@
 //! [`SessionStore`](oidc_session_core::SessionStore) says where.
 
 mod build_error;
+mod confirm;
 mod entry;
 mod error;
 mod event;
+mod feed_state;
 mod flight;
+mod follow;
+mod following;
 mod handle;
 mod hands;
 mod known_token;
 mod logout;
 mod manager;
+mod outage;
 mod outcome;
 mod shared;
 mod snapshot;
@@ -22,6 +27,7 @@ use std::time::Duration;
 pub use build_error::BuildError;
 pub use error::{SessionError, SessionErrorKind};
 pub use event::{SessionEvent, SessionEventKind};
+pub use feed_state::FeedState;
 pub use handle::{ServedToken, SessionHandle};
 pub use logout::LogoutReport;
 pub use manager::{SessionManager, SessionManagerBuilder};

@@ -1,6 +1,7 @@
 //! [`Snapshot`]: a session and its times at one instant.
 
-use oidc_session_core::{Clock, Session, SessionState, Target, Tombstone, Version};
+use oidc_session_core::{Session, SessionState, Target, Tombstone, Version};
+use oidc_session_policy::protocol::Now;
 use oidc_session_policy::{Phase, Schedule};
 
 use crate::entry::Known;
@@ -31,7 +32,7 @@ pub enum Snapshot {
 }
 
 impl Snapshot {
-    pub(crate) fn of(known: Option<&Known>, clock: &dyn Clock) -> Self {
+    pub(crate) fn of(known: Option<&Known>, now: Now) -> Self {
         match known {
             None => Self::None,
             Some(known) => match &known.state {
@@ -39,7 +40,7 @@ impl Snapshot {
                     session: session.clone(),
                     version: known.version,
                     schedule: known.schedule(&Target::default()),
-                    phase: known.phase(&Target::default(), clock),
+                    phase: known.phase(&Target::default(), now),
                 },
                 SessionState::Ended(tombstone) => Self::Ended { tombstone: tombstone.clone(), version: known.version },
             },
