@@ -5,7 +5,7 @@
 #[non_exhaustive]
 pub enum FeedState {
     /// The store has no change feed.
-    None,
+    Absent,
     /// It has one, and nobody listens: no call has needed the store so far, or the feed is lost and being sought.
     NotFollowed,
     /// Every change is heard of.

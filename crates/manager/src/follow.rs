@@ -66,7 +66,6 @@ impl Follower {
                     let since = self.following.monotonic();
                     let Some(error) = self.listen(changes).await else { return };
                     self.following.lost();
-                    tracing::warn!(%error, "the change feed is lost; what is known is confirmed by looking");
                     if self.following.monotonic().saturating_sub(since) >= Self::STEADY {
                         failures = 0;
                     }
@@ -76,7 +75,11 @@ impl Follower {
             };
             failures += 1;
             let pause = pause(failures);
-            tracing::debug!(%error, ?pause, "the change feed is not followed");
+            if failures == 1 {
+                tracing::warn!(%error, "the change feed is lost; what is known is confirmed by looking at the store");
+            } else {
+                tracing::debug!(%error, ?pause, "the change feed is still lost");
+            }
             tokio::time::sleep(pause).await;
         }
     }
@@ -95,7 +98,7 @@ impl Follower {
     /// Hears of changes until the subscription fails, or until the manager is gone: then there is no error.
     async fn listen(&self, mut changes: Box<dyn Changes>) -> Option<StoreError> {
         self.shared.upgrade()?.subscribed();
-        tracing::debug!("the change feed is followed");
+        tracing::info!("the change feed is followed");
         loop {
             match tokio::time::timeout(Following::SAYS_SO_EVERY, changes.next()).await {
                 Ok(Ok(change)) => self.shared.upgrade()?.changed(change),

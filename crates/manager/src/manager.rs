@@ -50,7 +50,7 @@ impl SessionManager {
     /// confirmed by looking: see [`confirm_after`](SessionManagerBuilder::confirm_after).
     pub fn feed(&self) -> FeedState {
         match self.shared.store.change_feed() {
-            None => FeedState::None,
+            None => FeedState::Absent,
             Some(_) if self.shared.following.is_followed() => FeedState::Followed,
             Some(_) => FeedState::NotFollowed,
         }

@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod confirming;
 mod flow;
+mod following;
 mod interleavings;
 mod logout;
+mod machine;
 mod sharing;
 mod support;
 mod targets;
