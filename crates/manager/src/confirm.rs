@@ -6,7 +6,7 @@ use std::time::Duration;
 use oidc_session_core::{SessionState, Target};
 use tokio::sync::watch;
 
-use crate::entry::{Entry, Known};
+use crate::entry::{Entry, Known, Looked};
 use crate::handle::MOST_CONFLICTS;
 use crate::outage::{Advice, Outage};
 use crate::shared::Shared;
@@ -59,7 +59,7 @@ pub(crate) async fn load(shared: &Arc<Shared>, entry: &Entry) -> Result<Option<A
         let call = shared.store.load(&entry.address.key);
         let stored = shared.within_budget("load a session", call).await?;
         let known = stored.map(|stored| shared.known(entry, &stored)).transpose()?;
-        if let Ok((before, known)) = entry.install_look(ticket, known) {
+        if let Ok(Looked { before, known }) = entry.install_look(ticket, known) {
             if let (Some(before), Some(known)) = (before, &known) {
                 announce_news(shared, entry, &before, known);
             }

@@ -92,6 +92,12 @@ pub(crate) struct Ticket {
 #[derive(Debug)]
 pub(crate) struct Stale;
 
+/// What a look at the store found, and what was known before.
+pub(crate) struct Looked {
+    pub(crate) before: Option<Arc<Known>>,
+    pub(crate) known: Option<Arc<Known>>,
+}
+
 /// A record as it was read or committed last.
 #[derive(Debug)]
 pub(crate) struct Known {
@@ -192,15 +198,11 @@ impl Entry {
     ///
     /// `Err` if something else was installed or written meanwhile: which of the two is newer is the store's to tell.
     pub(crate) fn install_read(&self, ticket: Ticket, known: Option<Known>) -> Result<Option<Arc<Known>>, Stale> {
-        self.install_look(ticket, known).map(|(_, known)| known)
+        self.install_look(ticket, known).map(|looked| looked.known)
     }
 
     /// As [`install_read`](Self::install_read), and returns what was known before as well.
-    pub(crate) fn install_look(
-        &self,
-        ticket: Ticket,
-        known: Option<Known>,
-    ) -> Result<(Option<Arc<Known>>, Option<Arc<Known>>), Stale> {
+    pub(crate) fn install_look(&self, ticket: Ticket, known: Option<Known>) -> Result<Looked, Stale> {
         let mut turn = self.turn();
         let current = self.known.load_full();
         // The same version again must not get later deadlines from a clock that was turned back meanwhile.
@@ -208,7 +210,7 @@ impl Entry {
             && current.version == known.version
         {
             self.confirm(ticket);
-            return Ok((Some(Arc::clone(current)), Some(Arc::clone(current))));
+            return Ok(Looked { before: Some(Arc::clone(current)), known: Some(Arc::clone(current)) });
         }
         if turn.generation != ticket.generation || self.is_overtaken(&turn, ticket, known.as_ref()) {
             return Err(Stale);
@@ -222,7 +224,7 @@ impl Entry {
         let known = known.map(Arc::new);
         self.known.store(known.clone());
         self.confirm(ticket);
-        Ok((before, known))
+        Ok(Looked { before, known })
     }
 
     /// Forgets what is known, so that the next call asks the store.

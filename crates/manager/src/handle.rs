@@ -305,6 +305,10 @@ impl SessionHandle {
         }
         if self.entry.known().is_none() {
             confirm::look(&self.shared, &self.entry).await?;
+            // There is nothing to wait for, though a refresh of it may still be under way.
+            if let Some(SessionState::Ended(tombstone)) = self.entry.known().as_ref().map(|known| &known.state) {
+                return Err(SessionError::ended(tombstone.reason));
+            }
         } else if self.serving().is_some() {
             confirm::confirm(&self.shared, &self.entry).await;
         }

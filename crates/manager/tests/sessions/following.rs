@@ -271,7 +271,7 @@ async fn what_was_read_before_the_feed_was_followed_is_looked_at_again() {
     assert_eq!(token_of(&other).await, "at-1");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_logout_elsewhere_is_seen_while_a_refresh_is_under_way() {
     let world = World::new();
     let (one, other, _) = two_machines(&world).await;
@@ -280,7 +280,9 @@ async fn a_logout_elsewhere_is_seen_while_a_refresh_is_under_way() {
     world.server.has_seen(1).await;
     one.logout().await.unwrap();
     settle().await;
+    let began = tokio::time::Instant::now();
     assert_eq!(other.access_token().await.unwrap_err().end_reason(), Some(EndReason::LoggedOut));
+    assert_eq!(began.elapsed(), Duration::ZERO);
     gate.add_permits(1);
     assert_eq!(refresh.await.unwrap(), Outcome::Ended(EndReason::LoggedOut));
 }

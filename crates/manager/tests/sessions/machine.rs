@@ -76,11 +76,6 @@ impl Line {
         self.0.data.send_replace(wire);
     }
 
-    /// The store at its other end.
-    pub(crate) fn store(&self) -> &Unruly {
-        &self.0.store
-    }
-
     /// How often a record was read, or was to be.
     pub(crate) fn loads(&self) -> usize {
         self.0.loads.load(Ordering::SeqCst)
