@@ -190,9 +190,19 @@ impl Drop for Listening {
 
 /// Returns once `manager` hears of changes.
 pub(crate) async fn follows(manager: &SessionManager) {
-    while manager.feed() != FeedState::Followed {
+    for _ in 0..10_000 {
+        if manager.feed() == FeedState::Followed {
+            return;
+        }
         tokio::task::yield_now().await;
     }
+    panic!("the feed is not followed");
+}
+
+/// The runtime's time, which passes while it is paused and everybody waits.
+#[expect(clippy::disallowed_methods, reason = "what is measured here is waiting, which is the runtime's")]
+pub(crate) fn runtime_now() -> tokio::time::Instant {
+    tokio::time::Instant::now()
 }
 
 /// Lets everything happen that is about to, while no time passes.
