@@ -334,6 +334,40 @@ fn an_own_commit_whose_flight_died_is_not_forgotten_with_it() {
     assert_eq!(refresh_line.loads() - loads, 1);
 }
 
+/// Nothing else would ever correct what one of them got wrong: no time passes, and nothing is confirmed by looking.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whatever_two_machines_do_at_once_both_end_up_with_what_the_store_has() {
+    for _ in 0..20 {
+        let world = World::new();
+        let (one, other, line) = two_machines(&world).await;
+        let calls: Vec<_> = (0..24)
+            .map(|call| {
+                let handle = if call % 2 == 0 { one.clone() } else { other.clone() };
+                tokio::spawn(async move {
+                    match call / 2 % 3 {
+                        0 => drop(handle.refresh().await),
+                        1 => drop(handle.snapshot().await),
+                        _ => drop(handle.access_token().await),
+                    }
+                })
+            })
+            .collect();
+        for call in calls {
+            call.await.unwrap();
+        }
+        let stored = world.stored_session().await.tokens.access_token.unwrap();
+        for handle in [&one, &other] {
+            let mut tries = 0;
+            while token_of(handle).await != stored.expose() {
+                tries += 1;
+                assert!(tries < 5_000, "one of them never learns of {}", stored.expose());
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+        assert_eq!(line.listeners(), 1);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_happened_while_the_feed_was_lost_is_looked_for_once_it_is_followed_again() {
     let world = World::new();

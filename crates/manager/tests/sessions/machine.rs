@@ -190,7 +190,7 @@ impl Drop for Listening {
 
 /// Returns once `manager` hears of changes.
 pub(crate) async fn follows(manager: &SessionManager) {
-    for _ in 0..10_000 {
+    for _ in 0..5_000_000 {
         if manager.feed() == FeedState::Followed {
             return;
         }
