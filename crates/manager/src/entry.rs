@@ -1,6 +1,9 @@
 //! [`Entry`]: what this process knows of one session.
 
+mod changes;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -11,7 +14,10 @@ use oidc_session_policy::{Jitter, Phase, RefreshPolicy, Schedule};
 use oidc_session_sealing::Address;
 use tokio::sync::broadcast;
 
+pub(crate) use self::changes::Writing;
+use crate::confirm::Look;
 use crate::flight::{FlightSlot, Wish};
+use crate::following::Following;
 use crate::known_token::KnownToken;
 use crate::last_use::{Idleness, LastUse};
 use crate::{SessionError, SessionEvent, SessionEventKind};
@@ -24,6 +30,9 @@ pub(crate) struct Entry {
     pub(crate) jitter: Jitter,
     pub(crate) last_use: Arc<LastUse>,
     known: ArcSwapOption<Known>,
+    /// Until when that is served without asking the store.
+    confirmed_until: AtomicU64,
+    following: Arc<Following>,
     turn: Mutex<Turn>,
     events: OnceLock<broadcast::Sender<SessionEvent>>,
 }
@@ -33,8 +42,20 @@ pub(crate) struct Entry {
 pub(crate) struct Turn {
     /// Counts what was installed and written. What was read before must not be installed after.
     generation: u64,
+    /// Counts the changes that the store told of.
+    changes: u64,
+    /// The version that the last of them told.
+    last_change: Option<Version>,
+    /// What this process is writing. To hear of it is no news.
+    writing: Vec<Version>,
+    /// What was known before the store told of a change: for those who ask what is new.
+    outdated: Option<Arc<Known>>,
     /// The refresh under way.
     pub(crate) flight: Option<FlightSlot>,
+    /// The look at the store under way.
+    pub(crate) look: Option<Look>,
+    /// Whether the last look found a record that cannot be read.
+    pub(crate) unreadable: bool,
     /// The refreshes that somebody wants beside the one under way, each wish once, the oldest first. None of them may
     /// wait for ever behind those that come later.
     wanted: VecDeque<(Wish, Weak<()>)>,
@@ -61,11 +82,23 @@ pub(crate) struct Rest {
 
 /// Where an entry stood when a read or a write began. Taken before it, shown when its result is installed.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ticket(u64);
+pub(crate) struct Ticket {
+    generation: u64,
+    changes: u64,
+    /// Which subscription told of changes, and when that was, on the monotonic clock.
+    pub(crate) subscription: u64,
+    pub(crate) began: Duration,
+}
 
-/// Something else was installed since the ticket was taken.
+/// Something else was installed since the ticket was taken, or the store told of something newer.
 #[derive(Debug)]
 pub(crate) struct Stale;
+
+/// What a look at the store found, and what was known before.
+pub(crate) struct Looked {
+    pub(crate) before: Option<Arc<Known>>,
+    pub(crate) known: Option<Arc<Known>>,
+}
 
 /// A record as it was read or committed last.
 #[derive(Debug)]
@@ -133,12 +166,14 @@ impl Turn {
 }
 
 impl Entry {
-    pub(crate) fn new(address: Address) -> Self {
+    pub(crate) fn new(address: Address, following: Arc<Following>) -> Self {
         Self {
             address,
             jitter: Jitter::of(&address.key),
             last_use: Arc::default(),
             known: ArcSwapOption::empty(),
+            confirmed_until: AtomicU64::new(0),
+            following,
             turn: Mutex::default(),
             events: OnceLock::new(),
         }
@@ -155,32 +190,46 @@ impl Entry {
     }
 
     pub(crate) fn ticket(&self) -> Ticket {
-        Ticket(self.turn().generation)
+        let turn = self.turn();
+        Ticket {
+            generation: turn.generation,
+            changes: turn.changes,
+            subscription: self.following.subscription(),
+            began: self.following.monotonic(),
+        }
     }
 
     /// Installs what was read since `ticket`, and returns what is known then.
     ///
     /// `Err` if something else was installed or written meanwhile: which of the two is newer is the store's to tell.
     pub(crate) fn install_read(&self, ticket: Ticket, known: Option<Known>) -> Result<Option<Arc<Known>>, Stale> {
+        self.install_look(ticket, known).map(|looked| looked.known)
+    }
+
+    /// As [`install_read`](Self::install_read), and returns what was known before as well.
+    pub(crate) fn install_look(&self, ticket: Ticket, known: Option<Known>) -> Result<Looked, Stale> {
         let mut turn = self.turn();
         let current = self.known.load_full();
         // The same version again must not get later deadlines from a clock that was turned back meanwhile.
         if let (Some(current), Some(known)) = (&current, &known)
             && current.version == known.version
         {
-            return Ok(Some(Arc::clone(current)));
+            self.confirm(ticket);
+            return Ok(Looked { before: Some(Arc::clone(current)), known: Some(Arc::clone(current)) });
         }
-        if turn.generation != ticket.0 {
+        if turn.generation != ticket.generation || self.is_overtaken(&turn, ticket, known.as_ref()) {
             return Err(Stale);
         }
-        if current.is_some() || known.is_some() {
+        let before = current.or(turn.outdated.take());
+        if before.is_some() || known.is_some() {
             turn.generation += 1;
-            turn.wake(current.as_deref(), known.as_ref(), false);
+            turn.wake(before.as_deref(), known.as_ref(), false);
         }
         self.tell_end(&mut turn, known.as_ref());
-        let known = known.map(|known| Arc::new(known.after(current.as_deref())));
+        let known = known.map(|known| Arc::new(known.after(before.as_deref())));
         self.known.store(known.clone());
-        Ok(known)
+        self.confirm(ticket);
+        Ok(Looked { before, known })
     }
 
     /// Forgets what is known, so that the next call asks the store.
@@ -206,19 +255,23 @@ impl Entry {
     /// is known, and the next call asks the store.
     pub(crate) fn install_written(&self, ticket: Ticket, known: Option<Known>) {
         let mut turn = self.turn();
-        let undisturbed = turn.generation == ticket.0;
+        let undisturbed = turn.generation == ticket.generation && !self.is_overtaken(&turn, ticket, known.as_ref());
         turn.generation += 1;
-        let current = self.known.load_full();
-        turn.wake(current.as_deref(), known.as_ref(), true);
+        let before = self.known.load_full().or(turn.outdated.take());
+        turn.wake(before.as_deref(), known.as_ref(), true);
         self.tell_end(&mut turn, known.as_ref());
-        self.known.store(known.filter(|_| undisturbed).map(|known| Arc::new(known.after(current.as_deref()))));
+        self.known.store(known.filter(|_| undisturbed).map(|known| Arc::new(known.after(before.as_deref()))));
+        self.confirm(ticket);
     }
 
     /// Installs tokens whose commit is still being retried, over the version they will replace.
     pub(crate) fn install_uncommitted(&self, ticket: Ticket, known: Known) {
         let turn = self.turn();
-        if turn.generation == ticket.0 {
+        // That one of its commits took effect after all is no reason to serve nothing.
+        let overtaken = self.is_overtaken(&turn, ticket, Some(&known)) && !turn.is_writing_last_change();
+        if turn.generation == ticket.generation && !overtaken {
             self.known.store(Some(Arc::new(known)));
+            self.confirm(ticket);
         }
     }
 

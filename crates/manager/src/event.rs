@@ -20,11 +20,11 @@ pub struct SessionEvent {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SessionEventKind {
-    /// A sign-in was stored.
+    /// A sign-in was stored: by this process, or by another over a session that this one knew.
     SignedIn,
     /// This process refreshed the session.
     Refreshed,
-    /// Another process had refreshed it.
+    /// Another process had refreshed it, as this one found when it looked at the store.
     Adopted,
     /// A refresh failed without a verdict; the session is kept. The word is the outcome's.
     Unavailable(&'static str),

@@ -12,12 +12,12 @@ use oidc_session_policy::Phase;
 use oidc_session_policy::protocol::{Now, Trigger};
 use tokio::sync::broadcast;
 
-use crate::entry::{Entry, Known, Ticket};
+use crate::entry::{Entry, Known, Ticket, Writing};
 use crate::flight::Wish;
 use crate::shared::Shared;
 use crate::{
-    LogoutReport, Outcome, SessionError, SessionErrorKind, SessionEvent, SessionEventKind, Snapshot, flight, logout,
-    touch,
+    LogoutReport, Outcome, SessionError, SessionErrorKind, SessionEvent, SessionEventKind, Snapshot, confirm, flight,
+    logout, touch,
 };
 
 type Result<T> = std::result::Result<T, SessionError>;
@@ -89,6 +89,14 @@ impl SessionHandle {
     pub async fn refresh_if_expired(&self) -> Result<Outcome> {
         if self.fresh().is_some() {
             return Ok(Outcome::Fresh);
+        }
+        if let Some(known) = self.serving() {
+            confirm::confirm(&self.shared, &self.entry).await;
+            if let Some(confirmed) = self.known_until(Phase::Fresh, self.shared.now()) {
+                touch::used(&self.shared, &self.entry);
+                let adopted = known.version != confirmed.version;
+                return Ok(if adopted { Outcome::Adopted } else { Outcome::Fresh });
+            }
         }
         if self.serving().is_some() && self.is_not_early() {
             touch::used(&self.shared, &self.entry);
@@ -277,6 +285,7 @@ impl SessionHandle {
     async fn write(&self, ticket: Ticket, expected: Expected, state: &SessionState) -> Result<bool> {
         let next = self.shared.close(&self.entry, expected, state)?;
         let keep_until = state.keep_until();
+        let _writing = Writing::new(&self.entry, next.version);
         let call = self.shared.store.commit(&self.entry.address.key, expected, &next, keep_until);
         match self.shared.within_budget("commit a session", call).await {
             Ok(Commit::Done) => {
@@ -299,7 +308,13 @@ impl SessionHandle {
             return Ok(known);
         }
         if self.entry.known().is_none() {
-            self.load().await?;
+            confirm::look(&self.shared, &self.entry).await?;
+            // There is nothing to wait for, though a refresh of it may still be under way.
+            if let Some(SessionState::Ended(tombstone)) = self.entry.known().as_ref().map(|known| &known.state) {
+                return Err(SessionError::ended(tombstone.reason));
+            }
+        } else if self.serving().is_some() {
+            confirm::confirm(&self.shared, &self.entry).await;
         }
         if let Some(known) = self.serving() {
             if known.phase(&self.target, self.shared.now()) == Phase::Due && !self.is_not_early() {
@@ -373,27 +388,22 @@ impl SessionHandle {
 
     /// Reads the record, so that something is known.
     async fn load(&self) -> Result<Option<Arc<Known>>> {
-        for _ in 0..MOST_CONFLICTS {
-            let ticket = self.entry.ticket();
-            let call = self.shared.store.load(&self.entry.address.key);
-            let stored = self.shared.within_budget("load a session", call).await?;
-            let known = stored.map(|stored| self.shared.known(&self.entry, &stored)).transpose()?;
-            if let Ok(known) = self.entry.install_read(ticket, known) {
-                return Ok(known);
-            }
-        }
-        Err(SessionError::busy())
+        confirm::load(&self.shared, &self.entry).await
     }
 
-    /// What is fresh, for a program that uses it.
+    /// What is served without a look at the store, to a program that uses it. The hot path.
     fn fresh(&self) -> Option<Arc<Known>> {
         let now = self.shared.now();
+        // Before a look at what is known: what is installed after that is no older.
+        if !self.entry.is_confirmed(now.monotonic) {
+            return None;
+        }
         let known = self.known_until(Phase::Fresh, now)?;
         touch::used_as_known(&self.shared, &self.entry, &known, now.wall);
         Some(known)
     }
 
-    /// What may be served, fresh or due.
+    /// What may be served, fresh or due, by whoever has seen to it that it is confirmed.
     fn serving(&self) -> Option<Arc<Known>> {
         self.known_until(Phase::Due, self.shared.now())
     }

@@ -12,7 +12,7 @@ use oidc_session_policy::protocol::{
     Trigger,
 };
 
-use crate::entry::{Entry, Ticket};
+use crate::entry::{Entry, Ticket, Writing};
 use crate::shared::Shared;
 use crate::touch;
 
@@ -29,6 +29,8 @@ pub(crate) struct Hands {
     wrote: bool,
     /// The session that was ended at its limit, and the versions its tombstone was given, tried or stored.
     buried: Option<(Session, Vec<Version>)>,
+    /// Every commit that was sent: each may have taken effect.
+    writing: Vec<Writing>,
     /// What the token endpoint granted, and the session it made of the one that was presented.
     answer: Option<TokenAnswer>,
     granted: Option<Session>,
@@ -57,6 +59,7 @@ impl Hands {
             ticket,
             wrote: false,
             buried: None,
+            writing: Vec::new(),
             answer: None,
             granted: None,
             violation: None,
@@ -67,7 +70,7 @@ impl Hands {
 
     /// Flies to the end. `served` is called if callers can be served before that.
     pub(crate) async fn fly(mut self, trigger: Trigger, mut served: impl FnMut() + Send) -> Landing {
-        let cached = self.entry.known().as_ref().map(|known| self.look(known.version, &known.state));
+        let cached = self.entry.last_known().map(|known| self.look(known.version, &known.state));
         let quiet_until = self.entry.turn().rest(&self.target).and_then(|rest| rest.quiet_until);
         let mut flight = Flight::new(self.shared.rules, trigger, cached).quiet_until(quiet_until);
         if !self.target.is_default() {
@@ -232,6 +235,7 @@ impl Hands {
         if let (SessionState::Ended(_), Some((_, versions))) = (&state, &mut self.buried) {
             versions.push(next.version);
         }
+        self.writing.push(Writing::new(&self.entry, next.version));
         let call = self.shared.store.commit(&self.entry.address.key, Expected::At(expected), &next, keep_until);
         match self.shared.within_budget("commit a session", call).await {
             Ok(Commit::Done) => {

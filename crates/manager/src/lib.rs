@@ -4,16 +4,21 @@
 //! [`SessionStore`](oidc_session_core::SessionStore) says where.
 
 mod build_error;
+mod confirm;
 mod entry;
 mod error;
 mod event;
+mod feed_state;
 mod flight;
+mod follow;
+mod following;
 mod handle;
 mod hands;
 mod known_token;
 mod last_use;
 mod logout;
 mod manager;
+mod outage;
 mod outcome;
 mod shared;
 mod snapshot;
@@ -22,6 +27,7 @@ mod touch;
 pub use build_error::BuildError;
 pub use error::{SessionError, SessionErrorKind};
 pub use event::{SessionEvent, SessionEventKind};
+pub use feed_state::FeedState;
 pub use handle::{ServedToken, SessionHandle};
 pub use logout::LogoutReport;
 pub use manager::{SessionManager, SessionManagerBuilder};

@@ -7,7 +7,7 @@ use oidc_session_core::{
 };
 
 use crate::SessionError;
-use crate::entry::Entry;
+use crate::entry::{Entry, Writing};
 use crate::handle::MOST_CONFLICTS;
 use crate::shared::Shared;
 
@@ -40,7 +40,7 @@ pub(crate) async fn logout(shared: &Arc<Shared>, entry: &Arc<Entry>) -> Result<L
 /// Replaces the session by a tombstone, and returns what it replaced.
 ///
 /// No lease is needed: a refresh under way finds the tombstone when it commits, and revokes what it got.
-async fn bury(shared: &Shared, entry: &Entry) -> Result<Option<Session>, SessionError> {
+async fn bury(shared: &Shared, entry: &Arc<Entry>) -> Result<Option<Session>, SessionError> {
     for _ in 0..MOST_CONFLICTS {
         let ticket = entry.ticket();
         let loaded = shared.within_budget("load a session", shared.store.load(&entry.address.key)).await?;
@@ -60,6 +60,7 @@ async fn bury(shared: &Shared, entry: &Entry) -> Result<Option<Session>, Session
         let state = SessionState::from(Tombstone::of(&session, EndReason::LoggedOut, None, now));
         let keep_until = state.keep_until();
         let next = shared.close(entry, Expected::At(stored.version), &state)?;
+        let _writing = Writing::new(entry, next.version);
         let call = shared.store.commit(&entry.address.key, Expected::At(stored.version), &next, keep_until);
         match shared.within_budget("commit a session", call).await {
             Ok(Commit::Done) => {}

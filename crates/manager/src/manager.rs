@@ -10,7 +10,7 @@ use oidc_session_policy::{ExpiredOnly, OnRefreshFailure, RefreshPolicy};
 use oidc_session_sealing::{KeyRing, Seal};
 
 use crate::shared::Shared;
-use crate::{BuildError, SessionHandle};
+use crate::{BuildError, FeedState, SessionHandle};
 
 /// Keeps the sessions of one client at one authorization server alive. Cheap to clone.
 ///
@@ -36,12 +36,25 @@ impl SessionManager {
             store_budget: Duration::from_secs(5),
             most_cached: 10_000,
             limits: Limits::default(),
+            confirm_after: None,
         }
     }
 
     /// A handle of one session, whether it exists or not.
     pub fn session(&self, id: &SessionId) -> SessionHandle {
         SessionHandle::new(Arc::clone(&self.shared), self.shared.entry(id))
+    }
+
+    /// Whether this process hears of what others do to its sessions, at once: for health checks.
+    ///
+    /// The feed is sought from the first call on that looks at the store. While it is lost, what is known of a session is
+    /// confirmed by looking: see [`confirm_after`](SessionManagerBuilder::confirm_after).
+    pub fn feed(&self) -> FeedState {
+        match self.shared.store.change_feed() {
+            None => FeedState::Absent,
+            Some(_) if self.shared.following.is_followed() => FeedState::Followed,
+            Some(_) => FeedState::NotFollowed,
+        }
     }
 
     /// Waits until every refresh and logout under way has finished.
@@ -62,6 +75,7 @@ pub struct SessionManagerBuilder {
     store_budget: Duration,
     most_cached: usize,
     limits: Limits,
+    confirm_after: Option<Duration>,
 }
 
 impl SessionManagerBuilder {
@@ -154,6 +168,20 @@ impl SessionManagerBuilder {
         self
     }
 
+    /// For how long a session is served from memory, after which the store is asked whether that is still what it has.
+    /// So long a logout elsewhere may go unnoticed. `Duration::MAX` never asks, `Duration::ZERO` with every call.
+    ///
+    /// Holds where the store has no [`ChangeFeed`](oidc_session_core::ChangeFeed), and while the feed is lost. Where it is
+    /// followed, changes are heard of as they happen, and nothing is asked. A store that does not answer keeps nobody
+    /// from an access token that is valid: it is served, and the store asked again every second.
+    ///
+    /// Default: never for a store that does not leave the process, 30 seconds for others.
+    #[must_use]
+    pub fn confirm_after(mut self, time: Duration) -> Self {
+        self.confirm_after = Some(time);
+        self
+    }
+
     /// Makes the manager.
     ///
     /// # Errors
@@ -169,6 +197,10 @@ impl SessionManagerBuilder {
             Some(seal) => seal,
             None => seal_by_custody(&self.store.custody(), self.clock.now())?,
         };
+        let confirm_after = self.confirm_after.unwrap_or_else(|| match self.store.custody() {
+            Custody::Process => Duration::MAX,
+            _ => CONFIRM_AFTER,
+        });
         let profile = self.provider.profile();
         let lease_ttl = self.lease.unwrap_or_else(|| {
             let comfortable = profile.request_budget.saturating_add(self.store_budget.saturating_mul(2));
@@ -186,6 +218,7 @@ impl SessionManagerBuilder {
             self.store_budget,
             self.most_cached,
             self.limits,
+            confirm_after,
         );
         Ok(SessionManager { shared: Arc::new(shared) })
     }
@@ -200,6 +233,9 @@ impl fmt::Debug for SessionManagerBuilder {
             .finish_non_exhaustive()
     }
 }
+
+/// What others can change is looked at this often, where nobody tells of changes.
+const CONFIRM_AFTER: Duration = Duration::from_secs(30);
 
 /// What the program did not say: whether a store needs a seal, and where its keys are.
 fn seal_by_custody(custody: &Custody, now: Timestamp) -> Result<Seal, BuildError> {

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use oidc_session_core::{
-    Clock, Expected, Limits, Provider, RecordError, SessionId, SessionState, SessionStore, StoreError, StoreErrorKind,
-    StoreKey, Stored, Version,
+    Change, Clock, Expected, Limits, Provider, RecordError, SessionId, SessionState, SessionStore, StoreError,
+    StoreErrorKind, StoreKey, Stored, Version,
 };
 use oidc_session_policy::RefreshPolicy;
 use oidc_session_policy::protocol::{Now, Rules};
@@ -17,6 +17,9 @@ use tokio::sync::watch;
 
 use crate::SessionError;
 use crate::entry::{Entry, Known};
+use crate::follow::FollowerTask;
+use crate::following::Following;
+use crate::outage::Outage;
 
 /// What every handle of one manager has in common.
 pub(crate) struct Shared {
@@ -30,6 +33,9 @@ pub(crate) struct Shared {
     pub(crate) store_budget: Duration,
     pub(crate) most_cached: usize,
     pub(crate) limits: Limits,
+    pub(crate) following: Arc<Following>,
+    pub(crate) outage: Outage,
+    follower: FollowerTask,
     entries: Mutex<Entries>,
     /// How many detached tasks are under way.
     tasks: watch::Sender<usize>,
@@ -56,8 +62,12 @@ impl Shared {
         store_budget: Duration,
         most_cached: usize,
         limits: Limits,
+        confirm_after: Duration,
     ) -> Self {
         Self {
+            following: Arc::new(Following::new(Arc::clone(&clock), confirm_after)),
+            outage: Outage::default(),
+            follower: FollowerTask::default(),
             provider,
             store,
             seal,
@@ -78,7 +88,7 @@ impl Shared {
     }
 
     pub(crate) fn entry(&self, id: &SessionId) -> Arc<Entry> {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.entries();
         if entries.by_key.len() >= entries.evict_at.max(self.most_cached) {
             // Nothing is lost with an entry that nobody holds: the record is in the store.
             entries.by_key.retain(|_, entry| Arc::strong_count(entry) > 1 || entry.has_subscribers());
@@ -86,7 +96,33 @@ impl Shared {
             entries.evict_at = entries.by_key.len() * 2;
         }
         let address = self.seal.address(id);
-        Arc::clone(entries.by_key.entry(address.key).or_insert_with(|| Arc::new(Entry::new(address))))
+        Arc::clone(
+            entries
+                .by_key
+                .entry(address.key)
+                .or_insert_with(|| Arc::new(Entry::new(address, Arc::clone(&self.following)))),
+        )
+    }
+
+    /// Hears of changes from now on, if the store tells of them and nobody listens yet.
+    pub(crate) fn follow(self: &Arc<Self>) {
+        self.follower.begin(self);
+    }
+
+    /// From now on the store tells of changes. What came before is told by nobody.
+    pub(crate) fn subscribed(&self) {
+        self.following.subscribed();
+        let entries: Vec<_> = self.entries().by_key.values().map(Arc::clone).collect();
+        entries.iter().for_each(|entry| entry.unconfirm());
+        self.following.runs();
+    }
+
+    /// The store tells of a change. Of a session that nobody asked for, nothing is known that could be outdated.
+    pub(crate) fn changed(&self, change: Change) {
+        let entry = self.entries().by_key.get(&change.key).map(Arc::clone);
+        if let Some(entry) = entry {
+            entry.changed(change.version);
+        }
     }
 
     pub(crate) fn known(&self, entry: &Entry, stored: &Stored) -> Result<Known, SessionError> {
@@ -124,6 +160,7 @@ impl Shared {
         self: &Arc<Self>,
         work: impl Future<Output = T> + Send + 'static,
     ) -> tokio::task::JoinHandle<T> {
+        self.follow();
         let guard = TaskGuard::new(Arc::clone(self));
         tokio::spawn(async move {
             let _guard = guard;
@@ -135,6 +172,10 @@ impl Shared {
     pub(crate) async fn drained(&self) {
         // The sender lives as long as `self`, so this cannot fail.
         let _ = self.tasks.subscribe().wait_for(|tasks| *tasks == 0).await;
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

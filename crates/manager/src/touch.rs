@@ -7,7 +7,7 @@ use oidc_session_core::{
 };
 
 use crate::SessionError;
-use crate::entry::{Entry, Known, Ticket};
+use crate::entry::{Entry, Known, Ticket, Writing};
 use crate::shared::Shared;
 
 type Result<T> = std::result::Result<T, SessionError>;
@@ -52,7 +52,7 @@ fn start(shared: &Arc<Shared>, entry: &Arc<Entry>) {
     });
 }
 
-async fn touch(shared: &Shared, entry: &Entry) -> Result<()> {
+async fn touch(shared: &Shared, entry: &Arc<Entry>) -> Result<()> {
     // Most often another process has written a use of its own. Then there is nothing to do, and no lease to take.
     let ticket = entry.ticket();
     let loaded = shared.within_budget("load a session", shared.store.load(&entry.address.key)).await?;
@@ -95,7 +95,7 @@ fn lacks_use(shared: &Shared, entry: &Entry, session: &Session) -> bool {
 /// Commits the use on top of what came with the lease; `false` if there is nothing to commit or the record had changed.
 ///
 /// A commit ends the journal with the lease, so the journal moves into the record.
-async fn write(shared: &Shared, entry: &Entry, ticket: Ticket, stored: &Stored, unsettled: u32) -> Result<bool> {
+async fn write(shared: &Shared, entry: &Arc<Entry>, ticket: Ticket, stored: &Stored, unsettled: u32) -> Result<bool> {
     let mut session = match shared.open(entry, stored)? {
         SessionState::Active(session) if lacks_use(shared, entry, &session) => session,
         SessionState::Active(_) | SessionState::Ended(_) => return Ok(false),
@@ -105,6 +105,7 @@ async fn write(shared: &Shared, entry: &Entry, ticket: Ticket, stored: &Stored, 
     let state = SessionState::Active(session);
     let next = shared.close(entry, Expected::At(stored.version), &state)?;
     let keep_until = state.keep_until();
+    let _writing = Writing::new(entry, next.version);
     let call = shared.store.commit(&entry.address.key, Expected::At(stored.version), &next, keep_until);
     match shared.within_budget("commit a session", call).await {
         Ok(Commit::Done) => {

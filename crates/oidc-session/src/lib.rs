@@ -49,7 +49,7 @@ pub use oidc_session_core::{
     TokenSet, TokenType, Tombstone, Version, Violation, Walk,
 };
 pub use oidc_session_manager::{
-    BuildError, KeyRing, KeyRingError, LeaseTooShort, LogoutReport, Outcome, ServedToken, SessionError,
+    BuildError, FeedState, KeyRing, KeyRingError, LeaseTooShort, LogoutReport, Outcome, ServedToken, SessionError,
     SessionErrorKind, SessionEvent, SessionEventKind, SessionHandle, SessionManager, SessionManagerBuilder, Snapshot,
 };
 pub use oidc_session_policy::{ExpiredOnly, Jitter, OnRefreshFailure, Phase, Preemptive, RefreshPolicy, Schedule};

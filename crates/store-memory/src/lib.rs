@@ -19,6 +19,7 @@
 //! Start at [`MemoryStore`].
 
 mod entry;
+mod feed;
 mod store;
 
 pub use store::MemoryStore;

@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use oidc_session_core::{
-    Clock, Commit, Cursor, Custody, Expected, HolderId, Lease, List, Page, Release, Removal, Renewal, SessionStore,
-    StoreError, StoreErrorKind, StoreKey, Stored, Sweep, SystemClock, Timestamp, Version,
+    Change, ChangeFeed, Changes, Clock, Commit, Cursor, Custody, Expected, HolderId, Lease, List, Page, Release,
+    Removal, Renewal, SessionStore, StoreError, StoreErrorKind, StoreKey, Stored, Sweep, SystemClock, Timestamp,
+    Version,
 };
 
 use crate::entry::Entry;
+use crate::feed::Listeners;
 
 /// A store that lives and dies with the process. Clones share their records.
 ///
@@ -27,6 +29,8 @@ pub struct MemoryStore {
 #[derive(Default)]
 struct Records {
     entries: BTreeMap<StoreKey, Entry>,
+    /// Told under the same lock: so they hear of changes in the order in which they happen.
+    listeners: Listeners,
 }
 
 impl MemoryStore {
@@ -81,6 +85,7 @@ impl SessionStore for MemoryStore {
             return Ok(Commit::Conflict);
         }
         records.entries.insert(*key, Entry::new(next.clone(), keep_until));
+        records.listeners.tell(Change { key: *key, version: Some(next.version) });
         Ok(Commit::Done)
     }
 
@@ -89,7 +94,7 @@ impl SessionStore for MemoryStore {
         if records.found(key) != Expected::At(expected) {
             return Ok(Removal::Conflict);
         }
-        records.entries.remove(key);
+        records.forget(key);
         Ok(Removal::Done)
     }
 
@@ -122,6 +127,18 @@ impl SessionStore for MemoryStore {
 
     fn custody(&self) -> Custody {
         Custody::Process
+    }
+
+    fn change_feed(&self) -> Option<&dyn ChangeFeed> {
+        Some(self)
+    }
+}
+
+/// Clones hear of each other's changes. A listener that falls more than 1,024 changes behind is told so by an error.
+#[async_trait]
+impl ChangeFeed for MemoryStore {
+    async fn subscribe(&self) -> Result<Box<dyn Changes>, StoreError> {
+        Ok(self.records().listeners.subscribe())
     }
 }
 
@@ -158,13 +175,18 @@ impl Sweep for MemoryStore {
             .take(limit)
             .collect();
         for key in &disposable {
-            records.entries.remove(key);
+            records.forget(key);
         }
         Ok(disposable.len())
     }
 }
 
 impl Records {
+    fn forget(&mut self, key: &StoreKey) {
+        self.entries.remove(key);
+        self.listeners.tell(Change { key: *key, version: None });
+    }
+
     fn found(&self, key: &StoreKey) -> Expected {
         match self.entries.get(key) {
             Some(entry) => Expected::At(entry.stored.version),

@@ -560,7 +560,8 @@ async fn a_touch_after_a_logout_does_not_bring_the_session_back() {
 #[tokio::test]
 async fn a_touch_that_finds_a_logout_tells_its_process() {
     let world = World::new();
-    let process = Process::new(&world);
+    // A store without a change feed: nothing else tells.
+    let process = Process::over(&world, &Unruly::new(&world));
     process.signs_in(&world).await;
     world.process().logout().await.unwrap();
     world.clock.advance(HOUR / 2);

@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod confirming;
 mod flow;
+mod following;
 mod interleavings;
 mod limits;
 mod logout;
+mod machine;
 mod sharing;
 mod support;
 mod targets;

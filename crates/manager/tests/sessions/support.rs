@@ -227,6 +227,11 @@ impl Unruly {
         Self { store: world.store.clone(), mischief: Arc::default() }
     }
 
+    /// The store, which itself behaves.
+    pub(crate) fn inner(&self) -> &MemoryStore {
+        &self.store
+    }
+
     pub(crate) fn fail_commits(&self, commits: u32) {
         self.mischief.lock().unwrap().failing_commits = commits;
     }
