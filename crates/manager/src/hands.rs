@@ -12,6 +12,8 @@ use oidc_session_policy::protocol::{
     Trigger,
 };
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use crate::entry::{Entry, Ticket, Writing};
 use crate::shared::Shared;
 use crate::touch;
@@ -27,6 +29,8 @@ pub(crate) struct Hands {
     read: Option<(Version, SessionState)>,
     ticket: Ticket,
     wrote: bool,
+    /// The right to send a request, while there is one to send.
+    permit: Option<OwnedSemaphorePermit>,
     /// The session that was ended at its limit, and the versions its tombstone was given, tried or stored.
     buried: Option<(Session, Vec<Version>)>,
     /// Every commit that was sent: each may have taken effect.
@@ -58,6 +62,7 @@ impl Hands {
             read: None,
             ticket,
             wrote: false,
+            permit: None,
             buried: None,
             writing: Vec::new(),
             answer: None,
@@ -80,11 +85,14 @@ impl Hands {
         loop {
             let action = flight.step(event, self.shared.now());
             tracing::trace!(key = ?self.entry.address.key, ?action, "refresh protocol");
+            if matches!(action, Action::Commit { .. } | Action::End { .. } | Action::Release(_) | Action::Done(_)) {
+                self.permit = None;
+            }
             event = match action {
                 Action::Done(outcome) => return self.land(outcome),
                 Action::Load => Event::Loaded(self.load().await),
                 Action::Prepare => Event::Prepared(self.prepare().await),
-                Action::Lease { ttl } => Event::Leased(self.lease(ttl).await),
+                Action::Lease { ttl } => Event::Leased(self.lease_in_turn(ttl).await),
                 Action::Refresh { before } => {
                     // Only now is it clear that the session lives. Whoever refreshes outright is not using it.
                     if trigger != Trigger::Force {
@@ -130,6 +138,19 @@ impl Hands {
             Ok(Some(stored)) => self.view(stored).map(Some),
             Err(error) => Err(self.store_failed(error)),
         }
+    }
+
+    /// Waits for its turn before it takes the lease: a lease covers one request, not the wait for it.
+    async fn lease_in_turn(&mut self, ttl: Duration) -> Result<LeaseView, StoreErrorKind> {
+        if self.permit.is_none() {
+            // Nobody closes the semaphore.
+            self.permit = Arc::clone(&self.shared.refreshes).acquire_owned().await.ok();
+        }
+        let leased = self.lease(ttl).await;
+        if !matches!(leased, Ok(LeaseView::Granted { .. })) {
+            self.permit = None;
+        }
+        leased
     }
 
     async fn lease(&mut self, ttl: Duration) -> Result<LeaseView, StoreErrorKind> {

@@ -35,6 +35,7 @@ impl SessionManager {
             lease: None,
             store_budget: Duration::from_secs(5),
             most_cached: 10_000,
+            most_refreshes: 64,
             limits: Limits::default(),
             confirm_after: None,
         }
@@ -74,6 +75,7 @@ pub struct SessionManagerBuilder {
     lease: Option<Duration>,
     store_budget: Duration,
     most_cached: usize,
+    most_refreshes: usize,
     limits: Limits,
     confirm_after: Option<Duration>,
 }
@@ -182,6 +184,17 @@ impl SessionManagerBuilder {
         self
     }
 
+    /// How many refreshes of this process may be under way at the authorization server at a time; the others wait their
+    /// turn, before they take their leases. Default: 64. Zero counts as one.
+    ///
+    /// When thousands of sessions fall due together, a server that is asked for all of them at once answers late, and an
+    /// answer that comes too late may have spent its refresh token.
+    #[must_use]
+    pub fn most_refreshes(mut self, refreshes: usize) -> Self {
+        self.most_refreshes = refreshes;
+        self
+    }
+
     /// Makes the manager.
     ///
     /// # Errors
@@ -217,6 +230,7 @@ impl SessionManagerBuilder {
             lease_ttl,
             self.store_budget,
             self.most_cached,
+            self.most_refreshes,
             self.limits,
             confirm_after,
         );

@@ -13,7 +13,7 @@ use oidc_session_core::{
 use oidc_session_policy::RefreshPolicy;
 use oidc_session_policy::protocol::{Now, Rules};
 use oidc_session_sealing::Seal;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::SessionError;
 use crate::entry::{Entry, Known};
@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) lease_ttl: Duration,
     pub(crate) store_budget: Duration,
     pub(crate) most_cached: usize,
+    /// A permit for each refresh that may be under way at a time.
+    pub(crate) refreshes: Arc<Semaphore>,
     pub(crate) limits: Limits,
     pub(crate) following: Arc<Following>,
     pub(crate) outage: Outage,
@@ -61,6 +63,7 @@ impl Shared {
         lease_ttl: Duration,
         store_budget: Duration,
         most_cached: usize,
+        most_refreshes: usize,
         limits: Limits,
         confirm_after: Duration,
     ) -> Self {
@@ -77,6 +80,7 @@ impl Shared {
             lease_ttl,
             store_budget,
             most_cached,
+            refreshes: Arc::new(Semaphore::new(most_refreshes.clamp(1, Semaphore::MAX_PERMITS))),
             limits,
             entries: Mutex::default(),
             tasks: watch::Sender::new(0),

@@ -71,8 +71,8 @@ impl RedisStoreBuilder {
             server,
             prefix: "oidc-session".to_owned(),
             certificates: Certificates::default(),
-            connection_timeout: Duration::from_secs(2),
-            response_timeout: Duration::from_secs(2),
+            connection_timeout: Duration::from_secs(1),
+            response_timeout: Duration::from_secs(4),
         }
     }
 
@@ -97,13 +97,13 @@ impl RedisStoreBuilder {
         self
     }
 
-    /// How long it may take to connect, with TLS and password. Two seconds by default.
+    /// How long it may take to connect, with TLS and password. One second by default.
     pub fn connection_timeout(mut self, connection_timeout: Duration) -> Self {
         self.connection_timeout = connection_timeout;
         self
     }
 
-    /// How long the server may take to answer. Two seconds by default.
+    /// How long the server may take to answer, the calls before it included. Four seconds by default.
     ///
     /// A call fails after this and [`connection_timeout`](Self::connection_timeout) together, at the latest.
     pub fn response_timeout(mut self, response_timeout: Duration) -> Self {

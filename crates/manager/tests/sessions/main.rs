@@ -14,3 +14,4 @@ mod support;
 mod targets;
 mod time;
 mod trouble;
+mod turns;

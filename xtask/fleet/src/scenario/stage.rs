@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use oidc_session::{
     Clock as _, KeyRing, Oidc, Scopes, SessionId, SessionManager, SignIn as _, SignInRequest, SystemClock,
 };
@@ -16,6 +17,9 @@ use crate::{Result, ensure, home, report};
 
 /// What the token endpoint takes for each answer.
 pub(crate) const TOKEN_LATENCY: Duration = Duration::from_millis(50);
+
+/// How many people sign in at once.
+const AT_ONCE: usize = 20;
 
 /// An authorization server with rotation and reuse detection, a backend, and two worker processes.
 pub(crate) struct Stage {
@@ -45,18 +49,22 @@ impl Stage {
 
     /// Signs in by the code flow, once for each name. The access tokens have expired, or are fresh.
     pub(crate) async fn sign_in(&self, names: &[String], expired: bool) -> Result {
-        for name in names {
-            let request =
-                SignInRequest::new(Url::parse("http://127.0.0.1:1/callback")?, Scopes::parse("openid offline_access"));
-            let pending = self.provider.authorization_request(request).await?;
-            let callback = self.server.authorize(&pending.authorization_url)?;
-            let mut session = self.provider.exchange(pending, &callback).await?;
-            if expired {
-                session = session.into_expired(SystemClock.now());
-            }
-            self.desk.session(&SessionId::named(name)?).sign_in(session).await?;
+        for some in names.chunks(AT_ONCE) {
+            try_join_all(some.iter().map(|name| self.sign_in_one(name, expired))).await?;
         }
         Ok(())
+    }
+
+    async fn sign_in_one(&self, name: &str, expired: bool) -> Result {
+        let callback = Url::parse("http://127.0.0.1:1/callback")?;
+        let request = SignInRequest::new(callback, Scopes::parse("openid offline_access"));
+        let pending = self.provider.authorization_request(request).await?;
+        let callback = self.server.authorize(&pending.authorization_url)?;
+        let mut session = self.provider.exchange(pending, &callback).await?;
+        if expired {
+            session = session.into_expired(SystemClock.now());
+        }
+        Ok(self.desk.session(&SessionId::named(name)?).sign_in(session).await?)
     }
 
     /// How many refreshes the server has granted so far.

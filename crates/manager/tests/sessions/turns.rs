@@ -1,0 +1,138 @@
+//! Many sessions fall due at once, and the authorization server is not asked for all of them together.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use oidc_session_core::{
+    AccessToken, Clock as _, HolderId, Lease, Provider, ProviderError, ProviderId, ProviderProfile, RefreshToken,
+    Revocation, Session, SessionId, SessionStore as _, Target, TokenAnswer, TokenSet,
+};
+use oidc_session_manager::{Outcome, SessionManager};
+use oidc_session_store_memory::MemoryStore;
+use oidc_session_testkit::ManualClock;
+
+/// Grants whatever it is asked for, slowly, and counts how many ask at a time.
+#[derive(Clone, Debug)]
+struct Busy(Arc<Counts>, ManualClock, ProviderProfile);
+
+#[derive(Debug, Default)]
+struct Counts {
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Busy {
+    fn most(&self) -> usize {
+        self.0.most.load(Ordering::SeqCst)
+    }
+
+    fn now(&self) -> usize {
+        self.0.now.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl Provider for Busy {
+    fn profile(&self) -> &ProviderProfile {
+        &self.2
+    }
+
+    async fn prepare(&self, _session: &Session) -> Result<(), ProviderError> {
+        Ok(())
+    }
+
+    async fn refresh(&self, _session: &Session, _target: &Target) -> Result<TokenAnswer, ProviderError> {
+        let now = self.0.now.fetch_add(1, Ordering::SeqCst) + 1;
+        self.0.most.fetch_max(now, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        self.0.now.fetch_sub(1, Ordering::SeqCst);
+        let mut answer = TokenAnswer::new(self.1.now(), self.1.now());
+        answer.access_token = Some(AccessToken::new("at-2"));
+        answer.refresh_token = Some(RefreshToken::new("rt-2"));
+        answer.expires_in = Some(Duration::from_secs(300));
+        Ok(answer)
+    }
+
+    async fn revoke(&self, _session: &Session) -> Result<Revocation, ProviderError> {
+        Ok(Revocation::Done)
+    }
+}
+
+fn id(number: usize) -> SessionId {
+    SessionId::named(format!("session-{number}")).unwrap()
+}
+
+/// A manager with `count` expired sessions, which may refresh so many of them at a time.
+async fn manager(count: usize, most_refreshes: usize) -> (SessionManager, Busy, MemoryStore) {
+    let (clock, store) = (ManualClock::new(), MemoryStore::new());
+    let server = Busy(Arc::default(), clock.clone(), ProviderProfile::new(ProviderId::new("busy")));
+    let manager = SessionManager::builder(server.clone(), store.clone())
+        .clock(clock.clone())
+        .most_refreshes(most_refreshes)
+        .build()
+        .unwrap();
+    for number in 0..count {
+        let mut tokens = TokenSet::new(clock.now(), clock.now());
+        tokens.refresh_token = Some(RefreshToken::new("rt-1"));
+        let session = Session::new(ProviderId::new("busy"), "https://login.example", "app", tokens);
+        manager.session(&id(number)).sign_in(session).await.unwrap();
+    }
+    (manager, server, store)
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_refreshes_are_under_way_than_allowed_and_all_get_their_turn() {
+    let (manager, server, _) = manager(100, 7).await;
+    let handles: Vec<_> = (0..100).map(|number| manager.session(&id(number))).collect();
+    let outcomes = join_all(handles.iter().map(|handle| handle.refresh_if_expired())).await;
+    assert!(outcomes.into_iter().all(|outcome| outcome.unwrap() == Outcome::Refreshed));
+    assert_eq!(server.most(), 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn zero_refreshes_at_a_time_count_as_one() {
+    let (manager, server, _) = manager(3, 0).await;
+    let handles: Vec<_> = (0..3).map(|number| manager.session(&id(number))).collect();
+    for outcome in join_all(handles.iter().map(|handle| handle.refresh_if_expired())).await {
+        assert_eq!(outcome.unwrap(), Outcome::Refreshed);
+    }
+    assert_eq!(server.most(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_for_a_turn_holds_no_lease() {
+    let (manager, server, store) = manager(2, 1).await;
+    let handles = [manager.session(&id(0)), manager.session(&id(1))];
+    let refreshing = handles.clone().map(|handle| tokio::spawn(async move { handle.refresh_if_expired().await }));
+    while server.now() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let mut granted = 0;
+    for number in 0..2 {
+        let key = id(number).store_key();
+        let lease = store.try_lease(&key, HolderId::random(), Duration::from_millis(20)).await.unwrap();
+        granted += usize::from(matches!(lease, Lease::Granted { .. }));
+    }
+    assert_eq!(granted, 1, "one is being refreshed, and the other is free for another process");
+    for refresh in refreshing {
+        // The one whose lease was taken away waits for its holder, and then has its turn.
+        let _ = refresh.await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_finds_a_lease_taken_lets_others_go_first() {
+    let (manager, _, store) = manager(2, 1).await;
+    let taken = id(0).store_key();
+    let lease = store.try_lease(&taken, HolderId::random(), Duration::from_secs(3600)).await.unwrap();
+    assert!(matches!(lease, Lease::Granted { .. }));
+    let waiting = manager.session(&id(0));
+    let waiting = tokio::spawn(async move { waiting.refresh_if_expired().await });
+    let other = manager.session(&id(1));
+    // If it had to wait for somebody else's lease, it would wait for ever: the clock stands still.
+    assert_eq!(other.refresh_if_expired().await.unwrap(), Outcome::Refreshed);
+    waiting.abort();
+}
