@@ -72,7 +72,7 @@ struct Global {
     #[arg(long, global = true, value_name = "URL", env = STORE_VARIABLE, hide_env_values = true)]
     store: Option<String>,
 
-    /// The key ring that opens the sessions [default: the one beside the store, or the text in OIDC_SESSION_KEYS]
+    /// The key ring that opens the sessions [default: the text in OIDC_SESSION_KEYS, or else the one beside the store]
     #[arg(long, global = true, value_name = "FILE", env = KEYS_FILE_VARIABLE, hide_env_values = true)]
     keys: Option<PathBuf>,
 

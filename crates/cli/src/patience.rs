@@ -10,7 +10,7 @@ use crate::times::duration;
 /// How long a command waits for sessions that are being refreshed.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Patience {
-    /// How long to wait for sessions that are being refreshed
+    /// How long to wait for sessions that are being refreshed, before they are left alone
     #[arg(long = "patience", value_name = "DURATION", default_value = "30s", value_parser = duration)]
     left: Duration,
 }

@@ -84,3 +84,17 @@ pub use oidc_session_store_sqlite::{SqliteStore, SqliteStoreBuilder};
 #[cfg(all(doctest, feature = "provider-oidc", feature = "store-sqlite"))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// The code of the page on stores compiles.
+#[cfg(all(
+    doctest,
+    feature = "provider-oidc",
+    feature = "store-file",
+    feature = "store-keyring",
+    feature = "store-memory",
+    feature = "store-postgres",
+    feature = "store-redis",
+    feature = "store-sqlite"
+))]
+#[doc = include_str!("../../../docs/stores.md")]
+struct Stores;

@@ -2,11 +2,11 @@
 
 use oidc_session_core::StoreKey;
 
-/// Where a session is kept, with and without a key ring.
+/// What a session is called: by a store, and by those who have no key ring.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Address {
     /// What the store calls the session.
     pub key: StoreKey,
-    /// The digest of the session's id. Without a key ring, stores call it so.
+    /// The SHA-256 of the session's id: the same under every key ring. Without one, stores call the session so.
     pub digest: StoreKey,
 }

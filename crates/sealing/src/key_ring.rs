@@ -13,11 +13,14 @@ use crate::key::{KeyId, NamingKey, SealingKey, SecretBytes};
 /// The keys of a program, or of all programs that share a store.
 ///
 /// One key names the sessions and never changes: with another one none of them would be found. The others seal: the
-/// first seals whatever is written, each of them opens what it sealed. So keys are rotated without a halt: put a new one
-/// first; whatever is committed from then on is sealed with it; reseal the rest; drop the old one.
+/// first seals whatever is written, each of them opens what it sealed. So keys are changed without a halt: put a new one
+/// first ([`rotate`](Self::rotate)), so that whatever is committed from then on is sealed with it; seal the other records
+/// anew ([`Seal::reseal`](crate::Seal::reseal), or `oidc-session keys reseal`); drop the old one
+/// ([`without_old_keys`](Self::without_old_keys)).
 ///
-/// Where several machines share a store, each must have a key before any of them seals with it: spread a ring with a
-/// [prepared](Self::prepare) key first, then one in which it is [promoted](Self::rotate).
+/// A program has the ring that it was started with. So where several share a store, each must have a key before any of them
+/// seals with it: give all of them a ring with a [prepared](Self::prepare) key first, then one in which it has been
+/// [rotated](Self::rotate) to the front.
 ///
 /// As text it is JSON, of one line if need be, for a secret manager or an environment variable. `Debug` shows key ids
 /// only; the keys are wiped on drop.

@@ -15,18 +15,34 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Start at [`Seal`]; [`KeyRing`] holds the keys.
+//! Start at [`Seal`], which makes records of sessions and sessions of records; [`KeyRing`] holds the keys. Programs give a
+//! ring to their manager and need no more of this crate.
+//!
+//! # Words
+//!
+//! | Word | What it is |
+//! |---|---|
+//! | digest | the SHA-256 of a session's id |
+//! | store key | what a store calls the session: an HMAC of the digest under the ring's naming key; without a ring the digest |
+//! | [`Address`] | both of them |
+//! | to seal, to open | to encrypt a record so that changes are noticed; the way back |
+//! | sealing key, naming key | of the keys in a ring, those that seal records, and the one that makes store keys |
 //!
 //! # What is protected
 //!
 //! - **What a record says**: XChaCha20-Poly1305, a random nonce of 24 bytes for each commit.
-//! - **Where and when it says so**: the store key and the version are associated data. A record that was altered, put
-//!   under another session's key, or put back under a newer version is refused as [`RecordError::Refused`].
-//! - **Whose it is**: store keys are HMAC-SHA-256 of the session's digest, so that nobody who can read the store can tell
-//!   whether it has a session of a name that he knows or guesses.
+//! - **Where and when it says so**: the store key and the version are associated data, without which a record does not open.
+//!   One that was altered, put under another session's key, or given another version is refused as
+//!   [`RecordError::Refused`].
+//! - **Whose it is**: nobody who can read the store can tell whether it has a session of a name that he knows or guesses.
 //!
-//! Whoever can write to the store can still delete a record, or put back a whole row with the version it had. That costs
-//! a session at worst: its refresh token has been spent. It makes no token, and shows none.
+//! # What is not
+//!
+//! Whoever can write to the store can delete a record, or put back a whole row with the version it had. As a rule its
+//! refresh token has been spent, so that this costs the session. Where refresh tokens do not rotate, and a logout revokes
+//! nothing, a session that was logged out is alive again. It makes no token, and shows none.
+//!
+//! Two stores with one ring are one place: a row of the one opens in the other. Give each a ring of its own.
 //!
 //! [`RecordError::Refused`]: oidc_session_core::RecordError::Refused
 

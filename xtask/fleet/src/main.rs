@@ -1,5 +1,22 @@
-//! Several real processes over one Redis or PostgreSQL, against a real authorization server with rotation and reuse
-//! detection. `cargo xtask fleet` runs it; a worker is this program again.
+//! Shows that a fleet keeps its promises: real processes that share one real Redis or PostgreSQL, and an authorization
+//! server with rotation and reuse detection that would end a session at the first refresh token presented twice.
+//!
+//! ```sh
+//! cargo run --release -p oidc-session-fleet             # both backends
+//! cargo run --release -p oidc-session-fleet redis       # or postgres
+//! ```
+//!
+//! It needs the servers' programs, starts them on loopback by itself, prints a line with figures for each thing that
+//! holds, and fails at the first that does not.
+//!
+//! | Part | What it is |
+//! |---|---|
+//! | backend | the server that keeps the sessions, behind a network that can be cut |
+//! | stage | authorization server, backend and workers, and the desk that signs in |
+//! | worker | a process with a session manager of its own: this program again, told what to do on its standard input |
+//! | team | the two workers |
+//! | order, reply | what they are told and what they say, a line of JSON each |
+//! | home | how each of them opens the same sessions |
 //!
 //! Start at `scenario/`: one file for each thing that is shown.
 

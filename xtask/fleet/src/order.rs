@@ -1,4 +1,4 @@
-//! [`Order`] and [`Reply`]: what the fleet and its workers say to each other, a line of JSON each.
+//! [`Order`] and [`Reply`]: what workers are told, and what they say, a line of JSON each.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,6 +12,7 @@ pub(crate) struct Setup {
     /// A prefix or a schema of this run's own.
     pub(crate) place: String,
     pub(crate) issuer: String,
+    /// The key ring, as JSON.
     pub(crate) keys: String,
 }
 

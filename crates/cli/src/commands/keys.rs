@@ -15,8 +15,11 @@ use crate::times::rfc3339;
 
 /// Make, show and change the key ring that seals the sessions of a store
 ///
-/// A store in a folder gets a ring of its own beside the data. A store on a server needs one that every program has
-/// which uses it: as a file (--keys), or as text in the variable OIDC_SESSION_KEYS. Nobody can open the sessions without.
+/// A store in a folder gets a key ring by itself, in a file beside the data. A store on a server needs one that you make,
+/// and that every program has which uses the store: as a file (--keys), or as text in the variable OIDC_SESSION_KEYS.
+/// Without its key ring nobody can open a session, so keep a copy of it, apart from the data.
+///
+/// A program reads the ring when it starts. Restart those that keep running after each change of it.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -24,12 +27,13 @@ Examples:
   oidc-session keys list
   oidc-session keys rotate && oidc-session keys reseal --drop-old-keys
 
-On several machines:
+On several machines, or with programs that keep running:
   oidc-session keys rotate --prepare --keys keys.json
-  (spread keys.json to all of them, and restart the programs)
+  (give keys.json to all of them, and restart the programs)
   oidc-session keys rotate --keys keys.json
-  (spread it once more)
-  oidc-session keys reseal --drop-old-keys --keys keys.json --store redis://redis.example")]
+  (give it to all of them once more, and restart the programs)
+  oidc-session keys reseal --drop-old-keys --keys keys.json --store redis://redis.example
+  (give it to all of them a last time; there is no hurry)")]
 pub(crate) struct Keys {
     #[command(subcommand)]
     command: Command,
@@ -37,23 +41,23 @@ pub(crate) struct Keys {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make a new key ring in a file of its own; an existing file is left alone
+    /// Make a key ring in a new file; a file that exists is left alone
     Generate {
-        /// The file to make, readable by its owner only
+        /// The file to make; only its owner can read it
         #[arg(value_name = "FILE")]
         path: PathBuf,
     },
     /// Show the ids of the keys, and which of them seals; no key is shown
     List,
-    /// Put another key first: whatever is stored from now on is sealed with it, and the others still open what they sealed
+    /// Seal with another key from now on; the older keys still open what they sealed
     Rotate {
-        /// Only add the key, so that all machines can open what will be sealed with it after the next `rotate`
+        /// Only add the key, and seal with it after the next `rotate`: by then every machine must have it
         #[arg(long)]
         prepare: bool,
     },
-    /// Seal all sessions of the store with the newest key
+    /// Seal all sessions of the store anew, with the key that seals now
     Reseal {
-        /// Then drop the older keys, if nothing is left that needs them. No program may still have the ring before this
+        /// Then drop the older keys, if no session needs them any more. Every program must have the rotated ring by now
         #[arg(long)]
         drop_old_keys: bool,
 

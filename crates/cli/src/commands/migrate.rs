@@ -14,11 +14,13 @@ use crate::open_store::OpenStore;
 use crate::patience::Patience;
 use crate::store_url::StoreUrl;
 
-/// Move the sessions of one store to another, each in one step: nobody ever uses a session in both
+/// Move the sessions of one store to another; none of them is ever in use in both
 ///
-/// It may be interrupted, and run again: it goes on where it stopped. Programs that still use the old store are told of
-/// each session that has left that it was moved; give them the new store, before or after. Sessions that are being
-/// refreshed are looked at again until they are not.
+/// Each session leaves the old store, and then arrives in the new one. Programs that still use the old store are told that
+/// it was moved, so give them the new store at the same time. Ended sessions stay where they are.
+///
+/// It may be interrupted, and run again: it goes on where it stopped. A session that was just on its way is in use nowhere
+/// until then, and not lost.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -34,15 +36,16 @@ pub(crate) struct Migrate {
     #[arg(long, value_name = "URL")]
     to: String,
 
-    /// The key ring of the old store [default: the one beside it, or the text in OIDC_SESSION_FROM_KEYS]
+    /// The key ring of the old store [default: the text in OIDC_SESSION_FROM_KEYS, or else the one beside the store]
     #[arg(long, value_name = "FILE")]
     from_keys: Option<PathBuf>,
 
-    /// The key ring of the new store [default: the one beside it, or the text in OIDC_SESSION_TO_KEYS]
+    /// The key ring of the new store, as `keys generate` makes it [default: the text in OIDC_SESSION_TO_KEYS, or else the
+    /// one beside the store]
     #[arg(long, value_name = "FILE")]
     to_keys: Option<PathBuf>,
 
-    /// The sessions of the old store are not sealed
+    /// The sessions of the old store are not sealed: a program stored them so
     #[arg(long, conflicts_with = "from_keys")]
     from_unsealed: bool,
 

@@ -6,14 +6,16 @@ use serde_json::json;
 use crate::context::Context;
 use crate::failure::Failure;
 
-/// Drop the sessions of the store that have passed their time, in batches; for a timer
+/// Drop the sessions of the store whose time is over; to be run by a timer
 ///
-/// That is the ended ones after thirty days, and those beyond their limits. A session that is being refreshed stays.
+/// Those are the ended ones after thirty days, and those with a limit thirty days after it. All others stay, and so does one
+/// that is being refreshed. It goes in batches, so that nobody waits for long, and needs no key ring. Redis drops them by
+/// itself.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   oidc-session sweep
-  oidc-session sweep --store postgres://sessions@db.example/sessions --keys keys.json --json")]
+  oidc-session sweep --store postgres://sessions@db.example/sessions --json")]
 pub(crate) struct Sweep;
 
 /// How many are dropped in one go: others wait for no longer than that takes.

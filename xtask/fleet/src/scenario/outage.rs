@@ -9,7 +9,7 @@ use crate::{Result, ensure};
 
 const SESSIONS: usize = 20;
 
-/// What `SessionError::outcome` says when the store is away.
+/// What `SessionError::outcome` says when the store does not answer.
 const UNAVAILABLE: &str = "unavailable";
 
 /// The longest a caller may wait for an answer of any kind: a budget of the store for each call of a refresh.

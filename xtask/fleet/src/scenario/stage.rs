@@ -27,7 +27,7 @@ pub(crate) struct Stage {
     pub(crate) team: Team,
     pub(crate) server: AuthorizationServer,
     provider: Oidc,
-    /// Signs in. It knows of the sessions what the store knows.
+    /// Signs in, in the process of the fleet itself. The workers find the sessions in the store.
     desk: SessionManager,
 }
 
