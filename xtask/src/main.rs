@@ -5,6 +5,7 @@ mod ci;
 mod command_line;
 mod dependencies;
 mod e2e;
+mod fleet;
 mod plan;
 mod tally;
 mod test;
@@ -36,6 +37,8 @@ enum Task {
     },
     /// Run the built command against a real OpenID provider, fifty processes at once, and kill -9; check the emulators.
     E2e,
+    /// Run two real processes over Redis and PostgreSQL: storms, logouts, servers that die, networks that are cut.
+    Fleet,
 }
 
 fn main() -> ExitCode {
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Task::Arrows => arrows::task(),
         Task::Dependencies { check } => dependencies::task(check),
         Task::E2e => e2e::task(),
+        Task::Fleet => fleet::task(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

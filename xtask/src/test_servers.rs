@@ -55,7 +55,18 @@ pub(crate) fn missing() -> Vec<Need> {
     NEEDS.into_iter().filter(|need| !(need.is_installed)()).collect()
 }
 
+/// What of it is not installed.
+pub(crate) fn missing_for_the_fleet() -> Vec<Need> {
+    let [redis, postgres, _] = NEEDS;
+    [redis, postgres].into_iter().filter(|need| !(need.is_installed)()).collect()
+}
+
 impl Need {
+    /// Whether this is the server that `xtask/servers` calls `name`.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        self.own == Some(name)
+    }
+
     /// What is not tested without it, and how to have it.
     pub(crate) fn skipped(&self) -> String {
         let Self { server, debian, package, .. } = self;

@@ -2,7 +2,7 @@
 //! server with rotation and reuse detection that would end a session at the first refresh token presented twice.
 //!
 //! ```sh
-//! cargo run --release -p oidc-session-fleet             # both backends
+//! cargo xtask fleet                                     # both backends
 //! cargo run --release -p oidc-session-fleet redis       # or postgres
 //! ```
 //!
