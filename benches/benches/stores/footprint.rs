@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display};
 
+use crate::measures;
+
 /// What the sessions of one store take.
 #[derive(Debug)]
 pub(crate) struct Footprint {
@@ -21,16 +23,17 @@ pub(crate) struct Growth {
     pub(crate) bytes: u64,
 }
 
-/// All stores of a run.
+/// The stores of a run.
 pub(crate) struct Table<'a>(pub(crate) &'a [Footprint]);
 
 impl Display for Table<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "\nBytes per session, in a store that holds so many\n")?;
+        let few = if measures() { "" } else { "; with so few of them, only to show that it can be found out" };
+        writeln!(f, "\nBytes per session, beside those of its sealed record{few}\n")?;
         writeln!(
             f,
-            "{:<9} {:>8} {:>7} {:>9} {:>8}  {:<34} a commit is acknowledged",
-            "store", "sessions", "record", "session", "x record", "bytes of"
+            "{:<8}  {:>8}  {:>6}  {:>7}  {:>8}  {:<35}  a commit is acknowledged",
+            "store", "sessions", "record", "session", "x record", "what was weighed"
         )?;
         for Footprint { backend, durability, sessions, record, growths } in self.0 {
             for Growth { place, bytes } in growths {
@@ -38,7 +41,7 @@ impl Display for Table<'_> {
                 let ratio = session / *record as f64;
                 writeln!(
                     f,
-                    "{backend:<9} {sessions:>8} {record:>7} {session:>9.0} {ratio:>8.2}  {place:<34} {durability}"
+                    "{backend:<8}  {sessions:>8}  {record:>6}  {session:>7.0}  {ratio:>8.2}  {place:<35}  {durability}"
                 )?;
             }
         }
