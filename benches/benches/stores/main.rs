@@ -41,21 +41,18 @@ fn main() -> ExitCode {
     if let Some(code) = secret_service::run_under_one() {
         return code;
     }
+    let (missing, present): (Vec<_>, Vec<_>) = all().into_iter().partition(|backend| !backend.is_installed());
+    for (backend, need) in missing.iter().filter_map(|backend| Some((backend.name(), backend.need()?))) {
+        println!("{}", if is_merge_gate() { need.demanded(backend) } else { need.skipped(backend) });
+    }
+    if is_merge_gate() && !missing.is_empty() {
+        return ExitCode::FAILURE;
+    }
     let mut criterion = Criterion::default().configure_from_args();
     let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     write_and_sync(&mut criterion);
-    let mut footprints = Vec::new();
-    for backend in all() {
-        if let Some(need) = backend.need().filter(|need| !need.is_installed()) {
-            if is_merge_gate() {
-                eprintln!("error: {}", need.demanded(backend.name()));
-                return ExitCode::FAILURE;
-            }
-            println!("{}", need.skipped(backend.name()));
-            continue;
-        }
-        footprints.extend(calls(&mut criterion, &runtime, backend));
-    }
+    let footprints: Vec<Footprint> =
+        present.into_iter().filter_map(|backend| calls(&mut criterion, &runtime, backend)).collect();
     if !footprints.is_empty() {
         println!("{}", footprint::Table(&footprints));
     }

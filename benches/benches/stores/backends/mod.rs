@@ -37,6 +37,11 @@ pub(crate) trait Backend: Debug {
         None
     }
 
+    /// Whether this machine has that server.
+    fn is_installed(&self) -> bool {
+        self.need().is_none_or(Need::is_installed)
+    }
+
     /// Opens the store, with what is in it. Starts its server the first time.
     async fn open(&mut self) -> Arc<dyn SessionStore>;
 
@@ -65,7 +70,7 @@ pub(crate) enum Need {
 }
 
 impl Need {
-    pub(crate) fn is_installed(self) -> bool {
+    fn is_installed(self) -> bool {
         match self {
             Self::Redis => Redis::is_installed(),
             Self::Postgres => Postgres::is_installed(),
