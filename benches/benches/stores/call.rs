@@ -31,12 +31,13 @@ impl Call {
         }
     }
 
-    /// How long it takes so many times, on one session after the other. A call that did nothing is no measurement: it
-    /// panics.
+    /// How long it takes so many times, on one session after the other. What was not done as it should be is no
+    /// measurement: it panics.
     pub(crate) async fn time(self, store: &dyn SessionStore, population: &mut Population, times: u64) -> Duration {
         let holder = HolderId::random();
         let began = SystemClock.monotonic();
         for _ in 0..times {
+            population.advance();
             match self {
                 Self::Load => load(store, population).await,
                 Self::Commit => commit(store, population).await,
@@ -49,9 +50,10 @@ impl Call {
                     store.release(&population.current().key, holder, Release::default()).await.expect("released");
                 }
             }
-            population.advance();
         }
-        SystemClock.monotonic() - began
+        let took = SystemClock.monotonic() - began;
+        check(store, population).await;
+        took
     }
 }
 
@@ -70,4 +72,12 @@ async fn commit(store: &dyn SessionStore, population: &mut Population) {
 async fn lease(store: &dyn SessionStore, population: &Population, holder: HolderId) {
     let lease = store.try_lease(&population.current().key, holder, TTL).await;
     assert!(matches!(black_box(lease).expect("leased"), Lease::Granted { unsettled: 0, .. }));
+}
+
+/// The last session is at its newest version, and nobody holds its lease.
+async fn check(store: &dyn SessionStore, population: &Population) {
+    load(store, population).await;
+    let another = HolderId::random();
+    lease(store, population, another).await;
+    store.release(&population.current().key, another, Release::default()).await.expect("released");
 }
