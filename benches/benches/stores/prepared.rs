@@ -29,16 +29,21 @@ impl Prepared {
         let empty = backend.size().await;
         population.move_into(&*backend.open().await).await;
         let full = backend.size().await;
-        let growths = full
-            .into_iter()
-            .zip(empty)
-            .map(|((place, full), (_, empty))| Growth { place, bytes: full.saturating_sub(empty) });
+        let records = (sessions * population.record().as_bytes().len()) as u64;
+        let growth =
+            |((place, full), (_, empty)): ((_, u64), (_, u64))| Growth { place, bytes: full.saturating_sub(empty) };
+        let growths: Vec<Growth> = full.into_iter().zip(empty).map(growth).collect();
+        // Nobody can make sealed records smaller. With a few, they go where there was room.
+        assert!(
+            !measures() || growths.iter().all(|growth| growth.bytes >= records),
+            "not all was weighed: {growths:?}"
+        );
         let footprint = Footprint {
             backend: backend.name(),
             durability: backend.durability(),
             sessions,
             record: population.record().as_bytes().len(),
-            growths: growths.collect(),
+            growths,
         };
         Self { store: backend.open().await, population, footprint }
     }
