@@ -1,7 +1,8 @@
 //! What a store costs: the time of its calls, and the bytes of each session that it keeps.
 //!
 //! Each call is timed on a store that holds many sessions already, in turn on all of them, with records of one size: a
-//! sealed session of three signed tokens. What a filter leaves out is not even started.
+//! sealed session of three signed tokens, though in memory and in the user's secret store nobody need seal it. What a
+//! filter leaves out is not even started.
 //!
 //! | | What is timed |
 //! |---|---|

@@ -29,7 +29,7 @@ impl Backend for Keyring {
     }
 
     fn durability(&self) -> &'static str {
-        "when the keyring's file is synced"
+        "when the keyring's file is synced, but not its folder"
     }
 
     /// Fewer than of others: each commit writes the file of all entries anew.
