@@ -190,8 +190,8 @@ impl SessionStore for BuggyStore {
                 yield_now().await;
                 expected = Expected::At(next.version);
             }
-            Some(Bug::CutsLargeRecordsBeforeItFails) if next.record.as_bytes().len() > Record::MAX_LENGTH => {
-                let cut = Record::from_bytes(next.record.as_bytes()[..Record::MAX_LENGTH].to_vec());
+            Some(Bug::CutsLargeRecordsBeforeItFails) if next.record.as_bytes().len() > Record::MAX_STORED_LENGTH => {
+                let cut = Record::from_bytes(next.record.as_bytes()[..Record::MAX_STORED_LENGTH].to_vec());
                 let _ = inner.commit(&key, expected, &Stored { version: next.version, record: cut }, None).await?;
                 return Err(StoreError::new(StoreErrorKind::Misconfigured, "commit a record"));
             }
