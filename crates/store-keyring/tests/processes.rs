@@ -3,17 +3,15 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "in a test, an error is a failure")]
 
-mod child;
-
 use std::time::Duration;
 
-use child::{Process, say, told, wait_for_parent};
 use oidc_session_core::{
     Clock as _, Commit, Expected, List as _, Record, SessionStore as _, StoreKey, Stored, Sweep as _, SystemClock,
     Version,
 };
 use oidc_session_store_keyring::{KeyringStore, KeyringStoreBuilder};
 use oidc_session_test_servers::SecretService;
+use oidc_session_testkit::processes::{Children, Parent};
 
 const KEY: StoreKey = StoreKey::from_bytes([7; 32]);
 
@@ -25,21 +23,50 @@ const CHUNKS: usize = 20;
 /// Killed between its chunks, or between those and the head.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_killed_process_committed_is_kept_whole() {
-    match told().as_deref() {
-        Some("writer") => {
+    const NAME: &str = "what_a_killed_process_committed_is_kept_whole";
+    if let Some(parent) = Parent::of_this_process() {
+        parent.ready();
+        return play(&parent).await;
+    }
+
+    SecretService::enter();
+    let start = |role: &str| {
+        let mut child = Children::start(NAME, role, 1);
+        child.go("");
+        child
+    };
+    let mut orphans = 0;
+    for extra in [1, CHUNKS / 2, CHUNKS - 1] {
+        let mut writer = start("writer");
+        let _ = writer[0].hear().unwrap();
+        let least = writer[0].hear().unwrap();
+        // New chunks are there, beside those of the record that they will replace.
+        let mut watcher = start(&format!("watch for {}", 1 + CHUNKS + extra));
+        assert_eq!(watcher[0].hear_all(), ["now"]);
+        drop(writer); // Kills it, in the middle of something.
+        let said = start(&least)[0].hear_all();
+        orphans += said[0].parse::<usize>().unwrap();
+    }
+    assert!(orphans > 0, "no process was killed between its chunks");
+}
+
+/// What the children do.
+async fn play(parent: &Parent) {
+    match parent.address() {
+        "writer" => {
             let store = builder().open().await.unwrap();
             loop {
                 let (expected, count) = loaded(&store).await;
                 let _ = commit(&store, expected, count + 1).await;
-                say(&(count + 1).to_string());
+                parent.say(&(count + 1).to_string());
             }
         }
-        Some(watch) if watch.starts_with("watch for ") => {
+        watch if watch.starts_with("watch for ") => {
             let count: usize = watch["watch for ".len()..].parse().unwrap();
             while entries() < count {}
-            return say("now");
+            parent.say("now");
         }
-        Some(least) => {
+        least => {
             let store = builder().open().await.unwrap();
             let (expected, count) = loaded(&store).await;
             let least: u64 = least.parse().unwrap();
@@ -49,26 +76,9 @@ async fn what_a_killed_process_committed_is_kept_whole() {
             assert_eq!(store.sweep(10).await.unwrap(), 0);
             assert_eq!(store.list(None, 10).await.unwrap().entries.len(), 1);
             assert_eq!(entries(), 1 + CHUNKS, "the sweep leaves what the head names");
-            return say(&(before - entries()).to_string());
+            parent.say(&(before - entries()).to_string());
         }
-        None => {}
     }
-
-    let test = "what_a_killed_process_committed_is_kept_whole";
-    let service = SecretService::start().unwrap();
-    let mut orphans = 0;
-    for extra in [1, CHUNKS / 2, CHUNKS - 1] {
-        let mut writer = Process::start(test, &service, "writer");
-        let _ = writer.hear().unwrap();
-        let least = writer.hear().unwrap();
-        // New chunks are there, beside those of the record that they will replace.
-        let mut watcher = Process::start(test, &service, &format!("watch for {}", 1 + CHUNKS + extra));
-        assert_eq!(watcher.hear_all(), ["now"]);
-        drop(writer); // Kills it, in the middle of something.
-        let said = Process::start(test, &service, &least).hear_all();
-        orphans += said[0].parse::<usize>().unwrap();
-    }
-    assert!(orphans > 0, "no process was killed between its chunks");
 }
 
 fn builder() -> KeyringStoreBuilder {

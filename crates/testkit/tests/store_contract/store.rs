@@ -258,6 +258,9 @@ impl SessionStore for BuggyStore {
     }
 
     async fn try_lease(&self, key: &StoreKey, holder: HolderId, ttl: Duration) -> Result<Lease, StoreError> {
+        if self.has(Bug::LeasesDamagedData) && self.is_damaged(key) {
+            let _ = self.world.inner.try_lease(key, holder, ttl).await?;
+        }
         let key = self.reach(key).await?;
         let (mut holder, mut time) = (holder, ttl);
         match self.world.bug {
