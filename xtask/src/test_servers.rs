@@ -20,6 +20,8 @@ pub(crate) struct Need {
     package: &'static str,
     /// The test program of `xtask/servers` that needs it; nextest refuses the name of one that does not exist.
     own: Option<&'static str>,
+    /// The module of [`EVERY_STORE`] that needs it.
+    store: &'static str,
     is_installed: fn() -> bool,
 }
 
@@ -29,6 +31,7 @@ const NEEDS: [Need; 3] = [
         debian: "redis-server",
         package: "oidc-session-store-redis",
         own: Some("redis"),
+        store: "redis",
         is_installed: Redis::is_installed,
     },
     Need {
@@ -36,6 +39,7 @@ const NEEDS: [Need; 3] = [
         debian: "postgresql",
         package: "oidc-session-store-postgres",
         own: Some("postgres"),
+        store: "postgres",
         is_installed: Postgres::is_installed,
     },
     Need {
@@ -43,9 +47,13 @@ const NEEDS: [Need; 3] = [
         debian: "gnome-keyring dbus",
         package: "oidc-session-store-keyring",
         own: None,
+        store: "keyring",
         is_installed: SecretService::is_installed,
     },
 ];
+
+/// The package and the test program with a module for each store.
+const EVERY_STORE: (&str, &str) = ("oidc-session", "every_store");
 
 /// The package that starts servers, and tests that it does.
 const STARTER: &str = "oidc-session-test-servers";
@@ -83,7 +91,9 @@ impl Need {
 
     fn filter(&self) -> String {
         let own = self.own.map(|program| format!(" + (package({STARTER}) & binary({program}))"));
-        format!("(package({}) & kind(test)){}", self.package, own.unwrap_or_default())
+        let ((package, program), store) = (EVERY_STORE, self.store);
+        let every_store = format!("(package({package}) & binary({program}) & test(/^{store}::/))");
+        format!("(package({}) & kind(test)){} + {every_store}", self.package, own.unwrap_or_default())
     }
 }
 
@@ -99,7 +109,9 @@ pub(crate) fn leave_out_of_nextest(command: CommandLine, missing: &[Need]) -> Co
 /// Leaves out the packages with tests that need what is missing.
 pub(crate) fn leave_out_of_cargo_test(command: CommandLine, missing: &[Need]) -> CommandLine {
     let packages = missing.iter().map(|need| need.package).chain((!missing.is_empty()).then_some(STARTER));
-    command.args(packages.flat_map(|package| ["--exclude", package]))
+    let command = command.args(packages.flat_map(|package| ["--exclude", package]));
+    let modules = missing.iter().flat_map(|need| ["--skip".to_owned(), format!("{}::", need.store)]);
+    if missing.is_empty() { command } else { command.args(["--"]).args(modules) }
 }
 
 /// The servers that all tests share; dropping them ends them.
@@ -151,12 +163,14 @@ mod tests {
             nextest.to_string(),
             "cargo nextest run -E 'not (\
              (package(oidc-session-store-redis) & kind(test)) + (package(oidc-session-test-servers) & binary(redis)) + \
-             (package(oidc-session-store-keyring) & kind(test)))'"
+             (package(oidc-session) & binary(every_store) & test(/^redis::/)) + \
+             (package(oidc-session-store-keyring) & kind(test)) + \
+             (package(oidc-session) & binary(every_store) & test(/^keyring::/)))'"
         );
         let cargo = leave_out_of_cargo_test(CommandLine::cargo(["test"]), &[redis]);
         assert_eq!(
             cargo.to_string(),
-            "cargo test --exclude oidc-session-store-redis --exclude oidc-session-test-servers"
+            "cargo test --exclude oidc-session-store-redis --exclude oidc-session-test-servers -- --skip redis::"
         );
     }
 

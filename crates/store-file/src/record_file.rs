@@ -9,7 +9,7 @@ const FORMAT: u8 = 1;
 const HEAD: usize = 32 + 8 + 1 + 8;
 
 /// No file of a session is longer. Nothing longer is read into memory.
-pub(crate) const MAX_LENGTH: usize = HEAD + Record::MAX_LENGTH + frame::OVERHEAD;
+pub(crate) const MAX_LENGTH: usize = HEAD + Record::MAX_STORED_LENGTH + frame::OVERHEAD;
 
 /// Format 1: the store key, the version, `keep_until` (a byte that says whether there is one, and milliseconds since
 /// 1970), and the record. Numbers are big-endian.
@@ -63,7 +63,7 @@ mod tests {
     fn what_was_encoded_is_decoded() {
         let instants = [None, Some(Timestamp::MAX), Some(Timestamp::from_unix_millis(i64::MIN))];
         for keep_until in instants {
-            for record in [&b""[..], b"sealed", &[0xFF; Record::MAX_LENGTH]] {
+            for record in [&b""[..], b"sealed", &[0xFF; Record::MAX_STORED_LENGTH]] {
                 let stored =
                     Stored { version: Version::from_u64(1 << 62), record: Record::from_bytes(record.to_vec()) };
                 let bytes = RecordFile::encode(&stored, keep_until, &KEY);

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use oidc_session_core::{
-    Commit, Expected, HolderId, Lease, LeaseClaim, LeaseState, LeaseTerm, Release, Removal, Renewal, StoreErrorKind,
-    StoreKey, Stored, Timestamp, Version,
+    Commit, Expected, HolderId, Lease, LeaseClaim, LeaseState, LeaseTerm, Record, Release, Removal, Renewal,
+    StoreErrorKind, StoreKey, Stored, Timestamp, Version,
 };
 
 use crate::error::Trouble;
@@ -59,6 +59,10 @@ impl Sessions {
         next: &Stored,
         keep_until: Option<Timestamp>,
     ) -> Result<Commit, Trouble> {
+        if next.record.as_bytes().len() > Record::MAX_STORED_LENGTH {
+            // It could not be read back.
+            return Err(Trouble::refused(StoreErrorKind::Misconfigured, "the record is larger than a record may be"));
+        }
         if self.found(key)? != expected {
             return Ok(Commit::Conflict);
         }

@@ -196,7 +196,7 @@ async fn the_largest_record_is_leased_listed_and_swept() {
             Some((head, chunk)) => builder.entry_sizes(head, chunk).open().await.unwrap(),
             None => builder.open().await.unwrap(),
         };
-        let bytes = (0..Record::MAX_LENGTH).map(|index| index as u8).collect();
+        let bytes = (0..Record::MAX_STORED_LENGTH).map(|index| index as u8).collect();
         let largest = Stored { version: Version::from_u64(5), record: Record::from_bytes(bytes) };
         let commit = store.commit(&KEY, Expected::Absent, &largest, Some(Timestamp::UNIX_EPOCH)).await;
         assert_eq!(commit.unwrap(), Commit::Done);

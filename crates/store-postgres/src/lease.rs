@@ -16,11 +16,14 @@ pub(crate) fn length_ms(length: Duration) -> i64 {
     i64::try_from(length.as_millis()).map_or(LONGEST_MS, |length| length.min(LONGEST_MS))
 }
 
-/// Reads the row of `try_lease`: version, record, refused, without a holder, remaining time, unsettled.
+/// Reads the row of `try_lease`: version, record, refused, without a holder, remaining time, unsettled, damaged.
 pub(crate) fn answer(doing: &'static str, row: Option<&Row>) -> Result<Lease, StoreError> {
     let Some(row) = row else {
         return Ok(Lease::Absent);
     };
+    if column(doing, row, 6)? {
+        return Err(corrupt(doing, "the row is not of the form in which this store writes rows"));
+    }
     if column(doing, row, 2)? {
         let remaining = Duration::from_millis(column::<i64>(doing, row, 4)?.unsigned_abs());
         return Ok(if column(doing, row, 3)? { Lease::Paused { remaining } } else { Lease::Held { remaining } });

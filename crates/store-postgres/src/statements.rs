@@ -83,7 +83,8 @@ impl Statements {
                 [Type::BYTEA, Type::INT8],
             ),
             // `found` locks the row, `timed` looks at the clock only after that. `remains` is at most the whole length:
-            // if more does, the clock was set back, and the row is corrected.
+            // if more does, the clock was set back, and the row is corrected. Of a row that cannot be read back, none
+            // is leased: its reader is told, and nothing changes.
             try_lease: Statement::new(
                 format!(
                     "WITH found AS MATERIALIZED (
@@ -92,6 +93,8 @@ impl Statements {
                          SELECT *, {NOW} AS now FROM found
                      ), judged AS MATERIALIZED (
                          SELECT *,
+                             coalesce(version < 0 OR octet_length(record) > {LONGEST_RECORD} OR unsettled < 0, true)
+                                 AS damaged,
                              least(lease_ends_at_unix_ms - now, lease_length_ms) AS remains,
                              coalesce(lease_ends_at_unix_ms > now, false) AS runs,
                              coalesce(lease_ends_at_unix_ms > now, false) AND lease_holder IS DISTINCT FROM $2 AS refused
@@ -107,12 +110,12 @@ impl Statements {
                              lease_ends_at_unix_ms = now + CASE WHEN refused THEN remains ELSE $3 END,
                              lease_length_ms = CASE WHEN refused THEN session.lease_length_ms ELSE $3 END
                          FROM judged
-                         WHERE session.key = judged.key
+                         WHERE session.key = judged.key AND NOT damaged
                              AND (NOT refused OR session.lease_ends_at_unix_ms - now > remains)
                          RETURNING session.key, session.unsettled
                      )
                      SELECT version, CASE WHEN NOT refused THEN {record} END, refused, lease_holder IS NULL, remains,
-                         leased.unsettled
+                         leased.unsettled, damaged
                      FROM judged LEFT JOIN leased ON leased.key = judged.key"
                 ),
                 [Type::BYTEA, Type::BYTEA, Type::INT8],

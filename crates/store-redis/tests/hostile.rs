@@ -56,17 +56,6 @@ async fn a_damaged_hash_is_an_error_that_destroys_nothing() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_no_hash_is_an_error_that_destroys_nothing() {
-    let (store, mut admin, key) = prepared().await;
-    let _: () = cmd("SET").arg(&key).arg("rt-SECRET").query_async(&mut admin).await.unwrap();
-    for answer in all_calls(&store).await {
-        is_damage(answer.unwrap_err());
-    }
-    let found: String = cmd("GET").arg(&key).query_async(&mut admin).await.unwrap();
-    assert_eq!(found, "rt-SECRET");
-}
-
-#[tokio::test]
 async fn a_version_that_fits_into_no_number_is_damage() {
     let (store, mut admin, key) = prepared().await;
     let mut written = cmd("HSET");

@@ -20,19 +20,6 @@ const KEY: StoreKey = StoreKey::from_bytes([7; 32]);
 const LIMIT: Duration = Duration::from_millis(800);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_next_call_after_a_restart_works() {
-    let mut redis = Redis::start().await;
-    let store = connect(&redis.url()).await;
-    let first = commit(&store, &KEY, Expected::Absent, 1).await.unwrap();
-    redis.kill().await;
-    for _ in 0..3 {
-        is_unavailable_in_time(&store).await;
-    }
-    redis.restart().await;
-    assert_eq!(store.load(&KEY).await.unwrap(), Some(first));
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_restart_that_nobody_noticed_fails_no_call() {
     let mut redis = Redis::start().await;
     let store = connect(&redis.url()).await;

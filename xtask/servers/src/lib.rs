@@ -45,7 +45,7 @@ pub use self::names::fresh_name;
 pub use self::postgres::{Postgres, PostgresOptions};
 pub use self::proxy::Proxy;
 pub use self::redis::{Redis, RedisOptions};
-pub use self::secret_service::SecretService;
+pub use self::secret_service::{EnteredKeyring, SecretService};
 pub use self::shared::{SHARED_POSTGRES, SHARED_REDIS, shared_postgres, shared_redis};
 
 /// What starting a server returns: errors are sentences for the person who runs the tests.

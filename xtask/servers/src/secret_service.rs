@@ -6,9 +6,11 @@ use std::fs;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+use tokio::sync::OwnedMutexGuard;
 
 use crate::guard::Guard;
 use crate::programs;
@@ -55,34 +57,8 @@ impl SecretService {
 
     /// Starts the keyring daemon (again), with what an earlier one has kept.
     pub fn start_keyring(&mut self) -> io::Result<()> {
-        let mut command = program(KEYRING);
-        command.args(["--unlock", "--components=secrets", "--foreground", "--control-directory"]);
-        command.arg(self.folder.path().join("run/keyring"));
-        let mut daemon = Daemon::start(command.envs(self.env()).stdin(Stdio::piped()), self.folder.path())?;
-        // The password. The end of it starts the daemon, which then says where it listens.
-        let mut stdin = daemon.child.stdin.take().ok_or_else(|| io::Error::other("no pipe"))?;
-        stdin.write_all(b"the password of a test")?;
-        drop(stdin);
-        let said = daemon.hear()?;
-        if !said.starts_with("GNOME_KEYRING_CONTROL=") {
-            return Err(io::Error::other(format!("gnome-keyring-daemon did not start: {said:?}")));
-        }
-        self.keyring = Some(daemon);
-        self.await_keyring()
-    }
-
-    /// Asks the bus until the daemon has its name there: it says where it listens before that.
-    fn await_keyring(&self) -> io::Result<()> {
-        for _ in 0..5000 {
-            let mut ask = program(SEND);
-            ask.args(["--session", "--print-reply", "--dest=org.freedesktop.DBus", "/"]);
-            ask.args(["org.freedesktop.DBus.NameHasOwner", "string:org.freedesktop.secrets"]);
-            let answer = ask.envs(self.env()).output()?;
-            if String::from_utf8_lossy(&answer.stdout).contains("boolean true") {
-                return Ok(());
-            }
-        }
-        Err(io::Error::other("gnome-keyring-daemon is not on its bus"))
+        self.keyring = Some(start_keyring(&self.env(), self.folder.path())?);
+        Ok(())
     }
 
     /// Kills the keyring daemon. The bus goes on, and what was kept stays.
@@ -140,6 +116,84 @@ impl SecretService {
         let status = Command::new(program).args(env::args_os().skip(1)).envs(self.env()).status()?;
         Ok(status.code().unwrap_or(1))
     }
+}
+
+/// The keyring daemon of the secret service that this process has [entered](SecretService::enter), which all tests of
+/// the process share.
+///
+/// Whoever has it may stop it and start it; whoever else wants it waits. It should be running when it is dropped.
+#[derive(Debug)]
+pub struct EnteredKeyring(OwnedMutexGuard<Option<Daemon>>);
+
+impl EnteredKeyring {
+    /// Enters a secret service, and waits until nobody else has its keyring daemon.
+    pub async fn take() -> Self {
+        static KEYRING: LazyLock<Arc<tokio::sync::Mutex<Option<Daemon>>>> = LazyLock::new(Arc::default);
+        SecretService::enter();
+        Self(Arc::clone(&KEYRING).lock_owned().await)
+    }
+
+    /// Kills the keyring daemon (SIGKILL), and returns when it is gone from its bus. What was kept stays.
+    pub fn stop(&mut self) -> io::Result<()> {
+        match self.0.take() {
+            Some(ours) => drop(ours),
+            // That of the process which started this one.
+            None => {
+                let id = owner_of_the_name(&[])?.ok_or_else(|| io::Error::other("there is no keyring daemon"))?;
+                kill_process(id, Signal::KILL)?;
+            }
+        }
+        for _ in 0..5000 {
+            if owner_of_the_name(&[])?.is_none() {
+                return Ok(());
+            }
+        }
+        Err(io::Error::other("gnome-keyring-daemon is still on its bus"))
+    }
+
+    /// Starts the keyring daemon again, with what the earlier one has kept.
+    pub fn start(&mut self) -> io::Result<()> {
+        let run = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+        let folder = run.as_deref().and_then(Path::parent).ok_or_else(|| io::Error::other("there is no folder"))?;
+        *self.0 = Some(start_keyring(&[], folder)?);
+        Ok(())
+    }
+}
+
+type Variables = [(&'static str, OsString)];
+
+/// Starts a keyring daemon that keeps its things in `folder`, and returns when it is unlocked and on its bus.
+fn start_keyring(env: &Variables, folder: &Path) -> io::Result<Daemon> {
+    let mut command = program(KEYRING);
+    command.args(["--unlock", "--components=secrets", "--foreground", "--control-directory"]);
+    command.arg(folder.join("run/keyring"));
+    let mut daemon = Daemon::start(command.envs(env.iter().cloned()).stdin(Stdio::piped()), folder)?;
+    // The password. The end of it starts the daemon, which then says where it listens.
+    let mut stdin = daemon.child.stdin.take().ok_or_else(|| io::Error::other("no pipe"))?;
+    stdin.write_all(b"the password of a test")?;
+    drop(stdin);
+    let said = daemon.hear()?;
+    if !said.starts_with("GNOME_KEYRING_CONTROL=") {
+        return Err(io::Error::other(format!("gnome-keyring-daemon did not start: {said:?}")));
+    }
+    // Asks the bus until the daemon has its name there: it says where it listens before that.
+    for _ in 0..5000 {
+        if owner_of_the_name(env)?.is_some() {
+            return Ok(daemon);
+        }
+    }
+    Err(io::Error::other("gnome-keyring-daemon is not on its bus"))
+}
+
+/// The process that has the name of the secret service on the bus.
+fn owner_of_the_name(env: &Variables) -> io::Result<Option<Pid>> {
+    let mut ask = program(SEND);
+    ask.args(["--session", "--print-reply", "--dest=org.freedesktop.DBus", "/"]);
+    ask.args(["org.freedesktop.DBus.GetConnectionUnixProcessID", "string:org.freedesktop.secrets"]);
+    let answer = ask.envs(env.iter().cloned()).output()?;
+    let said = String::from_utf8_lossy(&answer.stdout);
+    let number = said.lines().find_map(|line| line.trim().strip_prefix("uint32 ")?.parse().ok());
+    Ok(number.and_then(Pid::from_raw))
 }
 
 /// A bus that starts nothing by itself, so that no other secret service or prompt of this machine comes in.

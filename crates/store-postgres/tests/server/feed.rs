@@ -1,21 +1,16 @@
-//! The change feed.
+//! What is peculiar to the change feed; what every feed promises is in the contract.
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use oidc_session_core::StoreErrorKind::Unavailable;
 use oidc_session_core::{
-    Change, Changes, Commit, Expected, HolderId, Release, Removal, SessionStore as _, StoreKey, Sweep as _, Timestamp,
-    Version,
+    Change, Changes, Commit, Expected, SessionStore as _, StoreKey, Sweep as _, Timestamp, Version,
 };
 use oidc_session_store_postgres::PostgresStore;
 use oidc_session_test_servers::{Postgres, Proxy, fresh_name, shared_postgres};
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::fixture::{KEY, builder, client, commit, create, key, kind, next, through, timed};
+use crate::fixture::{KEY, builder, client, create, kind, next, through, timed};
 
 async fn subscribed(store: &PostgresStore) -> Box<dyn Changes> {
     store.change_feed().unwrap().subscribe().await.unwrap()
@@ -30,76 +25,17 @@ fn committed(key: StoreKey, version: Version) -> Change {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_commit_and_remove_is_told_and_nothing_else() {
-    let (url, schema) = (shared_postgres().await, fresh_name());
-    let one = builder(url).schema(&schema).connect().await.unwrap();
-    let other = builder(url).schema(&schema).connect().await.unwrap();
-    let elsewhere = builder(url).connect().await.unwrap();
-    create(&one, key(1), "before").await;
-    let mut changes = subscribed(&other).await;
-
-    let first = create(&one, KEY, "first").await;
+async fn what_a_sweep_drops_is_told_and_what_happens_in_another_schema_is_not() {
+    let store = builder(shared_postgres().await).connect().await.unwrap();
+    let elsewhere = builder(shared_postgres().await).connect().await.unwrap();
+    let mut changes = subscribed(&store).await;
     create(&elsewhere, KEY, "in another schema").await;
-    assert_eq!(commit(&one, KEY, Expected::Absent, "a conflict").await.unwrap(), None);
-    assert_eq!(one.remove(&KEY, Version::from_u64(1)).await.unwrap(), Removal::Conflict);
-    let holder = HolderId::random();
-    let _ = one.try_lease(&KEY, holder, Duration::from_secs(60)).await.unwrap();
-    let _ = one.renew(&KEY, holder, Duration::from_secs(60)).await.unwrap();
-    one.release(&KEY, holder, Release::default()).await.unwrap();
-    let second = commit(&one, KEY, Expected::At(first), "second").await.unwrap().unwrap();
-    assert_eq!(one.remove(&KEY, second).await.unwrap(), Removal::Done);
     let past = next(Expected::Absent, "to be swept");
-    let kept = one.commit(&key(9), Expected::Absent, &past, Some(Timestamp::UNIX_EPOCH)).await.unwrap();
+    let kept = store.commit(&KEY, Expected::Absent, &past, Some(Timestamp::UNIX_EPOCH)).await.unwrap();
     assert_eq!(kept, Commit::Done);
-    assert_eq!(one.sweep(10).await.unwrap(), 1);
-
-    assert_eq!(told(&mut changes).await, committed(KEY, first));
-    assert_eq!(told(&mut changes).await, committed(KEY, second));
+    assert_eq!(store.sweep(10).await.unwrap(), 1);
+    assert_eq!(told(&mut changes).await, committed(KEY, past.version));
     assert_eq!(told(&mut changes).await, Change { key: KEY, version: None });
-    assert_eq!(told(&mut changes).await, committed(key(9), past.version));
-    assert_eq!(told(&mut changes).await, Change { key: key(9), version: None });
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn changes_of_one_key_come_in_their_order() {
-    let store = builder(shared_postgres().await).connect().await.unwrap();
-    let mut changes = subscribed(&store).await;
-    let mut writers = JoinSet::new();
-    for number in 0..4 {
-        let store = store.clone();
-        writers.spawn(async move {
-            let mut versions = vec![create(&store, key(number), "0").await];
-            for _ in 0..50 {
-                let expected = Expected::At(*versions.last().unwrap());
-                versions.push(commit(&store, key(number), expected, "n").await.unwrap().unwrap());
-            }
-            (key(number), versions)
-        });
-    }
-    let written = writers.join_all().await;
-    let mut heard = Vec::new();
-    for _ in 0..4 * 51 {
-        heard.push(told(&mut changes).await);
-    }
-    for (key, versions) in written {
-        let of_key: Vec<_> = heard.iter().filter(|change| change.key == key).map(|change| change.version).collect();
-        assert_eq!(of_key, versions.into_iter().map(Some).collect::<Vec<_>>());
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn whoever_stops_waiting_loses_nothing() {
-    let store = builder(shared_postgres().await).connect().await.unwrap();
-    let mut changes = subscribed(&store).await;
-    for number in 0..20 {
-        {
-            let mut waiting = pin!(changes.next());
-            let polled = poll_fn(|context| Poll::Ready(waiting.as_mut().poll(context))).await;
-            assert!(polled.is_pending());
-        }
-        let version = create(&store, key(number), "x").await;
-        assert_eq!(told(&mut changes).await, committed(key(number), version));
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

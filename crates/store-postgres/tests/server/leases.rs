@@ -146,7 +146,7 @@ async fn taking_a_lease_does_not_write_the_record_again() {
     let schema = fresh_name();
     let store = builder(&server.url()).schema(&schema).connect().await.unwrap();
     let other = client(&server.url(), &schema).await;
-    let record = Record::from_bytes((0..Record::MAX_LENGTH).map(|at| (at * 7 % 251) as u8).collect());
+    let record = Record::from_bytes((0..Record::MAX_STORED_LENGTH).map(|at| (at * 7 % 251) as u8).collect());
     let first = Stored { version: Version::from_u64(1), record };
     assert_eq!(store.commit(&KEY, Expected::Absent, &first, None).await.unwrap(), Commit::Done);
     assert_eq!(store.commit(&key(8), Expected::Absent, &first, None).await.unwrap(), Commit::Done);
@@ -160,7 +160,7 @@ async fn taking_a_lease_does_not_write_the_record_again() {
         let_pass(&other, MINUTE).await;
     }
     let each = (written().await - before) / i64::from(LEASES);
-    assert!(each < 16_384, "a lease of a record of {} bytes wrote {each} bytes", Record::MAX_LENGTH);
+    assert!(each < 16_384, "a lease of a record of {} bytes wrote {each} bytes", Record::MAX_STORED_LENGTH);
 }
 
 async fn lease(store: &PostgresStore) -> Lease {

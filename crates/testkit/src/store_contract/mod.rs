@@ -128,6 +128,23 @@
 //! The tests of `processes` start the test binary anew for each process, in the test of the same name; a store's own tests
 //! can do so with [`processes`](mod@crate::processes).
 //!
+//! A power that needs a dearer backend than the rest, such as a server of its own to kill, is listed apart:
+//!
+//! ```
+//! # use std::time::Duration;
+//! # use oidc_session_testkit::store_contract::{Backend, Outage};
+//! # use oidc_session_store_memory::MemoryStore as MyStore;
+//! # struct MyServer(MyStore);
+//! # impl MyServer { async fn start() -> Self { Self(MyStore::new()) } }
+//! # impl Backend for MyServer {
+//! #     type Store = MyStore;
+//! #     async fn open(&self) -> MyStore { self.0.clone() }
+//! #     async fn pass(&self, time: Duration) { tokio::time::sleep(time).await }
+//! # }
+//! # impl Outage for MyServer { async fn stop(&self) {} async fn start(&self) {} }
+//! oidc_session_testkit::store_contract!(only outage: MyServer::start().await);
+//! ```
+//!
 //! A slow backend lowers [`Backend::effort`], never the number of promises.
 
 use std::time::Duration;
@@ -225,8 +242,13 @@ pub trait Elsewhere: Backend {
 ///
 /// Takes an expression that makes a backend (it may `.await`), then the optional powers that the store has: `list`,
 /// `sweep`, `feed`, `outage`, `damage`, `processes`. See [`store_contract`](mod@crate::store_contract) for an example.
+///
+/// With `only` and powers in front of the backend, it lists the tests of those powers and no others.
 #[macro_export]
 macro_rules! store_contract {
+    (only $($power:ident),+: $backend:expr) => {
+        $($crate::store_contract!(@$power $backend);)+
+    };
     ($backend:expr $(, $power:ident)* $(,)?) => {
         $crate::store_contract!(@tests $backend, records:
             a_key_without_a_record_loads_nothing

@@ -240,9 +240,9 @@ pub async fn a_record_may_begin_and_end_with_any_byte(backend: &impl Backend) {
 pub async fn a_record_has_any_size_up_to_the_largest(backend: &impl Backend) {
     let (one, other) = Caller::two(backend).await;
     let mut version = one.create(&record("first")).await;
-    let around = (0..=Record::MAX_LENGTH.ilog2()).map(|bits| 1_usize << bits);
-    for length in around.flat_map(|power| [power - 1, power, power + 1]).chain([Record::MAX_LENGTH - 1]) {
-        if length > Record::MAX_LENGTH {
+    let around = (0..=Record::MAX_STORED_LENGTH.ilog2()).map(|bits| 1_usize << bits);
+    for length in around.flat_map(|power| [power - 1, power, power + 1]).chain([Record::MAX_STORED_LENGTH - 1]) {
+        if length > Record::MAX_STORED_LENGTH {
             continue;
         }
         // No two neighbours are alike, so that a piece that is lost or swapped shows.
@@ -258,13 +258,13 @@ pub async fn an_empty_record_is_a_record(backend: &impl Backend) {
     comes_back_as_it_went(backend, Record::from_bytes(Vec::new())).await;
 }
 
-/// [`Record::MAX_LENGTH`] bytes fit.
+/// [`Record::MAX_STORED_LENGTH`] bytes fit: the largest record, and what sealing adds.
 pub async fn the_largest_record_fits(backend: &impl Backend) {
-    let bytes = (0..=u8::MAX).cycle().take(Record::MAX_LENGTH).collect();
+    let bytes = (0..=u8::MAX).cycle().take(Record::MAX_STORED_LENGTH).collect();
     comes_back_as_it_went(backend, Record::from_bytes(bytes)).await;
 }
 
-/// Nobody commits more than [`Record::MAX_LENGTH`] bytes. Should it happen, nothing is cut off, and nothing is lost.
+/// Nobody commits more than [`Record::MAX_STORED_LENGTH`] bytes. Should it happen, nothing is cut off, and nothing is lost.
 pub async fn a_record_that_is_too_large_is_stored_whole_or_not_at_all(backend: &impl Backend) {
     let caller = Caller::new(backend).await;
     let first = caller.create(&record("first")).await;

@@ -71,6 +71,7 @@ pub(crate) enum Bug {
     ReadsDamagedData,
     DestroysDamagedData,
     OverwritesDamagedData,
+    LeasesDamagedData,
     SpreadsDamage,
     QuotesDamagedData,
 }

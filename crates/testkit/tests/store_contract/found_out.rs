@@ -128,6 +128,7 @@ found_out! {
         damage::damage_is_told_and_destroys_nothing, damage::damage_is_told_to_whoever_comes_later;
     damage_cleared_away: DestroysDamagedData breaks damage::damage_is_told_and_destroys_nothing;
     damage_written_over: OverwritesDamagedData breaks damage::damage_is_told_and_destroys_nothing;
+    damage_that_is_leased: LeasesDamagedData breaks damage::damage_is_told_and_destroys_nothing;
     damage_to_everybody: SpreadsDamage breaks damage::damage_to_one_key_is_nothing_to_others;
     damage_in_a_message: QuotesDamagedData breaks damage::an_error_about_damage_tells_no_bytes;
 }

@@ -190,8 +190,8 @@ impl SessionStore for BuggyStore {
                 yield_now().await;
                 expected = Expected::At(next.version);
             }
-            Some(Bug::CutsLargeRecordsBeforeItFails) if next.record.as_bytes().len() > Record::MAX_LENGTH => {
-                let cut = Record::from_bytes(next.record.as_bytes()[..Record::MAX_LENGTH].to_vec());
+            Some(Bug::CutsLargeRecordsBeforeItFails) if next.record.as_bytes().len() > Record::MAX_STORED_LENGTH => {
+                let cut = Record::from_bytes(next.record.as_bytes()[..Record::MAX_STORED_LENGTH].to_vec());
                 let _ = inner.commit(&key, expected, &Stored { version: next.version, record: cut }, None).await?;
                 return Err(StoreError::new(StoreErrorKind::Misconfigured, "commit a record"));
             }
@@ -258,6 +258,9 @@ impl SessionStore for BuggyStore {
     }
 
     async fn try_lease(&self, key: &StoreKey, holder: HolderId, ttl: Duration) -> Result<Lease, StoreError> {
+        if self.has(Bug::LeasesDamagedData) && self.is_damaged(key) {
+            let _ = self.world.inner.try_lease(key, holder, ttl).await?;
+        }
         let key = self.reach(key).await?;
         let (mut holder, mut time) = (holder, ttl);
         match self.world.bug {
