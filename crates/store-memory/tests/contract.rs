@@ -7,7 +7,7 @@ use oidc_session_store_memory::MemoryStore;
 use oidc_session_testkit::ManualClock;
 use oidc_session_testkit::store_contract::Backend;
 
-oidc_session_testkit::store_contract!(Memory::new(), list, sweep);
+oidc_session_testkit::store_contract!(Memory::new(), list, sweep, feed);
 
 struct Memory {
     store: MemoryStore,
