@@ -329,6 +329,7 @@ async fn a_logout_of_a_session_on_its_way_stands_and_until_then_it_is_told_how_t
     departs(&terminal).await;
     let error = terminal.run("token --json").await.error(3);
     assert!(error["hint"].as_str().unwrap().contains("oidc-session migrate"), "{error}");
+    assert!(terminal.run("status").await.stdout.contains("still on its way"));
     assert_eq!(terminal.run("logout --json").await.ok()["revoked"], true);
     assert_eq!(terminal.run("token --json").await.error(3)["reason"], "logged_out");
     let (old, new) = (sqlite(&terminal.store()), sqlite(&terminal.file("new/sessions.db")));
