@@ -5,7 +5,7 @@ use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use oidc_session_core::{ProviderError, RecordError, StoreError, Tombstone};
+use oidc_session_core::{EndReason, ProviderError, RecordError, StoreError, Tombstone};
 use oidc_session_manager::{SessionError, SessionErrorKind};
 use oidc_session_sealing::KeyRingError;
 use serde_json::{Map, Value, json};
@@ -65,7 +65,14 @@ impl Failure {
     pub(crate) fn of_ended(name: &str, tombstone: &Tombstone) -> Self {
         let code = tombstone.error.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
         let message = format!("the session {name:?} has ended: {}{code}", tombstone.reason);
-        Self::sign_in_needed(message).reason(tombstone.reason.as_str()).hint("sign in with `oidc-session login`")
+        let failure = Self::sign_in_needed(message).reason(tombstone.reason.as_str());
+        match (tombstone.reason, &tombstone.moving) {
+            (EndReason::Moved, Some(_)) => {
+                failure.hint("it is still on its way: run `oidc-session migrate` again, then use the store it goes to")
+            }
+            (EndReason::Moved, None) => failure.hint(OTHER_STORE),
+            _ => failure.hint("sign in with `oidc-session login`"),
+        }
     }
 
     fn new(exit: Exit, message: impl Into<String>) -> Self {
@@ -123,6 +130,8 @@ impl Failure {
     #[must_use]
     pub(crate) fn sign_in_with(self, command: impl FnOnce(&[(String, String)]) -> String) -> Self {
         match self.0.exit {
+            // It is alive, elsewhere.
+            _ if self.has_reason(EndReason::Moved.as_str()) => self,
             Exit::SignInNeeded => {
                 let command = command(&self.0.sign_in_parameters);
                 self.hint(format!("sign in: {command}"))
@@ -201,6 +210,9 @@ impl Failure {
     }
 }
 
+/// What to do about a session that lives on elsewhere.
+pub(crate) const OTHER_STORE: &str = "use the store it was moved to: --store URL, or the variable OIDC_SESSION_STORE";
+
 /// Rounded up, so that whoever waits that long has waited long enough.
 fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
@@ -223,6 +235,7 @@ impl From<SessionError> for Failure {
             (SessionErrorKind::Unavailable, Some(wait)) => {
                 Some(format!("nothing is lost; try again in {} s", whole_seconds(wait)))
             }
+            _ if error.end_reason() == Some(EndReason::Moved) => Some(OTHER_STORE.to_owned()),
             _ if error.outcome() == "lifetime_too_short" => Some("ask for a smaller --min-valid".to_owned()),
             _ => hint.filter(|_| !is_advised(&error)).map(str::to_owned),
         };

@@ -54,6 +54,16 @@ impl KeySource {
         }
     }
 
+    /// The file that a ring would be made in, because there is none.
+    pub(crate) fn missing_file(&self, custody: &Custody) -> Option<PathBuf> {
+        match (self, custody) {
+            (Self::ByStore, Custody::Folder(folder)) => {
+                Some(folder.join(KeyRing::FILE_NAME)).filter(|path| matches!(path.try_exists(), Ok(false)))
+            }
+            _ => None,
+        }
+    }
+
     /// The file of the ring, if that is known without looking at a store.
     pub(crate) fn file_by_itself(&self) -> Option<PathBuf> {
         match self {

@@ -5,13 +5,14 @@
 //! 2. It is committed at the new place: from here on it is in use again.
 //! 3. The tombstone at the old place lets go of it.
 //!
-//! Whoever runs it again finds what is on its way, and goes on with step 2.
+//! Whoever runs it again finds what is on its way, and goes on with step 2. If the session has arrived before, and has moved
+//! on, or is to go back, the tombstone holds an outdated copy, which is dropped.
 
 use std::time::Duration;
 
 use oidc_session_core::{
-    Clock, Commit, EndReason, Expected, HolderId, Lease, Release, Session, SessionState, SessionStore as _, StoreKey,
-    Stored, Tombstone, Version,
+    Clock, Commit, EndReason, Expected, HolderId, Lease, Limits, Release, Session, SessionState, SessionStore as _,
+    SignInId, StoreKey, Stored, Timestamp, Tombstone, Version,
 };
 use oidc_session_sealing::{Address, Opened};
 
@@ -48,12 +49,16 @@ pub(crate) enum Moved {
 
 impl Mover<'_> {
     /// Moves what `stored` is at `key`, if it is a session.
+    ///
+    /// # Errors
+    ///
+    /// Both places are the same, under two names; a store fails.
     pub(crate) async fn take(&self, key: &StoreKey, stored: &Stored) -> Result<Moved, Failure> {
         let Ok(Opened { state, address }) = self.from.seal.open(key, stored) else { return Ok(Moved::Unreadable) };
         match state {
             SessionState::Active(session) => self.depart(&address, &session).await,
             SessionState::Ended(tombstone) => match tombstone.moving {
-                Some(session) => self.arrive(&address, stored.version, *session).await,
+                Some(session) => self.arrive(&address, stored.version, tombstone.ended_at, *session).await,
                 None => Ok(Moved::Ended),
             },
         }
@@ -61,18 +66,21 @@ impl Mover<'_> {
 
     /// Step 1.
     async fn depart(&self, address: &Address, session: &Session) -> Result<Moved, Failure> {
-        if self.is_occupied(address, session).await? {
-            return Ok(Moved::Occupied);
-        }
+        // Looked at before the lease is taken: if the session is in use here after that, the copy there is outdated.
+        let outdated = match self.ahead(address, session).await? {
+            Ahead::Free => None,
+            Ahead::Outdated(version) => Some(version),
+            Ahead::Blocked(moved) => return Ok(moved),
+        };
         let holder = HolderId::random();
         let (stored, unsettled) = match self.from.store.try_lease(&address.key, holder, LEASE).await? {
             Lease::Granted { stored, unsettled } => (stored, unsettled),
             Lease::Absent => return Ok(Moved::Ended),
             Lease::Held { .. } | Lease::Paused { .. } => return Ok(Moved::Busy),
         };
-        let departed = self.depart_leased(address, &stored, unsettled).await;
+        let departed = self.depart_leased(address, &stored, unsettled, outdated).await;
         match departed {
-            Ok(Departed::As { version, session }) => self.arrive(address, version, *session).await,
+            Ok(Departed::As { version, at, session }) => self.arrive(address, version, at, *session).await,
             Ok(Departed::Not(moved)) => {
                 self.from.store.release(&address.key, holder, Release::default()).await?;
                 Ok(moved)
@@ -85,68 +93,145 @@ impl Mover<'_> {
         }
     }
 
-    async fn depart_leased(&self, address: &Address, stored: &Stored, unsettled: u32) -> Result<Departed, Failure> {
+    async fn depart_leased(
+        &self,
+        address: &Address,
+        stored: &Stored,
+        unsettled: u32,
+        outdated: Option<(Version, SignInId)>,
+    ) -> Result<Departed, Failure> {
         let mut session = match self.from.seal.open(&address.key, stored) {
             Ok(Opened { state: SessionState::Active(session), .. }) => session,
             Ok(_) => return Ok(Departed::Not(Moved::Ended)),
             Err(_) => return Ok(Departed::Not(Moved::Unreadable)),
         };
+        if let Some((version, sign_in_id)) = outdated {
+            if session.sign_in_id != sign_in_id {
+                return Ok(Departed::Not(Moved::Busy));
+            }
+            let new = self.to.seal.address_of_digest(address.digest);
+            if self.bury(self.to, &new, version, &session).await? == Commit::Conflict {
+                return Ok(Departed::Not(Moved::Busy));
+            }
+        }
         // The journal of the old place ends with this commit.
         session.unsettled_attempts = session.unsettled_attempts.saturating_add(unsettled);
-        let tombstone = Tombstone::of_moving((*session).clone(), self.clock.now()).into();
-        let Ok(next) = self.from.seal.close(address, Expected::At(stored.version), &tombstone, self.clock.now()) else {
+        let at = self.clock.now();
+        let tombstone = Tombstone::of_moving((*session).clone(), at).into();
+        let Ok(next) = self.from.seal.close(address, Expected::At(stored.version), &tombstone, at) else {
             return Ok(Departed::Not(Moved::Unreadable));
         };
         // Not to be swept before it has arrived.
         match self.from.store.commit(&address.key, Expected::At(stored.version), &next, None).await? {
-            Commit::Done => Ok(Departed::As { version: next.version, session }),
+            Commit::Done => Ok(Departed::As { version: next.version, at, session }),
             Commit::Conflict => Ok(Departed::Not(Moved::Busy)),
         }
     }
 
-    /// Steps 2 and 3. `left` is the version of the tombstone that holds the session.
-    async fn arrive(&self, old: &Address, left: Version, session: Session) -> Result<Moved, Failure> {
+    /// Steps 2 and 3. `left` is the version of the tombstone that holds the session, which left at `left_at`.
+    async fn arrive(
+        &self,
+        old: &Address,
+        left: Version,
+        left_at: Timestamp,
+        session: Session,
+    ) -> Result<Moved, Failure> {
         let new = self.to.seal.address_of_digest(old.digest);
+        let sign_in_id = session.sign_in_id;
         let state = SessionState::from(session);
+        let SessionState::Active(session) = &state else { return Ok(Moved::Ended) };
         for _ in 0..MOST_CONFLICTS {
             let there = self.to.store.load(&new.key).await?;
             let expected = match &there {
                 None => Expected::Absent,
-                Some(stored) => match self.to.seal.open(&new.key, stored)?.state {
-                    found if found.sign_in_id() == state.sign_in_id() && !is_on_its_way(&found) => {
-                        return self.let_go(old, left, &state).await;
+                Some(stored) => {
+                    let Ok(Opened { state: found, .. }) = self.to.seal.open(&new.key, stored) else {
+                        return Ok(Moved::Unreadable);
+                    };
+                    match found {
+                        SessionState::Ended(_) if (new.key, stored.version) == (old.key, left) => {
+                            return self.stay(old, left, &state).await;
+                        }
+                        SessionState::Ended(tombstone) if tombstone.moving.is_some() => return Ok(Moved::Busy),
+                        SessionState::Ended(tombstone) if tombstone.reason == EndReason::Moved => {
+                            // It was here before it left from where it is now, or else it came here and has gone on.
+                            let is_later = tombstone.ended_at > left_at + Limits::CLOCK_TOLERANCE;
+                            if tombstone.sign_in_id == sign_in_id && is_later {
+                                let _ = self.bury(self.from, old, left, session).await?;
+                                return Ok(Moved::Ended);
+                            }
+                            Expected::At(stored.version)
+                        }
+                        found if found.sign_in_id() == sign_in_id => return self.let_go(old, left, session).await,
+                        SessionState::Active(_) => return Ok(Moved::Occupied),
+                        SessionState::Ended(_) => Expected::At(stored.version),
                     }
-                    SessionState::Active(_) => return Ok(Moved::Occupied),
-                    SessionState::Ended(tombstone) if tombstone.moving.is_some() => return Ok(Moved::Busy),
-                    SessionState::Ended(_) => Expected::At(stored.version),
-                },
+                }
             };
-            let next = self.to.seal.close(&new, expected, &state, self.clock.now())?;
+            let Ok(next) = self.to.seal.close(&new, expected, &state, self.clock.now()) else {
+                return Ok(Moved::Unreadable);
+            };
             if self.to.store.commit(&new.key, expected, &next, state.keep_until()).await? == Commit::Done {
-                return self.let_go(old, left, &state).await;
+                return self.let_go(old, left, session).await;
             }
         }
         Ok(Moved::Busy)
     }
 
     /// Step 3.
-    async fn let_go(&self, old: &Address, left: Version, state: &SessionState) -> Result<Moved, Failure> {
-        let SessionState::Active(session) = state else { return Ok(Moved::Ended) };
-        let now = self.clock.now();
-        let tombstone = SessionState::from(Tombstone::of(session, EndReason::Moved, None, now));
-        let next = self.from.seal.close(old, Expected::At(left), &tombstone, now)?;
+    async fn let_go(&self, old: &Address, left: Version, session: &Session) -> Result<Moved, Failure> {
         // A conflict is a new sign-in at the old place, which is none of ours.
-        let _ = self.from.store.commit(&old.key, Expected::At(left), &next, tombstone.keep_until()).await?;
+        let _ = self.bury(self.from, old, left, session).await?;
         Ok(Moved::Arrived)
     }
 
-    /// Whether another session of the same name lives at the new place.
-    async fn is_occupied(&self, old: &Address, session: &Session) -> Result<bool, Failure> {
-        let new = self.to.seal.address_of_digest(old.digest);
-        let Some(stored) = self.to.store.load(&new.key).await? else { return Ok(false) };
-        let found = self.to.seal.open(&new.key, &stored)?.state;
-        Ok(matches!(found, SessionState::Active(_)) && found.sign_in_id() != session.sign_in_id)
+    /// Takes step 1 back: the new place turned out to be the old one, under another name.
+    async fn stay(&self, old: &Address, left: Version, state: &SessionState) -> Result<Moved, Failure> {
+        let next = self.from.seal.close(old, Expected::At(left), state, self.clock.now())?;
+        let _ = self.from.store.commit(&old.key, Expected::At(left), &next, state.keep_until()).await?;
+        Err(Failure::usage("--from and --to are one store under two names, with the same key ring"))
     }
+
+    /// Puts the tombstone of a moved session, without the session, in place of what is at `version`.
+    async fn bury(
+        &self,
+        place: &OpenStore,
+        address: &Address,
+        version: Version,
+        session: &Session,
+    ) -> Result<Commit, Failure> {
+        let now = self.clock.now();
+        let tombstone = SessionState::from(Tombstone::of(session, EndReason::Moved, None, now));
+        let next = place.seal.close(address, Expected::At(version), &tombstone, now)?;
+        Ok(place.store.commit(&address.key, Expected::At(version), &next, tombstone.keep_until()).await?)
+    }
+
+    /// What a session that is in use at the old place would meet at the new one.
+    async fn ahead(&self, old: &Address, session: &Session) -> Result<Ahead, Failure> {
+        let new = self.to.seal.address_of_digest(old.digest);
+        let Some(stored) = self.to.store.load(&new.key).await? else { return Ok(Ahead::Free) };
+        let Ok(Opened { state: found, .. }) = self.to.seal.open(&new.key, &stored) else {
+            return Ok(Ahead::Blocked(Moved::Unreadable));
+        };
+        Ok(match found {
+            SessionState::Ended(tombstone) if tombstone.moving.is_some() => match tombstone.sign_in_id {
+                sign_in_id if sign_in_id == session.sign_in_id => Ahead::Outdated((stored.version, sign_in_id)),
+                _ => Ahead::Blocked(Moved::Occupied),
+            },
+            SessionState::Active(found) if found.sign_in_id != session.sign_in_id => Ahead::Blocked(Moved::Occupied),
+            SessionState::Active(_) | SessionState::Ended(_) => Ahead::Free,
+        })
+    }
+}
+
+/// What is at the new place before step 1.
+enum Ahead {
+    /// Nothing that would be in the way.
+    Free,
+    /// A copy of the same session that was left when it came from there: its version, and of which sign-in it is.
+    Outdated((Version, SignInId)),
+    /// What has to stay.
+    Blocked(Moved),
 }
 
 /// What became of step 1.
@@ -154,13 +239,10 @@ enum Departed {
     /// The session is on its way, from a tombstone of this version.
     As {
         version: Version,
+        at: Timestamp,
         session: Box<Session>,
     },
     Not(Moved),
-}
-
-fn is_on_its_way(state: &SessionState) -> bool {
-    matches!(state, SessionState::Ended(tombstone) if tombstone.reason == EndReason::Moved)
 }
 
 #[cfg(test)]
@@ -170,6 +252,7 @@ mod tests {
     use oidc_session_core::{ProviderId, RefreshToken, SessionId, SystemClock, TokenSet};
     use oidc_session_sealing::{KeyRing, Seal};
     use oidc_session_store_memory::MemoryStore;
+    use oidc_session_testkit::ManualClock;
 
     use super::*;
 
@@ -210,15 +293,15 @@ mod tests {
         }
 
         /// Step 1, after which the program dies.
-        async fn departs(&self) -> (Version, Box<Session>) {
+        async fn departs(&self) -> (Version, Timestamp, Box<Session>) {
             let address = self.from.seal.address(&id());
             let Lease::Granted { stored, unsettled } =
                 self.from.store.try_lease(&address.key, HolderId::random(), LEASE).await.unwrap()
             else {
                 panic!("somebody holds the lease");
             };
-            match self.mover().depart_leased(&address, &stored, unsettled).await.unwrap() {
-                Departed::As { version, session } => (version, session),
+            match self.mover().depart_leased(&address, &stored, unsettled, None).await.unwrap() {
+                Departed::As { version, at, session } => (version, at, session),
                 Departed::Not(moved) => panic!("{moved:?}"),
             }
         }
@@ -251,10 +334,10 @@ mod tests {
     async fn a_session_is_in_use_at_one_place_at_every_step() {
         let scene = Scene::set().await;
         assert_eq!((in_use(&scene.from).await, in_use(&scene.to).await), (Some("rt-1".into()), None));
-        let (left, session) = scene.departs().await;
+        let (left, at, session) = scene.departs().await;
         assert_eq!((in_use(&scene.from).await, in_use(&scene.to).await), (None, None));
         let address = scene.from.seal.address(&id());
-        assert_eq!(scene.mover().arrive(&address, left, *session).await.unwrap(), Moved::Arrived);
+        assert_eq!(scene.mover().arrive(&address, left, at, *session).await.unwrap(), Moved::Arrived);
         assert_eq!((in_use(&scene.from).await, in_use(&scene.to).await), (None, Some("rt-1".into())));
         let Some(SessionState::Ended(tombstone)) = state(&scene.from).await else { panic!("it has not left") };
         assert_eq!((tombstone.reason, tombstone.moving), (EndReason::Moved, None));
@@ -272,7 +355,7 @@ mod tests {
     #[tokio::test]
     async fn what_had_arrived_before_the_move_was_killed_is_not_brought_again() {
         let scene = Scene::set().await;
-        let (_, session) = scene.departs().await;
+        let (_, _, session) = scene.departs().await;
         let address = scene.to.seal.address(&id());
         let arrived = SessionState::from(*session);
         let next = scene.to.seal.close(&address, Expected::Absent, &arrived, SystemClock.now()).unwrap();
@@ -327,11 +410,80 @@ mod tests {
     #[tokio::test]
     async fn a_new_sign_in_at_the_old_place_is_not_undone() {
         let scene = Scene::set().await;
-        let (left, session) = scene.departs().await;
+        let (left, at, session) = scene.departs().await;
         scene.sign_in(&scene.from, "rt-new").await;
         let address = scene.from.seal.address(&id());
-        assert_eq!(scene.mover().arrive(&address, left, *session).await.unwrap(), Moved::Arrived);
+        assert_eq!(scene.mover().arrive(&address, left, at, *session).await.unwrap(), Moved::Arrived);
         assert_eq!((in_use(&scene.from).await, in_use(&scene.to).await), (Some("rt-new".into()), Some("rt-1".into())));
+    }
+
+    /// Runs the command with the stores exchanged.
+    async fn takes_back(scene: &Scene) -> Moved {
+        let key = scene.to.key(&id());
+        let stored = scene.to.store.load(&key).await.unwrap().unwrap();
+        Mover { from: &scene.to, to: &scene.from, clock: &SystemClock }.take(&key, &stored).await.unwrap()
+    }
+
+    /// The program dies after the session has arrived, and before the old place lets go of it.
+    async fn arrives_and_dies(scene: &Scene) {
+        let (_, _, session) = scene.departs().await;
+        let address = scene.to.seal.address(&id());
+        let arrived = SessionState::from(*session);
+        let next = scene.to.seal.close(&address, Expected::Absent, &arrived, SystemClock.now()).unwrap();
+        assert_eq!(scene.to.store.commit(&address.key, Expected::Absent, &next, None).await.unwrap(), Commit::Done);
+    }
+
+    #[tokio::test]
+    async fn a_session_whose_move_was_killed_after_it_had_arrived_goes_back_all_the_same() {
+        let scene = Scene::set().await;
+        arrives_and_dies(&scene).await;
+        assert_eq!(takes_back(&scene).await, Moved::Arrived);
+        assert_eq!((in_use(&scene.from).await, in_use(&scene.to).await), (Some("rt-1".into()), None));
+        assert_eq!(scene.take().await, Moved::Arrived, "and to and fro");
+        assert_eq!((in_use(&scene.from).await, in_use(&scene.to).await), (None, Some("rt-1".into())));
+    }
+
+    #[tokio::test]
+    async fn a_copy_left_by_a_killed_move_is_dropped_when_the_session_has_gone_on() {
+        let scene = Scene::set().await;
+        arrives_and_dies(&scene).await;
+        // From there it moves on to a third store, minutes later.
+        let third = store();
+        let clock = ManualClock::new();
+        clock.advance(SystemClock.now().saturating_since(clock.now()) + Duration::from_secs(300));
+        let (key, onward) = (scene.to.key(&id()), Mover { from: &scene.to, to: &third, clock: &clock });
+        let stored = scene.to.store.load(&key).await.unwrap().unwrap();
+        assert_eq!(onward.take(&key, &stored).await.unwrap(), Moved::Arrived);
+
+        assert_eq!(scene.take().await, Moved::Ended);
+        assert_eq!((in_use(&scene.to).await, in_use(&third).await), (None, Some("rt-1".into())));
+        let Some(SessionState::Ended(tombstone)) = state(&scene.from).await else { panic!("it is in use") };
+        assert_eq!(tombstone.moving, None);
+    }
+
+    #[tokio::test]
+    async fn one_store_under_two_names_is_noticed_and_the_session_stays() {
+        let mut scene = Scene::set().await;
+        scene.to = scene.from.clone();
+        let key = scene.from.key(&id());
+        let stored = scene.from.store.load(&key).await.unwrap().unwrap();
+        let failure = scene.mover().take(&key, &stored).await.unwrap_err();
+        assert!(failure.message().contains("one store under two names"), "{failure:?}");
+        assert_eq!(in_use(&scene.from).await.as_deref(), Some("rt-1"));
+    }
+
+    #[tokio::test]
+    async fn an_unreadable_record_at_the_new_place_is_left_alone_and_so_is_the_session() {
+        let scene = Scene::set().await;
+        let other = OpenStore { store: scene.to.store.clone(), seal: store().seal };
+        let address = scene.to.seal.address(&id());
+        let ended = state(&scene.from).await.unwrap();
+        let foreign =
+            other.seal.close(&other.seal.address(&id()), Expected::Absent, &ended, SystemClock.now()).unwrap();
+        assert_eq!(scene.to.store.commit(&address.key, Expected::Absent, &foreign, None).await.unwrap(), Commit::Done);
+        assert_eq!(scene.take().await, Moved::Unreadable);
+        assert_eq!(in_use(&scene.from).await.as_deref(), Some("rt-1"));
+        assert_eq!(scene.to.store.load(&address.key).await.unwrap(), Some(foreign));
     }
 
     #[tokio::test]

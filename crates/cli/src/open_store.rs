@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use oidc_session_core::{List, SessionId, SessionState, SessionStore as _, StoreKey, Sweep};
+use oidc_session_core::{List, SessionId, SessionState, SessionStore as _, StoreKey, Sweep, Walk};
 use oidc_session_sealing::Seal;
 
 use crate::context::Context;
@@ -37,6 +37,18 @@ impl OpenStore {
     /// Opens a store, and finds the keys of its records.
     pub(crate) async fn open(url: StoreUrl, keys: &KeySource, context: &Context) -> Result<Self, Failure> {
         let store = url.open().await?.list;
+        if let Some(ring) = keys.missing_file(&store.custody())
+            && holds_sealed(&*store).await
+            // Whoever stores the first session at this moment has made the ring before.
+            && keys.missing_file(&store.custody()).is_some()
+        {
+            let ring = ring.display();
+            return Err(Failure::misconfigured(format!("the sessions of this store are sealed, and {ring} is missing"))
+                .reason("no_key_ring")
+                .hint(format!(
+                    "put their key ring back, or name it with --keys FILE; to do without these sessions: oidc-session keys generate {ring}"
+                )));
+        }
         let seal = keys.seal(&store.custody(), context.clock.now(), context.output)?;
         Ok(Self { store, seal })
     }
@@ -54,4 +66,15 @@ impl OpenStore {
     pub(crate) fn key(&self, id: &SessionId) -> StoreKey {
         self.seal.address(id).key
     }
+}
+
+/// Whether there is a record that takes a key ring to be read. What cannot be read at all is told when it is needed.
+async fn holds_sealed(store: &dyn List) -> bool {
+    let mut records = Walk::over(store);
+    while let Ok(Some((_, stored))) = records.next().await {
+        if stored.record.sealed_payload().is_some() {
+            return true;
+        }
+    }
+    false
 }

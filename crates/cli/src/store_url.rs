@@ -50,22 +50,35 @@ impl fmt::Debug for StoreUrl {
 impl StoreUrl {
     /// Reads `scheme:rest`. Only the scheme is ever repeated in an error: the rest may hold a password.
     pub(crate) fn parse(url: &str) -> Result<Self, Failure> {
+        Self::parse_of("--store", url)
+    }
+
+    /// As [`parse`](Self::parse), for another flag than `--store`.
+    pub(crate) fn parse_of(flag: &str, url: &str) -> Result<Self, Failure> {
         let Some((scheme, rest)) = url.split_once(':') else {
-            return Err(Failure::usage("--store takes a URL such as sqlite:PATH")
+            return Err(Failure::usage(format!("{flag} takes a URL such as sqlite:PATH"))
                 .hint("write sqlite: before the path of the file"));
         };
         match scheme {
             "memory" if rest.is_empty() => Ok(Self::Memory),
-            "memory" => Err(Failure::usage("nothing may follow memory: in --store")),
-            "file" => Ok(Self::File(path_of(scheme, rest, "a folder", "sessions")?)),
-            "sqlite" => Ok(Self::Sqlite(path_of(scheme, rest, "a file", "sessions.db")?)),
-            "keyring" if rest.is_empty() => Err(Failure::usage("keyring: in --store needs a name")
+            "memory" => Err(Failure::usage(format!("nothing may follow memory: in {flag}"))),
+            "file" => Ok(Self::File(path_of(flag, scheme, rest, "a folder", "sessions")?)),
+            "sqlite" => Ok(Self::Sqlite(path_of(flag, scheme, rest, "a file", "sessions.db")?)),
+            "keyring" if rest.is_empty() => Err(Failure::usage(format!("keyring: in {flag} needs a name"))
                 .hint("for example keyring:my-app; the secret store shows the sessions under it")),
             "keyring" => Ok(Self::Keyring(rest.to_owned())),
             "redis" | "rediss" | "redis+unix" | "unix" => Ok(Self::Redis(url.to_owned())),
             "postgres" | "postgresql" => Ok(Self::Postgres(url.to_owned())),
             scheme => Err(Failure::usage(format!("this build has no store called {scheme}:"))
                 .hint("it has file:FOLDER, sqlite:PATH, keyring:NAME, redis://…, postgres://… and memory:")),
+        }
+    }
+
+    /// Whether it is a file or a folder that does not exist; opening it would make it.
+    pub(crate) fn is_missing(&self) -> bool {
+        match self {
+            Self::File(path) | Self::Sqlite(path) => matches!(path.try_exists(), Ok(false)),
+            _ => false,
         }
     }
 
@@ -108,16 +121,18 @@ fn at(path: &Path) -> Option<String> {
     Some(format!("look at {} and the folder it is in", path.display()))
 }
 
-fn path_of(scheme: &str, path: &str, what: &str, example: &str) -> Result<PathBuf, Failure> {
+fn path_of(flag: &str, scheme: &str, path: &str, what: &str, example: &str) -> Result<PathBuf, Failure> {
     match path {
-        "" | ":memory:" => Err(Failure::usage(format!("{scheme}: in --store needs the path of {what}"))
+        "" | ":memory:" => Err(Failure::usage(format!("{scheme}: in {flag} needs the path of {what}"))
             .hint(format!("for example {scheme}:{example}"))),
         // Only a shell expands it, and only where a word starts; a folder called ~ is not what anybody wants.
-        path if path.starts_with('~') => Err(Failure::usage("~ in --store does not stand for your home directory")
-            .hint(format!("write the path out, or use $HOME, as in {scheme}:$HOME/{example}"))),
+        path if path.starts_with('~') => {
+            Err(Failure::usage(format!("~ in {flag} does not stand for your home directory"))
+                .hint(format!("write the path out, or use $HOME, as in {scheme}:$HOME/{example}")))
+        }
         // In a URL a host would come next, and the first folder would be taken for one.
         path if path.starts_with("//") && !path.starts_with("///") => {
-            Err(Failure::usage(format!("--store takes {scheme}:PATH, without // before the path"))
+            Err(Failure::usage(format!("{flag} takes {scheme}:PATH, without // before the path"))
                 .hint(format!("for example {scheme}:{example} or {scheme}:/var/lib/{example}")))
         }
         path => Ok(path.into()),

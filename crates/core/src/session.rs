@@ -271,6 +271,8 @@ impl SessionState {
     pub fn keep_until(&self) -> Option<Timestamp> {
         match self {
             Self::Active(session) => Limits::default().end_of(session, None).map(|end| end.at + Tombstone::KEPT),
+            // Nobody else has the session that is on its way.
+            Self::Ended(tombstone) if tombstone.moving.is_some() => None,
             Self::Ended(tombstone) => Some(tombstone.ended_at + Tombstone::KEPT),
         }
     }

@@ -143,6 +143,13 @@ fn what_was_added_since_survives_the_round_trip() {
 }
 
 #[test]
+fn a_session_on_its_way_to_another_store_is_kept_for_as_long_as_that_takes() {
+    let on_its_way = SessionState::from(Tombstone::of_moving(session(), START));
+    assert_eq!(on_its_way.keep_until(), None);
+    assert_eq!(SessionState::from(tombstone()).keep_until(), Some(tombstone().ended_at + Tombstone::KEPT));
+}
+
+#[test]
 fn every_end_reason_is_stored_under_its_stable_word() {
     for reason in [
         EndReason::LoggedOut,

@@ -172,6 +172,7 @@ fn after(reason: EndReason) -> &'static str {
         EndReason::RejectedAfterUnknownOutcome => {
             "sign in again; if that happens often, set a reuse window at the server and declare no more than that one"
         }
+        EndReason::Moved => "use the store it was moved to",
         _ => "sign in again",
     }
 }

@@ -50,11 +50,15 @@ async fn bury(shared: &Shared, entry: &Arc<Entry>) -> Result<Option<Session>, Se
         };
         let session = match shared.open(entry, &stored)? {
             SessionState::Active(session) => *session,
-            SessionState::Ended(_) => {
-                let known = shared.known(entry, &stored)?;
-                let _ = entry.install_read(ticket, Some(known));
-                return Ok(None);
-            }
+            SessionState::Ended(tombstone) => match tombstone.moving {
+                // On its way to another store: whatever arrives there has been revoked.
+                Some(session) => *session,
+                None => {
+                    let known = shared.known(entry, &stored)?;
+                    let _ = entry.install_read(ticket, Some(known));
+                    return Ok(None);
+                }
+            },
         };
         let now = shared.clock.now();
         let state = SessionState::from(Tombstone::of(&session, EndReason::LoggedOut, None, now));

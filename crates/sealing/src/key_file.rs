@@ -58,19 +58,25 @@ impl KeyRing {
     }
 
     /// Changes the ring in a file. Of many that change it at once, each sees what the others did: a key that has sealed
-    /// something is never lost.
+    /// something is never lost. Where `path` is a symbolic link, the file it leads to is changed, and not the link: others
+    /// may know it by its own name. It stays its owner's, whoever changes it.
     ///
     /// # Errors
     ///
     /// As [`load`](Self::load) and [`save`](Self::save).
     pub fn update(path: &Path, change: impl FnOnce(&Self) -> Self) -> Result<Self, KeyRingError> {
         let failed = |source| KeyRingError::File { path: path.to_owned(), source };
+        let path = &*fs::canonicalize(path).map_err(failed)?;
         // A file of its own, which nobody replaces: the ring's own file is another one after each save.
-        let lock = path.with_extension("lock");
-        let lock = File::options().write(true).create(true).truncate(false).open(lock).map_err(failed)?;
+        let lock = owner_only().write(true).create(true).truncate(false).open(path.with_extension("lock"));
+        let lock = lock.map_err(failed)?;
+        give_to_owner_of(path, &lock).map_err(failed)?;
         lock.lock().map_err(failed)?;
         let changed = change(&Self::load(path)?);
-        changed.save(path)?;
+        let temporary = changed.write_beside(path).map_err(failed)?;
+        give_to_owner_of(path, temporary.as_file()).map_err(failed)?;
+        temporary.persist(path).map_err(|error| failed(error.error))?;
+        sync_folder_of(path).map_err(failed)?;
         Ok(changed)
     }
 
@@ -129,6 +135,33 @@ fn folder_of(path: &Path) -> &Path {
 /// The name is on the disk, too, before anything is sealed with the keys.
 fn sync_folder_of(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder_of(path))?.sync_all() } else { Ok(()) }
+}
+
+/// Otherwise a ring that the administrator changes could not be read any more by the program it belongs to.
+#[cfg(unix)]
+fn give_to_owner_of(path: &Path, file: &File) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+    let (ring, own) = (fs::metadata(path)?, file.metadata()?);
+    if ring.uid() == own.uid() { Ok(()) } else { fchown(file, Some(ring.uid()), Some(ring.gid())) }
+}
+
+#[cfg(not(unix))]
+fn give_to_owner_of(_path: &Path, _file: &File) -> io::Result<()> {
+    Ok(()) // The folder's access list decides.
+}
+
+/// Whoever can open a lock file can hold everybody up.
+#[cfg(unix)]
+fn owner_only() -> fs::OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = File::options();
+    options.mode(0o600);
+    options
+}
+
+#[cfg(not(unix))]
+fn owner_only() -> fs::OpenOptions {
+    File::options()
 }
 
 #[cfg(unix)]

@@ -16,7 +16,7 @@ use crate::key::{KeyId, NamingKey, SealingKey, SecretBytes};
 /// first seals whatever is written, each of them opens what it sealed. So keys are changed without a halt: put a new one
 /// first ([`rotate`](Self::rotate)), so that whatever is committed from then on is sealed with it; seal the other records
 /// anew ([`Seal::reseal`](crate::Seal::reseal), or `oidc-session keys reseal`); drop the old one
-/// ([`without_old_keys`](Self::without_old_keys)).
+/// ([`without_keys_before`](Self::without_keys_before)).
 ///
 /// A program has the ring that it was started with. So where several share a store, each must have a key before any of them
 /// seals with it: give all of them a ring with a [prepared](Self::prepare) key first, then one in which it has been
@@ -114,6 +114,22 @@ impl KeyRing {
         let newest = self.sealing_key_id();
         let mut ring = self.clone();
         ring.keys.retain(|key| key.prepared || key.key.id == newest);
+        ring
+    }
+
+    /// The same ring without the keys that sealed before `newest` did. What they sealed cannot be opened any more. Nothing
+    /// changes if `newest` is not in the ring, or is only prepared.
+    ///
+    /// For whoever has sealed everything anew with `newest`: a key that came to the front meanwhile is kept, and so is
+    /// `newest`.
+    #[must_use = "the new ring is returned, and has to be stored"]
+    pub fn without_keys_before(&self, newest: KeyId) -> Self {
+        let mut ring = self.clone();
+        if let Some(place) = self.keys.iter().position(|key| key.key.id == newest && !key.prepared) {
+            let kept =
+                self.keys.iter().take(place + 1).chain(self.keys.iter().skip(place + 1).filter(|key| key.prepared));
+            ring.keys = kept.cloned().collect();
+        }
         ring
     }
 

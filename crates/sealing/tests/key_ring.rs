@@ -55,6 +55,21 @@ fn old_keys_are_dropped_and_neither_the_newest_nor_a_prepared_one() {
 }
 
 #[test]
+fn a_key_that_sealed_everything_anew_stays_although_another_seals_by_now() {
+    let first = KeyRing::generate(NOW);
+    let second = first.rotate(NOW);
+    let third = second.rotate(LATER).prepare(LATER);
+    let ids: Vec<_> = third.key_ids().collect();
+    assert_eq!(
+        third.without_keys_before(second.sealing_key_id()).key_ids().collect::<Vec<_>>(),
+        [ids[0], ids[1], ids[3]]
+    );
+    assert_eq!(third.without_keys_before(third.sealing_key_id()), third.without_old_keys());
+    assert_eq!(third.without_keys_before(KeyRing::generate(NOW).sealing_key_id()), third, "no key of this ring");
+    assert_eq!(third.without_keys_before(ids[3]), third, "it has sealed nothing yet");
+}
+
+#[test]
 fn what_is_no_ring_is_refused_by_its_mistake_and_never_quoted() {
     let good = KeyRing::generate(NOW).rotate(LATER).to_json();
     let change = |from: &str, to: &str| {
@@ -170,6 +185,48 @@ fn a_ring_is_its_owners_and_one_that_others_can_read_is_refused() {
         assert!(matches!(KeyRing::load(&path), Err(KeyRingError::Exposed(_))), "{mode:o}");
         assert!(matches!(KeyRing::beside(folder.path(), NOW), Err(KeyRingError::Exposed(_))), "{mode:o}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_change_through_a_link_reaches_those_who_use_the_file_itself() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (file, link) = (folder.path().join("keys.json"), elsewhere.path().join("keys.json"));
+    KeyRing::generate(NOW).save_new(&file).unwrap();
+    symlink(&file, &link).unwrap();
+    let before = fs::metadata(&file).unwrap();
+    let rotated = KeyRing::update(&link, |ring| ring.rotate(LATER)).unwrap();
+    assert_eq!(KeyRing::load(&file).unwrap(), rotated);
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(fs::metadata(&file).unwrap().uid(), before.uid());
+    let lock = fs::metadata(folder.path().join("keys.lock")).unwrap();
+    assert_eq!(lock.permissions().mode() & 0o777, 0o600, "who can open it can hold others up");
+}
+
+/// Needs an administrator to give files away; for others the ring cannot change hands in the first place.
+#[cfg(unix)]
+#[test]
+fn a_ring_that_the_administrator_changes_stays_its_owners() {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    let folder = tempfile::tempdir().unwrap();
+    let path = KeyRing::beside(folder.path(), NOW).unwrap().path;
+    let owner = match chown(&path, Some(65534), Some(65534)) {
+        Ok(()) => 65534,
+        Err(_) => fs::metadata(&path).unwrap().uid(),
+    };
+    let _ = KeyRing::update(&path, |ring| ring.rotate(LATER)).unwrap();
+    for file in [path.clone(), path.with_extension("lock")] {
+        assert_eq!(fs::metadata(&file).unwrap().uid(), owner, "{}", file.display());
+    }
+}
+
+#[test]
+fn a_change_of_a_ring_that_is_not_there_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = KeyRing::update(&folder.path().join("keys.json"), |ring| ring.rotate(LATER)).unwrap_err();
+    assert!(matches!(error, KeyRingError::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound));
+    assert!(names(folder.path()).is_empty());
 }
 
 #[test]

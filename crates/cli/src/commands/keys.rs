@@ -74,7 +74,10 @@ impl Keys {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
         match self.command {
             Command::Generate { path } => generate(context, &path),
-            Command::List => list(context, &KeyRing::load(&ring_file(context).await?)?),
+            Command::List => {
+                let path = ring_file(context).await?;
+                list(context, &KeyRing::load(&path).map_err(|error| unusable(error, context))?)
+            }
             Command::Rotate { prepare } => rotate(context, prepare).await,
             Command::Reseal { drop_old_keys, patience } => reseal(context, drop_old_keys, patience).await,
         }
@@ -110,7 +113,8 @@ fn list(context: &Context, ring: &KeyRing) -> Result<(), Failure> {
 
 async fn rotate(context: &Context, prepare: bool) -> Result<(), Failure> {
     let (path, now) = (ring_file(context).await?, context.clock.now());
-    let ring = KeyRing::update(&path, |ring| if prepare { ring.prepare(now) } else { ring.rotate(now) })?;
+    let ring = KeyRing::update(&path, |ring| if prepare { ring.prepare(now) } else { ring.rotate(now) })
+        .map_err(|error| unusable(error, context))?;
     let text = match prepare {
         true => format!("{} has a key that will seal after the next `rotate`; spread the file first", path.display()),
         false => format!("{} seals with the key {} from now on", path.display(), ring.sealing_key_id()),
@@ -120,9 +124,14 @@ async fn rotate(context: &Context, prepare: bool) -> Result<(), Failure> {
 
 async fn reseal(context: &Context, drop_old_keys: bool, mut patience: Patience) -> Result<(), Failure> {
     let store = context.store().await?;
-    if store.seal.key_ring().is_none() {
+    let Some(newest) = store.seal.key_ring().map(KeyRing::sealing_key_id) else {
         return Err(Failure::usage("the sessions of this store are not sealed, so there is nothing to seal anew"));
-    }
+    };
+    // Better to be told now than after a long walk.
+    let ring_file = match drop_old_keys {
+        true => Some(context.keys.file(&store.store.custody())?),
+        false => None,
+    };
     let mut counts = walk(context, &store).await?;
     let mut resealed = counts.resealed;
     while counts.busy > 0 && patience.is_left_after(context, counts.busy).await {
@@ -145,10 +154,28 @@ async fn reseal(context: &Context, drop_old_keys: bool, mut patience: Patience) 
         };
         return Err(failure.finding("resealing", object));
     }
-    if drop_old_keys {
-        KeyRing::update(&context.keys.file(&store.store.custody())?, KeyRing::without_old_keys)?;
+    if let Some(path) = ring_file {
+        // Somebody may have rotated meanwhile; what was sealed just now needs the key that was the newest then.
+        KeyRing::update(&path, |ring| ring.without_keys_before(newest))?;
     }
     context.output.answer(&object, &text)
+}
+
+/// There may be no ring yet.
+fn unusable(error: KeyRingError, context: &Context) -> Failure {
+    let hint = match (&error, context.keys.file_by_itself()) {
+        (KeyRingError::File { source, .. }, _) if source.kind() != std::io::ErrorKind::NotFound => None,
+        (KeyRingError::File { .. }, Some(_)) => Some("make one with `oidc-session keys generate FILE`"),
+        (KeyRingError::File { .. }, None) => Some(
+            "the first `oidc-session login` makes one; if the store has sessions, put their ring back, or name it with --keys",
+        ),
+        _ => None,
+    };
+    let failure = Failure::from(error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
 }
 
 async fn walk(context: &Context, store: &OpenStore) -> Result<Resealing, Failure> {

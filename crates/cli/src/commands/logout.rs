@@ -35,8 +35,12 @@ impl Logout {
     /// Logs out.
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
         let saved = match SavedSession::find(context).await? {
-            Some(saved) if matches!(saved.state, SessionState::Active(_)) => saved,
-            Some(_) => return nothing_to_end(context, "ended"),
+            Some(saved) => match &saved.state {
+                SessionState::Ended(tombstone) if tombstone.moving.is_none() => {
+                    return nothing_to_end(context, "ended");
+                }
+                SessionState::Active(_) | SessionState::Ended(_) => saved,
+            },
             None => return nothing_to_end(context, "none"),
         };
         let provider = saved.registration.standby()?;

@@ -21,19 +21,22 @@ use crate::store_url::StoreUrl;
 ///
 /// It may be interrupted, and run again: it goes on where it stopped. A session that was just on its way is in use nowhere
 /// until then, and not lost.
+///
+/// --from and --to may be the same store with another key ring: then its sessions get the names and the seal of that one.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   oidc-session migrate --from sqlite:sessions.db --to redis://redis.example --to-keys keys.json
+  oidc-session migrate --from sqlite:sessions.db --to sqlite:sessions.db --to-keys new-keys.json
   oidc-session migrate --from redis://redis.example --from-keys keys.json \\
     --to postgres://sessions@db.example/sessions --to-keys keys.json --json")]
 pub(crate) struct Migrate {
-    /// The store to move the sessions from
-    #[arg(long, value_name = "URL")]
+    /// The store to move the sessions from. A URL with a password belongs into the variable: others see command lines
+    #[arg(long, value_name = "URL", env = "OIDC_SESSION_FROM", hide_env_values = true)]
     from: String,
 
     /// The store to move them to
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", env = "OIDC_SESSION_TO", hide_env_values = true)]
     to: String,
 
     /// The key ring of the old store [default: the text in OIDC_SESSION_FROM_KEYS, or else the one beside the store]
@@ -53,6 +56,15 @@ pub(crate) struct Migrate {
     patience: Patience,
 }
 
+/// From where to where.
+#[derive(Debug)]
+struct Route {
+    from: OpenStore,
+    to: OpenStore,
+    /// The key ring is what changes.
+    same_store: bool,
+}
+
 /// After how many records progress is told.
 const STRIDE: usize = 500;
 
@@ -69,9 +81,14 @@ struct Counts {
 impl Migrate {
     /// Moves them.
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
-        let (from_url, to_url) = (StoreUrl::parse(&self.from)?, StoreUrl::parse(&self.to)?);
+        let (from_url, to_url) = (StoreUrl::parse_of("--from", &self.from)?, StoreUrl::parse_of("--to", &self.to)?);
         if from_url == StoreUrl::Memory || to_url == StoreUrl::Memory {
             return Err(Failure::usage("memory: ends with this command; there is nothing to move from it or to it"));
+        }
+        if from_url.is_missing() {
+            return Err(
+                Failure::usage("there is no store at --from").hint("look at its path; nothing was made or moved")
+            );
         }
         let from_keys = match self.from_unsealed {
             true => KeySource::Unsealed,
@@ -84,34 +101,33 @@ impl Migrate {
         if same_store && from.seal.key_ring() == to.seal.key_ring() {
             return Err(Failure::usage("--from and --to are the same store with the same key ring"));
         }
-        let counts = move_all(context, &from, &to, self.patience).await?;
+        let route = Route { from, to, same_store };
+        let counts = move_all(context, &route, self.patience).await?;
         counts.tell(context)
     }
 }
 
-async fn move_all(
-    context: &Context,
-    from: &OpenStore,
-    to: &OpenStore,
-    mut patience: Patience,
-) -> Result<Counts, Failure> {
+async fn move_all(context: &Context, route: &Route, mut patience: Patience) -> Result<Counts, Failure> {
     let mut counts = Counts::default();
     loop {
         (counts.busy, counts.occupied, counts.unreadable) = (0, 0, 0);
-        walk(context, from, to, &mut counts).await?;
+        walk(context, route, &mut counts).await?;
         if counts.busy == 0 || !patience.is_left_after(context, counts.busy).await {
             return Ok(counts);
         }
     }
 }
 
-async fn walk(context: &Context, from: &OpenStore, to: &OpenStore, counts: &mut Counts) -> Result<(), Failure> {
+async fn walk(context: &Context, route: &Route, counts: &mut Counts) -> Result<(), Failure> {
+    let Route { from, to, same_store } = route;
     let mover = Mover { from, to, clock: &*context.clock };
     let mut records = Walk::over(&*from.store);
     while let Some((key, stored)) = records.next().await? {
         match mover.take(&key, &stored).await? {
             Moved::Arrived => counts.arrived += 1,
             Moved::Ended => {}
+            // What has arrived lies beside what has not, under the other key ring.
+            Moved::Unreadable if *same_store && to.seal.open(&key, &stored).is_ok() => {}
             Moved::Busy => counts.busy += 1,
             Moved::Occupied => counts.occupied += 1,
             Moved::Unreadable => counts.unreadable += 1,

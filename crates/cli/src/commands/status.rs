@@ -178,10 +178,15 @@ impl<'a> Standing<'a> {
             SessionState::Ended(tombstone) => {
                 lines.push(format!("  {:<9} {}", "ended", self.told(tombstone.ended_at)));
                 lines.push(String::new());
-                lines.push(format!(
-                    "  Sign in again: {}",
-                    shown(&saved.registration.login_command(&context.session, &[]))
-                ));
+                lines.push(match tombstone.reason {
+                    EndReason::Moved if tombstone.moving.is_some() => {
+                        "  It is still on its way: run `oidc-session migrate` again.".to_owned()
+                    }
+                    EndReason::Moved => "  It lives on in the store it was moved to.".to_owned(),
+                    _ => {
+                        format!("  Sign in again: {}", shown(&saved.registration.login_command(&context.session, &[])))
+                    }
+                });
             }
         }
         lines.join("\n")
