@@ -160,8 +160,9 @@ impl Version {
         let fresh = Self((millis << 20) | random);
         match expected {
             // A number this great was never made here; what comes after it need only differ.
-            Expected::At(Self(replaced)) if replaced >= i64::MAX.unsigned_abs() => fresh,
-            Expected::At(Self(replaced)) => fresh.max(Self(replaced + 1)),
+            Expected::At(Self(replaced)) if replaced >= i64::MAX.unsigned_abs() - random => fresh,
+            // At random there, too: two writers whose clocks are behind must not choose the same.
+            Expected::At(Self(replaced)) => fresh.max(Self(replaced + 1 + random)),
             Expected::Absent => fresh,
         }
     }
@@ -209,6 +210,8 @@ fn random_bytes<const N: usize>() -> [u8; N] {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -223,6 +226,21 @@ mod tests {
     fn debug_shows_no_session_id() {
         let id = SessionId::random();
         assert!(!format!("{id:?}").contains(id.expose()));
+    }
+
+    #[test]
+    fn versions_grow_and_two_writers_choose_differently_also_where_the_clock_is_behind() {
+        let now = crate::Timestamp::from_unix_seconds(1_700_000_000);
+        for late in [0, 60].map(Duration::from_secs) {
+            let first = Version::after(Expected::Absent, now);
+            let chosen: std::collections::HashSet<_> =
+                (0..16).map(|_| Version::after(Expected::At(first), now - late).as_u64()).collect();
+            assert!(chosen.len() > 12, "{chosen:?}");
+            assert!(chosen.iter().all(|version| *version > first.as_u64()));
+        }
+        for replaced in [i64::MAX - 1, i64::MAX].map(i64::unsigned_abs) {
+            assert!(Version::after(Expected::At(Version(replaced)), now).as_u64() <= i64::MAX.unsigned_abs());
+        }
     }
 
     #[test]

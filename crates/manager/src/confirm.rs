@@ -6,7 +6,7 @@ use std::time::Duration;
 use oidc_session_core::{SessionState, Target};
 use tokio::sync::watch;
 
-use crate::entry::{Entry, Known, Looked};
+use crate::entry::{Entry, Known, Looked, Stale, Ticket};
 use crate::handle::MOST_CONFLICTS;
 use crate::outage::{Advice, Outage};
 use crate::shared::Shared;
@@ -59,14 +59,25 @@ pub(crate) async fn load(shared: &Arc<Shared>, entry: &Entry) -> Result<Option<A
         let call = shared.store.load(&entry.address.key);
         let stored = shared.within_budget("load a session", call).await?;
         let known = stored.map(|stored| shared.known(entry, &stored)).transpose()?;
-        if let Ok(Looked { before, known }) = entry.install_look(ticket, known) {
-            if let (Some(before), Some(known)) = (before, &known) {
-                announce_news(shared, entry, &before, known);
-            }
+        if let Ok(known) = install(shared, entry, ticket, known) {
             return Ok(known);
         }
     }
     Err(SessionError::busy())
+}
+
+/// Installs what was read since `ticket`, and tells what is new about it to those who listen.
+pub(crate) fn install(
+    shared: &Shared,
+    entry: &Entry,
+    ticket: Ticket,
+    known: Option<Known>,
+) -> std::result::Result<Option<Arc<Known>>, Stale> {
+    let Looked { before, known } = entry.install_look(ticket, known)?;
+    if let (Some(before), Some(known)) = (before, &known) {
+        announce_news(shared, entry, &before, known);
+    }
+    Ok(known)
 }
 
 /// Starts a look, or joins the one under way.

@@ -145,6 +145,7 @@ impl SessionError {
                 "no_refresh_token",
                 format!("there is no refresh token; {}", after(EndReason::NoRefreshToken)),
             ),
+            FailureCause::NoTurn => Self::unavailable("too many other sessions are being refreshed"),
             FailureCause::LeaseHeld => Self::unavailable("another process is refreshing and has not finished"),
             FailureCause::Paused => Self::unavailable("an earlier refresh failed, and it is too early for the next"),
             FailureCause::TooSoon => Self::unavailable("the server's access tokens expire as soon as they arrive"),

@@ -44,6 +44,9 @@ pub(crate) struct Hands {
     store_error: Option<StoreError>,
 }
 
+/// How long a flight waits for its turn. When the authorization server hangs, those behind must hear of it, too.
+const TURN_PATIENCE: Duration = Duration::from_secs(60);
+
 /// How a flight landed, with the causes that the protocol does not carry.
 pub(crate) struct Landing {
     pub(crate) outcome: Outcome,
@@ -85,21 +88,29 @@ impl Hands {
         loop {
             let action = flight.step(event, self.shared.now());
             tracing::trace!(key = ?self.entry.address.key, ?action, "refresh protocol");
-            if matches!(action, Action::Commit { .. } | Action::End { .. } | Action::Release(_) | Action::Done(_)) {
+            // Whatever else there is to do, and to wait for, is nothing to the authorization server.
+            if !matches!(action, Action::Lease { .. } | Action::Refresh { .. } | Action::Renew { .. }) {
                 self.permit = None;
+            }
+            // Only where a refresh is wanted is it clear that the session lives. Noted before the waits there, or a
+            // session could become idle in them. Whoever refreshes outright is not using it.
+            let lives = matches!(action, Action::Prepare | Action::Lease { .. } | Action::Refresh { .. });
+            if lives && trigger != Trigger::Force {
+                self.entry.last_use.note(self.shared.clock.now());
             }
             event = match action {
                 Action::Done(outcome) => return self.land(outcome),
                 Action::Load => Event::Loaded(self.load().await),
                 Action::Prepare => Event::Prepared(self.prepare().await),
-                Action::Lease { ttl } => Event::Leased(self.lease_in_turn(ttl).await),
-                Action::Refresh { before } => {
-                    // Only now is it clear that the session lives. Whoever refreshes outright is not using it.
-                    if trigger != Trigger::Force {
-                        self.entry.last_use.note(self.shared.clock.now());
+                Action::Lease { ttl } => {
+                    if self.awaits_its_turn().await {
+                        flight.has_its_turn(self.shared.now());
+                        Event::Leased(self.lease(ttl).await)
+                    } else {
+                        Event::Leased(Ok(LeaseView::NotAsked))
                     }
-                    Event::Answered(self.refresh(before).await)
                 }
+                Action::Refresh { before } => Event::Answered(self.refresh(before).await),
                 Action::Commit { expected } => Event::Committed(self.commit(expected).await),
                 Action::ServeUncommitted => {
                     self.install_merged();
@@ -140,17 +151,13 @@ impl Hands {
         }
     }
 
-    /// Waits for its turn before it takes the lease: a lease covers one request, not the wait for it.
-    async fn lease_in_turn(&mut self, ttl: Duration) -> Result<LeaseView, StoreErrorKind> {
-        if self.permit.is_none() {
-            // Nobody closes the semaphore.
-            self.permit = Arc::clone(&self.shared.refreshes).acquire_owned().await.ok();
-        }
-        let leased = self.lease(ttl).await;
-        if !matches!(leased, Ok(LeaseView::Granted { .. })) {
-            self.permit = None;
-        }
-        leased
+    /// Before the lease is asked for: a lease covers one request, not the wait for it. `false` if that took too long.
+    async fn awaits_its_turn(&mut self) -> bool {
+        let refreshes = Arc::clone(&self.shared.refreshes);
+        // Nobody closes the semaphore.
+        let turn = tokio::time::timeout(TURN_PATIENCE, refreshes.acquire_owned()).await;
+        self.permit = turn.ok().and_then(Result::ok);
+        self.permit.is_some()
     }
 
     async fn lease(&mut self, ttl: Duration) -> Result<LeaseView, StoreErrorKind> {

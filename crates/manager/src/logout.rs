@@ -71,7 +71,7 @@ async fn bury(shared: &Shared, entry: &Arc<Entry>) -> Result<Option<Session>, Se
             Ok(Commit::Conflict) => continue,
             // The tombstone may be there all the same. Then the tokens in our hands are the only ones left to revoke.
             Err(error) => match shared.within_budget("load a session", shared.store.load(&entry.address.key)).await {
-                Ok(Some(found)) if found.version == next.version => {}
+                Ok(Some(found)) if found == next => {}
                 _ => {
                     entry.forget();
                     return Err(error.into());

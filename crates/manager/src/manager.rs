@@ -160,10 +160,10 @@ impl SessionManagerBuilder {
     ///
     /// A use is a call for a token: `access_token`, `authorization`, `token_for`, `refresh_if_expired` and
     /// `refresh_if_current_is`. None are `refresh`, `snapshot`, and what happens behind the program's back. In this
-    /// process every use counts to the millisecond. The others learn of it from the record, where it is written down
-    /// with every refresh and at least once in a quarter of the limit: to them a session can be idle up to a quarter of
-    /// the limit early. Sessions that were signed in before are treated as [`absolute_limit`](Self::absolute_limit)
-    /// says; their last refresh counts as their last use.
+    /// process every use counts to the millisecond, as long as somebody has a handle of the session. The others learn
+    /// of it from the record, where it is written down with every refresh and at least once in a quarter of the limit:
+    /// to them a session can be idle up to a quarter of the limit early. Sessions that were signed in before are treated
+    /// as [`absolute_limit`](Self::absolute_limit) says; their last refresh counts as their last use.
     #[must_use]
     pub fn idle_limit(mut self, limit: Duration) -> Self {
         self.limits.idle = Some(limit);
@@ -186,6 +186,8 @@ impl SessionManagerBuilder {
 
     /// How many refreshes of this process may be under way at the authorization server at a time; the others wait their
     /// turn, before they take their leases. Default: 64. Zero counts as one.
+    ///
+    /// Whoever has waited for a minute gives up: `Unavailable`, and the session is kept. That happens when the server hangs.
     ///
     /// When thousands of sessions fall due together, a server that is asked for all of them at once answers late, and an
     /// answer that comes too late may have spent its refresh token.

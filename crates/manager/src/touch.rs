@@ -6,9 +6,9 @@ use oidc_session_core::{
     Commit, Expected, HolderId, Lease, Limits, Release, Session, SessionState, Stored, Timestamp, Version,
 };
 
-use crate::SessionError;
 use crate::entry::{Entry, Known, Ticket, Writing};
 use crate::shared::Shared;
+use crate::{SessionError, confirm};
 
 type Result<T> = std::result::Result<T, SessionError>;
 
@@ -60,7 +60,7 @@ async fn touch(shared: &Shared, entry: &Arc<Entry>) -> Result<()> {
     if !wanted {
         let known = loaded.map(|stored| shared.known(entry, &stored)).transpose()?;
         // If something newer was installed meanwhile, that stays.
-        let _ = entry.install_read(ticket, known);
+        let _ = confirm::install(shared, entry, ticket, known);
         return Ok(());
     }
     let (holder, ticket) = (HolderId::random(), entry.ticket());
@@ -122,7 +122,7 @@ async fn write(shared: &Shared, entry: &Arc<Entry>, ticket: Ticket, stored: &Sto
 
 /// A touch is installed like something read: it says nothing about the authorization server, so no back-off ends.
 fn install(shared: &Shared, entry: &Entry, ticket: Ticket, version: Version, state: SessionState) {
-    if entry.install_read(ticket, Some(shared.know(entry, version, state))).is_err() {
+    if confirm::install(shared, entry, ticket, Some(shared.know(entry, version, state))).is_err() {
         entry.forget();
     }
 }

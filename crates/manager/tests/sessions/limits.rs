@@ -570,6 +570,27 @@ async fn a_touch_that_finds_a_logout_tells_its_process() {
 }
 
 #[tokio::test]
+async fn a_touch_that_finds_a_refresh_tells_those_who_listen() {
+    for written_down in [true, false] {
+        let world = World::new();
+        let process = Process::over(&world, &Unruly::new(&world));
+        process.signs_in(&world).await;
+        let mut events = process.handle.subscribe();
+        world.clock.advance(HOUR / 2);
+        let other = Process::new(&world);
+        if written_down {
+            other.uses().await;
+        }
+        other.handle.refresh().await.unwrap();
+        let version = world.stored().await.unwrap().version;
+        assert_eq!(process.uses().await, "at-0");
+        assert_eq!(world.stored().await.unwrap().version == version, written_down);
+        assert_eq!(events.try_recv().unwrap().kind, SessionEventKind::Adopted, "{written_down}");
+        assert_eq!(process.uses().await, "at-1");
+    }
+}
+
+#[tokio::test]
 async fn the_time_that_a_machine_sleeps_is_idle_time() {
     let world = World::new();
     let process = Process::new(&world);

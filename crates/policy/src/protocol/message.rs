@@ -128,6 +128,8 @@ pub enum LeaseView {
         /// Attempts on this version that nobody finished.
         unsettled: u32,
     },
+    /// It was not asked for: too many flights of this process were before this one.
+    NotAsked,
     /// Somebody else holds it.
     Held {
         /// For at most this long.
@@ -218,6 +220,8 @@ pub enum FailureCause {
     Provider(ProviderErrorKind),
     /// Another process held the lease for longer than we wait.
     LeaseHeld,
+    /// Too many other sessions of this process were to be refreshed first.
+    NoTurn,
     /// An earlier attempt, here or elsewhere, asked everybody to wait.
     Paused,
     /// The last answer has only just arrived.

@@ -96,6 +96,13 @@ impl Dialogue {
         self
     }
 
+    /// The flight had to wait for so long before it could ask for the lease.
+    pub(crate) fn has_its_turn_after(self, passed: Duration) -> Self {
+        let mut dialogue = self.after(passed);
+        dialogue.flight.has_its_turn(now(dialogue.elapsed));
+        dialogue
+    }
+
     /// The flight waits for exactly as long as it wants to.
     #[track_caller]
     pub(crate) fn waits(self, pause: Duration) -> Self {

@@ -81,6 +81,32 @@ fn patience_ends_one_lease_and_one_request_after_the_flight_began() {
 }
 
 #[test]
+fn the_wait_for_a_turn_is_no_time_of_the_lease() {
+    let mut dialogue = asking(Trigger::IfDue, expired()).has_its_turn_after(seconds(100));
+    dialogue = dialogue.says(granted(expired(), 0)).refreshes();
+    // And a turn that nobody waits for changes nothing.
+    dialogue.has_its_turn_after(seconds(100)).says(TOO_LATE).expects(RENEW);
+}
+
+#[test]
+fn the_wait_for_a_turn_costs_no_patience() {
+    let held_at = |elapsed| {
+        let waiting = asking(Trigger::IfDue, expired()).has_its_turn_after(seconds(100)).says(held(seconds(20)));
+        let asking = waiting.waits(millis(20)).says(loaded(expired())).expects(LEASE);
+        asking.has_its_turn_after(seconds(100)).after(elapsed).says(held(seconds(3)))
+    };
+    held_at(millis(39_979)).expects(Action::Wait(millis(40)));
+    held_at(millis(39_980)).ends(unavailable(FailureCause::LeaseHeld, Some(seconds(3))));
+}
+
+#[test]
+fn whoever_gets_no_turn_gives_up_and_holds_nothing() {
+    let not_asked = Event::Leased(Ok(LeaseView::NotAsked));
+    asking(Trigger::IfDue, expired()).says(not_asked).ends(unavailable(FailureCause::NoTurn, None));
+    asking(Trigger::IfDue, due()).says(not_asked).ends(postponed(FailureCause::NoTurn, None));
+}
+
+#[test]
 fn impatience_takes_no_valid_token_away() {
     asking(Trigger::Force, fresh())
         .after(seconds(40))

@@ -62,6 +62,7 @@ impl Flight {
         match lease {
             Ok(LeaseView::Granted { record, unsettled }) => self.granted(record, unsettled, now),
             Ok(LeaseView::Absent) => self.land(Outcome::NoSession),
+            Ok(LeaseView::NotAsked) => self.fail(FailureCause::NoTurn, None, now),
             Ok(LeaseView::Held { remaining }) => self.wait_for_holder(remaining, now),
             Ok(LeaseView::Paused { remaining }) => self.fail(FailureCause::Paused, Some(remaining), now),
             // The lease may be ours without our knowing. Give it back, or it would count as an attempt.

@@ -93,6 +93,16 @@ impl Flight {
         self
     }
 
+    /// The lease that the flight wants is asked for only `now`: it had to wait for its turn.
+    ///
+    /// That is counted neither as time of the lease nor as waiting for another holder.
+    pub fn has_its_turn(&mut self, now: Now) {
+        if self.state == State::Leasing {
+            self.started = self.started.saturating_add(now.monotonic.saturating_sub(self.leased.monotonic));
+            self.leased = now;
+        }
+    }
+
     /// Takes the event that answers the last action, and decides the next.
     pub fn step(&mut self, event: Event, now: Now) -> Action {
         let state = std::mem::replace(&mut self.state, State::Landed);
