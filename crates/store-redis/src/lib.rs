@@ -43,8 +43,8 @@
 //!   to a server whose clock is behind, none is believed to last longer from now than its whole time.
 //! - **`keep_until`** is an instant of that same clock. Redis drops the record then, without a sweep and without telling
 //!   the change feed; not while its lease is running.
-//! - **An outage**: calls fail as *unavailable* within the connection timeout and the response timeout together, four
-//!   seconds by default. The next call after it connects anew. A connection whose answers stop coming is given up.
+//! - **An outage**: calls fail as *unavailable* within the connection timeout and the response timeout together, five
+//!   seconds by default (one and four). The next call after it connects anew. A connection whose answers stop coming is given up.
 //! - **An answer that was lost**: a call whose connection is closed under it is sent once more. A commit that had taken
 //!   effect is recognised, and answered as done; if somebody else has committed since, it is a conflict. So is a remove
 //!   that had taken effect.
