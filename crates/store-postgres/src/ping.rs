@@ -1,5 +1,6 @@
 //! [`Ping`]: whether a subscription hears what is said to the server.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use oidc_session_core::{HolderId, StoreError};
@@ -7,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::database::Database;
+use crate::error::silent;
 use crate::statements::{PING_CHANNEL, Statement};
 use crate::value::Value;
 
@@ -18,7 +20,7 @@ const PING: &str = "make sure that changes are heard";
 /// same server connection to it again, which then tells at once what it would not have told while it was waiting.
 pub(crate) struct Ping {
     database: Database,
-    statement: Statement,
+    statement: Arc<Statement>,
     name: u128,
     heard: watch::Sender<Option<i64>>,
 }
@@ -36,7 +38,7 @@ pub(crate) enum Proof {
 impl Ping {
     pub(crate) fn new(database: Database) -> Self {
         let name = HolderId::random().as_u128(); // As good as any 128 random bits.
-        Self { database, statement: Statement::ping(), name, heard: watch::Sender::new(None) }
+        Self { database, statement: Arc::new(Statement::ping()), name, heard: watch::Sender::new(None) }
     }
 
     /// What the subscription has to listen to.
@@ -53,12 +55,15 @@ impl Ping {
 
     /// Sends the ping of this number, which was not used before, and waits for it.
     pub(crate) async fn prove(&self, number: i64, within: Duration) -> Proof {
-        let name = self.name.to_be_bytes();
-        let parameters = [Value::Bytes(&name), Value::Number(number)];
+        let (database, statement, name) = (self.database.clone(), Arc::clone(&self.statement), self.name.to_be_bytes());
+        // In a task, so that it is waited for as long as for any call: that gives up the connections that are dead.
+        let notified = tokio::spawn(async move {
+            database.query(PING, &statement, &[Value::Bytes(&name), Value::Number(number)]).await
+        });
         let mut hearing = self.heard.subscribe();
         let mut is_sent = false;
         let heard = async {
-            self.database.query(PING, &self.statement, &parameters).await?;
+            notified.await.map_err(|_| silent(PING))??;
             is_sent = true;
             let _ = hearing.wait_for(|heard| *heard == Some(number)).await; // Its sender is here, too.
             Ok(())

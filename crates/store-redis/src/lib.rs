@@ -70,7 +70,10 @@
 //! restore it, or delete the key, which signs the session out.
 //!
 //! Changes are published on `PREFIX:changes@DATABASE`, as `KEY VERSION`, or `KEY -` after a remove; an empty message is a
-//! store that connects. A subscription has a connection of its own, which is pinged every three seconds.
+//! store that connects. A subscription has a connection of its own, and proves every three seconds that it hears: the store
+//! publishes a number on `PREFIX:ping@RANDOM`, to which only this subscription listens. If that is not heard, the
+//! subscription fails: it may be at another server than the store, after a failover for instance. The first proof comes
+//! before it begins.
 //!
 //! # Permissions
 //!
@@ -107,6 +110,7 @@ mod layout;
 mod lease;
 mod link;
 mod list;
+mod ping;
 mod reconnecting;
 mod scripts;
 mod store;
