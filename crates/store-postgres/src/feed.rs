@@ -25,8 +25,8 @@ const WAIT: &str = "wait for a change";
 /// How often it is proved that changes would be heard.
 const HEARTBEAT: Duration = Duration::from_secs(3);
 
-/// How long a proof may take; and if none can be had, how long it may take the server to say that it is there. With the
-/// heartbeat less than the ten seconds of the contract.
+/// How long a proof may take, and after it the server, to say that it is there. With the heartbeat less than the ten
+/// seconds of the contract.
 const ANSWER: Duration = Duration::from_secs(3);
 
 /// How many proofs in a row may fail because the store's pool does not let a ping through. It says nothing about the
@@ -173,12 +173,11 @@ impl Listener {
                 Proof::Heard => unproven = 0,
                 Proof::Unheard => return deaf(StoreErrorKind::Unavailable, WAIT),
                 Proof::Unsent(error) if unproven == UNPROVEN => return error.unwrap_or_else(|| silent(WAIT)),
-                Proof::Unsent(_) => {
-                    unproven += 1;
-                    if let Err(error) = answered(WAIT, client, "SELECT 1").await {
-                        return error;
-                    }
-                }
+                Proof::Unsent(_) => unproven += 1,
+            }
+            // Also after a proof: servers and poolers close connections on which nobody says anything.
+            if let Err(error) = answered(WAIT, client, "SELECT 1").await {
+                return error;
             }
         }
     }

@@ -28,8 +28,8 @@ const LISTEN: &str = "listen for changes";
 /// How often it is proved that changes would be heard.
 const PROVE_EVERY: Duration = Duration::from_secs(3);
 
-/// How long a proof may take; and if none can be had, how long it may take the server to say that it is there. All three
-/// together are less than the ten seconds within which a dead connection is noticed.
+/// How long a proof may take, and after it the server, to say that it is there. All three together are less than the ten
+/// seconds within which a dead connection is noticed.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 
 /// How many proofs in a row may fail because the store itself gets no answer. That says nothing about the feed; but
@@ -213,12 +213,11 @@ impl Listener {
                 Proof::Heard => unproven = 0,
                 Proof::Unheard => return End::Deafened,
                 Proof::Unsent(kind) if unproven == UNPROVEN => return End::Unpublished(kind),
-                Proof::Unsent(_) => {
-                    unproven += 1;
-                    if !matches!(timeout(ANSWER_WITHIN, sink.ping::<redis::Value>()).await, Ok(Ok(_))) {
-                        return End::Silent;
-                    }
-                }
+                Proof::Unsent(_) => unproven += 1,
+            }
+            // Also after a proof: what stands in between may close connections on which nobody says anything.
+            if !matches!(timeout(ANSWER_WITHIN, sink.ping::<redis::Value>()).await, Ok(Ok(_))) {
+                return End::Silent;
             }
         }
     }

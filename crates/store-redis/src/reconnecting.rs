@@ -7,8 +7,10 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
+use redis::{AsyncConnectionConfig, Client, Cmd, RedisError, RedisResult, Value};
 use tokio::time::timeout;
+
+use crate::error::is_from_replica;
 
 /// A connection that is made when it is first needed, and anew after it was given up.
 ///
@@ -131,6 +133,5 @@ pub(crate) fn timed_out() -> RedisError {
 
 /// Whether another connection may fare better.
 fn is_over(error: &RedisError) -> bool {
-    let is_replica = error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly);
-    error.is_io_error() || error.is_unrecoverable_error() || is_replica
+    error.is_io_error() || error.is_unrecoverable_error() || is_from_replica(error)
 }

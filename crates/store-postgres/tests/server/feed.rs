@@ -256,7 +256,7 @@ async fn a_dropped_subscription_lets_its_connection_go() {
     let store = builder(&server.url()).connect().await.unwrap();
     let other = client(&server.url(), "public").await;
     let listening = async || {
-        let count = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'";
+        let count = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' OR query = 'SELECT 1'";
         other.query_one(count, &[]).await.unwrap().get::<_, i64>(0)
     };
     let changes = subscribed(&store).await;
