@@ -187,17 +187,6 @@ mod tests {
     }
 
     #[test]
-    fn a_replica_is_known_by_what_it_says_within_a_script_too() {
-        for (said, is_replica) in [
-            ("READONLY You can't write against a read only replica.", true),
-            ("ERR Error running script (call to f_x): @user_script:9: -READONLY You can't write against", true),
-            ("OOM command not allowed when used memory > 'maxmemory'.", false),
-        ] {
-            assert_eq!(is_from_replica(&server_error(said)), is_replica, "{said}");
-        }
-    }
-
-    #[test]
     fn the_network_is_told_from_the_settings() {
         for (failure, kind) in [
             (io::ErrorKind::ConnectionRefused, StoreErrorKind::Unavailable),

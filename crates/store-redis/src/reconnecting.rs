@@ -135,3 +135,23 @@ pub(crate) fn timed_out() -> RedisError {
 fn is_over(error: &RedisError) -> bool {
     error.is_io_error() || error.is_unrecoverable_error() || is_from_replica(error)
 }
+
+#[cfg(test)]
+mod tests {
+    use redis::parse_redis_value;
+
+    use super::*;
+
+    #[test]
+    fn a_server_that_became_a_replica_is_given_up_whatever_its_version() {
+        for (said, over) in [
+            ("READONLY You can't write against a read only replica.", true),
+            ("ERR Error running script (call to f_x): @user_script:9: -READONLY You can't write against", true),
+            ("OOM command not allowed when used memory > 'maxmemory'.", false),
+            ("NOPERM this user has no permissions to run the 'evalsha' command", false),
+        ] {
+            let answer = parse_redis_value(format!("-{said}\r\n").as_bytes()).unwrap();
+            assert_eq!(is_over(&answer.extract_error().unwrap_err()), over, "{said}");
+        }
+    }
+}
