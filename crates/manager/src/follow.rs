@@ -76,9 +76,10 @@ impl Follower {
             failures += 1;
             let pause = pause(failures);
             if failures == 1 {
-                tracing::warn!(%error, "the change feed is lost; what is known is confirmed by looking at the store");
+                let error = &error as &dyn std::error::Error; // With what it says to do.
+                tracing::warn!(error, "the change feed is lost; what is known is confirmed by looking at the store");
             } else {
-                tracing::debug!(%error, ?pause, "the change feed is still lost");
+                tracing::debug!(error = &error as &dyn std::error::Error, ?pause, "the change feed is still lost");
             }
             tokio::time::sleep(pause).await;
         }

@@ -39,6 +39,7 @@ use crate::tls;
 #[must_use]
 pub struct PostgresStoreBuilder {
     server: Server,
+    changes_from: Option<String>,
     schema: String,
     migrations: bool,
     pool_size: usize,
@@ -65,6 +66,7 @@ impl PostgresStoreBuilder {
         let few = Duration::from_secs(3);
         Self {
             server,
+            changes_from: None,
             schema: Schema::DEFAULT.to_owned(),
             migrations: true,
             pool_size: 8,
@@ -78,6 +80,16 @@ impl PostgresStoreBuilder {
     /// 1 to 50 lower-case letters, digits and underscores. Stores in different schemas know nothing of each other.
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
         self.schema = schema.into();
+        self
+    }
+
+    /// Where the change feed connects to, if not to the URL of the store: `postgres://…` of the same database.
+    ///
+    /// For a store behind a pooler of transactions (PgBouncer), on whose connections nobody can listen: name the server
+    /// itself here, or a pool of sessions. And for a store over a pool of the program's, which has no feed otherwise.
+    /// Each subscription makes one connection. A URL of another database fails when subscribing, as *misconfigured*.
+    pub fn changes_from(mut self, url: impl Into<String>) -> Self {
+        self.changes_from = Some(url.into());
         self
     }
 
@@ -121,7 +133,8 @@ impl PostgresStoreBuilder {
 
     /// The certificates, as PEM, of the authorities that may vouch for the server, in place of the platform's.
     ///
-    /// Counts before an `sslrootcert` in the URL. No effect on a pool that was brought.
+    /// Counts before an `sslrootcert` in the URL, and for [`changes_from`](Self::changes_from) as well. No effect on a
+    /// pool that was brought.
     pub fn ca_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.authorities = Some(pem.into());
         self
@@ -133,17 +146,22 @@ impl PostgresStoreBuilder {
     /// as *denied* if the server refuses the role, and as *unavailable* if it does not answer.
     pub async fn connect(self) -> Result<PostgresStore, StoreError> {
         let schema = Schema::named(&self.schema)?;
-        let (database, feed) = match self.server {
+        let (database, own) = match self.server {
             Server::Pool(pool) => (Database::over(pool, self.patience), None),
             Server::Url(url) => {
-                let connector = connector(&url, self.authorities, self.patience).await?;
-                let hosts = connector.config.get_hosts().len().max(connector.config.get_hostaddrs().len());
-                let connect = self.patience.connect.saturating_mul(u32::try_from(hosts).unwrap_or(u32::MAX));
-                let patience = Patience { connect, ..self.patience };
-                let feed = Feed::new(connector.clone(), &schema, connect);
-                (Database::new(connector, self.pool_size, patience)?, Some(feed))
+                let connector = connector(&url, self.authorities.clone(), self.patience).await?;
+                let patience = Patience { connect: connector.patience(self.patience.connect), ..self.patience };
+                (Database::new(connector.clone(), self.pool_size, patience)?, Some(connector))
             }
         };
+        let changes_from = match self.changes_from {
+            Some(url) => Some(connector(&url, self.authorities, self.patience).await?),
+            None => own,
+        };
+        let feed = changes_from.map(|connector| {
+            let patience = connector.patience(self.patience.connect);
+            Feed::new(connector, &schema, patience, database.clone())
+        });
         if self.migrations {
             database.migrate(&schema).await?;
         } else {

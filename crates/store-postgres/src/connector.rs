@@ -27,6 +27,12 @@ impl Connector {
         self.config.connect(self.tls.clone()).await
     }
 
+    /// How long it may take to connect, if it may take `each` for one host.
+    pub(crate) fn patience(&self, each: Duration) -> Duration {
+        let hosts = self.config.get_hosts().len().max(self.config.get_hostaddrs().len());
+        each.saturating_mul(u32::try_from(hosts).unwrap_or(u32::MAX))
+    }
+
     /// What every connection is told first.
     ///
     /// Statements are made for READ COMMITTED; names mean PostgreSQL's own functions, whoever may write to `public`; a

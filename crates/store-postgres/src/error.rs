@@ -60,6 +60,14 @@ pub(crate) fn silent(doing: &'static str) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, doing).because("PostgreSQL did not answer in time")
 }
 
+/// The connection that listens is there, and notifications do not come.
+pub(crate) fn deaf(kind: StoreErrorKind, doing: &'static str) -> StoreError {
+    StoreError::new(kind, doing).because(
+        "what the server is told is not heard on the connection that listens; a pooler of transactions does that: \
+         give the change feed a URL of its own, `changes_from`, of the server itself or of a pool of sessions",
+    )
+}
+
 /// A row is not of the form in which this crate writes rows. The driver's error may name its column, never its value.
 pub(crate) fn corrupt(doing: &'static str, what: &'static str) -> StoreError {
     StoreError::new(StoreErrorKind::Corrupt, doing).because(what)

@@ -14,17 +14,24 @@ use tokio::time::{sleep, timeout};
 use tokio_postgres::{AsyncMessage, Client};
 
 use crate::connector::{Connector, Line};
-use crate::error::{from_connecting, from_postgres, silent};
+use crate::database::Database;
+use crate::error::{deaf, from_connecting, from_postgres, silent};
+use crate::ping::{Ping, Proof};
 use crate::schema::Schema;
 
 const SUBSCRIBE: &str = "subscribe to changes";
 const WAIT: &str = "wait for a change";
 
-/// How often the server is asked whether it is still there.
+/// How often it is proved that changes would be heard.
 const HEARTBEAT: Duration = Duration::from_secs(3);
 
-/// How long it may take to say so. Together with the heartbeat well under the ten seconds of the contract.
-const ANSWER: Duration = Duration::from_secs(4);
+/// How long a proof may take, and after it the server, to say that it is there. With the heartbeat less than the ten
+/// seconds of the contract.
+const ANSWER: Duration = Duration::from_secs(3);
+
+/// How many proofs in a row may fail because the store's pool does not let a ping through. It says nothing about the
+/// feed if all connections of the pool are in use; but without proof, nobody is kept in good faith for much longer.
+const UNPROVEN: u32 = 3;
 
 /// How many changes may wait for their reader. One that is slower still must not hold up the server's queue, which all
 /// writers share.
@@ -36,11 +43,13 @@ pub(crate) struct Feed {
     connector: Connector,
     channel: String,
     connect_timeout: Duration,
+    database: Database,
 }
 
 impl Feed {
-    pub(crate) fn new(connector: Connector, schema: &Schema, connect_timeout: Duration) -> Self {
-        Self { connector, channel: schema.channel(), connect_timeout }
+    /// `database` is for the pings.
+    pub(crate) fn new(connector: Connector, schema: &Schema, connect_timeout: Duration, database: Database) -> Self {
+        Self { connector, channel: schema.channel(), connect_timeout, database }
     }
 }
 
@@ -59,7 +68,7 @@ impl ChangeFeed for Feed {
         };
         let (changes, told) = mpsc::channel(BACKLOG);
         let (listens, listening) = oneshot::channel();
-        let listener = Listener { channel: self.channel.clone(), changes };
+        let listener = Listener { channel: self.channel.clone(), ping: Ping::new(self.database.clone()), changes };
         let mut subscription = Subscription { told, task: tokio::spawn(listener.run(client, line, listens)) };
         match listening.await {
             Ok(()) => Ok(Box::new(subscription)),
@@ -103,12 +112,13 @@ impl Drop for Subscription {
 /// Reads the notifications of one connection, whether or not anybody waits for them.
 struct Listener {
     channel: String,
+    ping: Ping,
     changes: mpsc::Sender<Result<Change, StoreError>>,
 }
 
 impl Listener {
     async fn run(self, client: Client, line: Line, listens: oneshot::Sender<()>) {
-        let mut beating = pin!(beat(&client, &self.channel, listens));
+        let mut beating = pin!(self.beat(&client, listens));
         let mut listening = pin!(self.listen(line));
         let error = match select(&mut beating, &mut listening).await {
             Either::Left((error, _)) => error,
@@ -124,13 +134,14 @@ impl Listener {
         loop {
             match poll_fn(|context| line.poll_message(context)).await {
                 Some(Ok(AsyncMessage::Notification(notification))) => {
+                    if notification.channel() != self.channel {
+                        self.ping.hear(notification.payload());
+                        continue;
+                    }
                     // Anybody may send on any channel. What is not of this form, no store has sent.
                     let Some(change) = change(notification.payload()) else {
                         continue;
                     };
-                    if notification.channel() != self.channel {
-                        continue;
-                    }
                     if self.changes.capacity() <= 1 || self.changes.try_send(Ok(change)).is_err() {
                         return None;
                     }
@@ -141,23 +152,41 @@ impl Listener {
             }
         }
     }
+
+    /// Listens, proves that it hears, and goes on proving it until it does not.
+    async fn beat(&self, client: &Client, listens: oneshot::Sender<()>) -> StoreError {
+        let listen = format!("LISTEN \"{}\"; LISTEN \"{}\"", self.channel, self.ping.channel());
+        if let Err(error) = answered(SUBSCRIBE, client, &listen).await {
+            return error;
+        }
+        match self.ping.prove(0, ANSWER).await {
+            Proof::Heard => {}
+            Proof::Unheard => return deaf(StoreErrorKind::Misconfigured, SUBSCRIBE),
+            Proof::Unsent(error) => return error.unwrap_or_else(|| silent(SUBSCRIBE)),
+        }
+        let _ = listens.send(());
+        let (mut number, mut unproven) = (0, 0);
+        loop {
+            sleep(HEARTBEAT).await;
+            number += 1;
+            match self.ping.prove(number, ANSWER).await {
+                Proof::Heard => unproven = 0,
+                Proof::Unheard => return deaf(StoreErrorKind::Unavailable, WAIT),
+                Proof::Unsent(error) if unproven == UNPROVEN => return error.unwrap_or_else(|| silent(WAIT)),
+                Proof::Unsent(_) => unproven += 1,
+            }
+            // Also after a proof: servers and poolers close connections on which nobody says anything.
+            if let Err(error) = answered(WAIT, client, "SELECT 1").await {
+                return error;
+            }
+        }
+    }
 }
 
-/// Listens, then makes sure that the server is still there, until it is not.
-async fn beat(client: &Client, channel: &str, listens: oneshot::Sender<()>) -> StoreError {
-    match timeout(ANSWER, client.batch_execute(&format!("LISTEN \"{channel}\""))).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => return from_postgres(SUBSCRIBE, &error),
-        Err(_) => return silent(SUBSCRIBE),
-    }
-    let _ = listens.send(());
-    loop {
-        sleep(HEARTBEAT).await;
-        match timeout(ANSWER, client.batch_execute("SELECT 1")).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return from_postgres(WAIT, &error),
-            Err(_) => return silent(WAIT),
-        }
+async fn answered(doing: &'static str, client: &Client, sql: &str) -> Result<(), StoreError> {
+    match timeout(ANSWER, client.batch_execute(sql)).await {
+        Ok(answer) => answer.map_err(|error| from_postgres(doing, &error)),
+        Err(_) => Err(silent(doing)),
     }
 }
 

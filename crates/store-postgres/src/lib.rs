@@ -77,14 +77,19 @@
 //! # Change feed
 //!
 //! Each commit, remove and sweep sends a notification on the channel `<schema>_changes`, with key and version, in the
-//! same transaction. A subscription has a connection of its own. PostgreSQL puts the commits of transactions that notify
+//! same transaction. A subscription has a connection of its own, and proves every three seconds that it hears: a
+//! connection of the pool notifies a channel that only this subscription listens to, `oidc_session_ping_` and 32
+//! hexadecimal digits. If that is not heard, the subscription fails; the first proof comes before it begins.
+//!
+//! PostgreSQL puts the commits of transactions that notify
 //! in one line, over all databases of a server: that costs little at thousands of commits a second, and limits more.
 //! Anybody who may connect to the database may listen and notify: a notification is a reason to look, never the truth.
 //!
 //! # PgBouncer
 //!
 //! With session pooling everything works. With transaction pooling, prepared statements need PgBouncer 1.21 and
-//! `max_prepared_statements`; the change feed hears nothing; and the settings that a connection begins with
+//! `max_prepared_statements`; the change feed would hear nothing, so that subscribing fails as *misconfigured* unless
+//! [`changes_from`](PostgresStoreBuilder::changes_from) leads past the pooler; and the settings that a connection begins with
 //! (`statement_timeout`, `default_transaction_isolation`, `search_path`, `synchronous_commit`) reach some server
 //! connections of the pool and not others: give the role the same with `ALTER ROLE … SET`, and the store a pool of its
 //! own. With statement pooling, turn migrations off as well, because they are a transaction.
@@ -102,6 +107,7 @@ mod database;
 mod error;
 mod feed;
 mod lease;
+mod ping;
 mod row;
 mod schema;
 mod statements;

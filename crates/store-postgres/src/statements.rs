@@ -14,6 +14,9 @@ const LONGEST_RECORD: usize = 1 << 20;
 /// The server's clock, in milliseconds. Not `now()`, which stands still while a statement waits for a row.
 const NOW: &str = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
+/// What the name of a subscription's own channel begins with; 32 hexadecimal digits follow.
+pub(crate) const PING_CHANNEL: &str = "oidc_session_ping_";
+
 /// What ends a lease, a pause and the count of unsettled attempts.
 const NO_LEASE: &str = "unsettled = 0, lease_holder = NULL, lease_ends_at_unix_ms = NULL, lease_length_ms = NULL";
 
@@ -38,6 +41,17 @@ pub(crate) struct Statement {
 impl Statement {
     fn new(sql: String, types: impl Into<Vec<Type>>) -> Self {
         Self { sql, types: types.into() }
+    }
+
+    /// Tells a number to one subscription. Nothing that a crash may not forget, so nobody waits for the disk.
+    pub(crate) fn ping() -> Self {
+        Self::new(
+            format!(
+                "SELECT pg_catalog.set_config('synchronous_commit', 'off', true),
+                     pg_catalog.pg_notify('{PING_CHANNEL}' || pg_catalog.encode($1, 'hex'), $2::text)"
+            ),
+            [Type::BYTEA, Type::INT8],
+        )
     }
 }
 

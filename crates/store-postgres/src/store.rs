@@ -52,7 +52,8 @@ impl PostgresStore {
     ///
     /// The pool's connections are used as they are: TLS, `synchronous_commit`, `search_path` and timeouts at the server
     /// are then the program's concern, and their isolation must be READ COMMITTED, PostgreSQL's default. Calls are
-    /// bounded as with a pool of the store's own. There is no [`ChangeFeed`]: a pool's connections cannot listen.
+    /// bounded as with a pool of the store's own. There is no [`ChangeFeed`], because a pool's connections cannot listen,
+    /// unless [`changes_from`](PostgresStoreBuilder::changes_from) says where to connect for it.
     ///
     /// ```no_run
     /// use oidc_session_store_postgres::{PostgresStore, deadpool_postgres::Pool};

@@ -1,6 +1,7 @@
 //! [`RedisStoreBuilder`]: the settings.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use oidc_session_core::StoreError;
@@ -125,7 +126,8 @@ impl RedisStoreBuilder {
             return Err(misconfigured(CONNECT, "the prefix has 1 to 64 ASCII letters, digits, or any of -_.:/"));
         };
         inspection::inspect(&link, &layout).await?;
-        let feed = changes_from.map(|client| RedisFeed::new(client, &layout, limit));
+        let link = Arc::new(link);
+        let feed = changes_from.map(|client| RedisFeed::new(client, &layout, limit, Arc::clone(&link)));
         Ok(RedisStore::new(link, layout, feed))
     }
 

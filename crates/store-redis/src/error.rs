@@ -76,12 +76,20 @@ const NO_PERMISSION: &str =
 const NOT_REDIS: &str = "what answers at this address does not speak as Redis does";
 const DAMAGED: &str = "the hash of the session is not as this store writes it; restore or delete its key";
 
-fn from_server(error: &RedisError) -> (StoreErrorKind, &'static str) {
+/// Whether the server may only be read, because another one is the primary.
+pub(crate) fn is_from_replica(error: &RedisError) -> bool {
+    says(error, "READONLY")
+}
+
+/// Before Redis 7, what fails within a script comes with the code `ERR`, and tells its own code in the text. What a script
+/// may not do comes without a code, in two wordings.
+fn says(error: &RedisError, what: &str) -> bool {
     let code = error.code().unwrap_or_default();
-    // Before Redis 7, what fails within a script comes with the code `ERR`, and tells its own code in the text. What a
-    // script may not do comes without a code, in two wordings.
-    let text = error.detail().filter(|_| code == "ERR").unwrap_or_default();
-    let says = |what: &str| code == what || text.contains(what);
+    code == what || (code == "ERR" && error.detail().is_some_and(|text| text.contains(what)))
+}
+
+fn from_server(error: &RedisError) -> (StoreErrorKind, &'static str) {
+    let says = |what: &str| says(error, what);
     if says("DAMAGED") || says("WRONGTYPE") {
         return (StoreErrorKind::Corrupt, DAMAGED);
     }
@@ -103,7 +111,7 @@ fn from_server(error: &RedisError) -> (StoreErrorKind, &'static str) {
     if says("MOVED") || says("CROSSSLOT") || says("ASK") {
         return (StoreErrorKind::Misconfigured, "the server is a node of a cluster: use the feature `cluster`");
     }
-    if code == "ERR" {
+    if error.code() == Some("ERR") {
         return (
             StoreErrorKind::Misconfigured,
             "the server cannot do what this store needs: it needs Redis 5 with scripts",

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use oidc_session_core::{Change, StoreKey, Version};
+use oidc_session_core::{Change, HolderId, StoreKey, Version};
 
 /// How the keys and the channel of one store are called.
 #[derive(Clone, Debug)]
@@ -29,6 +29,11 @@ impl Layout {
 
     pub(crate) fn channel(&self) -> &str {
         &self.channel
+    }
+
+    /// The channel of one subscription, on which it proves that it hears.
+    pub(crate) fn ping_channel(&self, name: HolderId) -> String {
+        format!("{}:ping@{:032x}", self.prefix, name.as_u128())
     }
 
     /// The key of a session. Its hash tag is the session, so that all that will ever belong to it is on one node.

@@ -43,8 +43,8 @@
 //!   to a server whose clock is behind, none is believed to last longer from now than its whole time.
 //! - **`keep_until`** is an instant of that same clock. Redis drops the record then, without a sweep and without telling
 //!   the change feed; not while its lease is running.
-//! - **An outage**: calls fail as *unavailable* within the connection timeout and the response timeout together, four
-//!   seconds by default. The next call after it connects anew. A connection whose answers stop coming is given up.
+//! - **An outage**: calls fail as *unavailable* within the connection timeout and the response timeout together, five
+//!   seconds by default (one and four). The next call after it connects anew. A connection whose answers stop coming is given up.
 //! - **An answer that was lost**: a call whose connection is closed under it is sent once more. A commit that had taken
 //!   effect is recognised, and answered as done; if somebody else has committed since, it is a conflict. So is a remove
 //!   that had taken effect.
@@ -70,7 +70,10 @@
 //! restore it, or delete the key, which signs the session out.
 //!
 //! Changes are published on `PREFIX:changes@DATABASE`, as `KEY VERSION`, or `KEY -` after a remove; an empty message is a
-//! store that connects. A subscription has a connection of its own, which is pinged every three seconds.
+//! store that connects. A subscription has a connection of its own, and proves every three seconds that it hears: the store
+//! publishes a number on `PREFIX:ping@RANDOM`, to which only this subscription listens. If that is not heard, the
+//! subscription fails: it may be at another server than the store, after a failover for instance. The first proof comes
+//! before it begins.
 //!
 //! # Permissions
 //!
@@ -107,6 +110,7 @@ mod layout;
 mod lease;
 mod link;
 mod list;
+mod ping;
 mod reconnecting;
 mod scripts;
 mod store;

@@ -7,8 +7,10 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
+use redis::{AsyncConnectionConfig, Client, Cmd, RedisError, RedisResult, Value};
 use tokio::time::timeout;
+
+use crate::error::is_from_replica;
 
 /// A connection that is made when it is first needed, and anew after it was given up.
 ///
@@ -131,6 +133,25 @@ pub(crate) fn timed_out() -> RedisError {
 
 /// Whether another connection may fare better.
 fn is_over(error: &RedisError) -> bool {
-    let is_replica = error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly);
-    error.is_io_error() || error.is_unrecoverable_error() || is_replica
+    error.is_io_error() || error.is_unrecoverable_error() || is_from_replica(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::parse_redis_value;
+
+    use super::*;
+
+    #[test]
+    fn a_server_that_became_a_replica_is_given_up_whatever_its_version() {
+        for (said, over) in [
+            ("READONLY You can't write against a read only replica.", true),
+            ("ERR Error running script (call to f_x): @user_script:9: -READONLY You can't write against", true),
+            ("OOM command not allowed when used memory > 'maxmemory'.", false),
+            ("NOPERM this user has no permissions to run the 'evalsha' command", false),
+        ] {
+            let answer = parse_redis_value(format!("-{said}\r\n").as_bytes()).unwrap();
+            assert_eq!(is_over(&answer.extract_error().unwrap_err()), over, "{said}");
+        }
+    }
 }

@@ -33,7 +33,7 @@ pub struct RedisStore {
 }
 
 struct Inner {
-    link: Link,
+    link: Arc<Link>,
     layout: Layout,
     feed: Option<RedisFeed>,
 }
@@ -83,7 +83,7 @@ impl RedisStore {
         RedisStoreBuilder::new(Server::ClusterConnection(connection))
     }
 
-    pub(crate) fn new(link: Link, layout: Layout, feed: Option<RedisFeed>) -> Self {
+    pub(crate) fn new(link: Arc<Link>, layout: Layout, feed: Option<RedisFeed>) -> Self {
         Self { inner: Arc::new(Inner { link, layout, feed }) }
     }
 

@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test, an error is a failure")]
 
+use std::collections::HashMap;
+use std::error::Error as _;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use oidc_session_core::{
@@ -10,7 +14,10 @@ use oidc_session_core::{
 };
 use oidc_session_store_redis::RedisStore;
 use oidc_session_test_servers::{Proxy, Redis, fresh_name, shared_redis};
-use redis::aio::MultiplexedConnection;
+use redis::aio::{ConnectionManager, MultiplexedConnection};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 const KEY: StoreKey = StoreKey::from_bytes([7; 32]);
@@ -56,6 +63,75 @@ async fn a_quiet_channel_is_not_a_dead_one() {
     let store = connect(&fresh_name()).await;
     let mut changes = subscribe(&store).await;
     sleep(Duration::from_secs(11)).await; // Longer than it takes to notice a dead one.
+    let version = commit(&store, &KEY, Expected::Absent).await;
+    assert_eq!(next(&mut changes).await.version, Some(version));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_of_another_server_than_the_stores_is_refused() {
+    let (one, other) = (Redis::start().await, Redis::start().await);
+    let manager = ConnectionManager::new(redis::Client::open(one.url()).unwrap()).await.unwrap();
+    let from = |url: String| Some(redis::Client::open(url).unwrap());
+    let store = RedisStore::builder_over(manager.clone(), from(other.url())).connect().await.unwrap();
+    let error = store.change_feed().unwrap().subscribe().await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Misconfigured);
+    assert!(error.source().unwrap().to_string().contains("the same server"), "{error:?}");
+
+    let store = RedisStore::builder_over(manager, from(one.url())).connect().await.unwrap();
+    let mut changes = subscribe(&store).await;
+    let version = commit(&store, &KEY, Expected::Absent).await;
+    assert_eq!(next(&mut changes).await.version, Some(version));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_that_stays_behind_at_a_failover_is_over_within_ten_seconds() {
+    let (old, new) = (Redis::start().await, Redis::start().await);
+    let upstream = Arc::new(Mutex::new(old.address()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(relay(listener, Arc::clone(&upstream)));
+    let store = RedisStore::connect(format!("redis://{address}")).await.unwrap();
+    let mut changes = subscribe(&store).await;
+    assert!(timeout(Duration::from_secs(7), changes.next()).await.is_err(), "both are at the old server");
+
+    *upstream.lock().unwrap() = new.address();
+    let old = redis::Client::open(old.url()).unwrap();
+    let mut old = old.get_multiplexed_async_connection().await.unwrap();
+    let mut kill = redis::cmd("CLIENT");
+    let _: i64 = kill.arg("KILL").arg("TYPE").arg("normal").query_async(&mut old).await.unwrap();
+    commit(&store, &KEY, Expected::Absent).await;
+    let deaf = timeout(Duration::from_secs(10), changes.next()).await.expect("not noticed within ten seconds");
+    let error = deaf.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    assert!(error.source().unwrap().to_string().contains("not heard"), "{error:?}");
+    assert_eq!(failure(&mut changes).await, StoreErrorKind::Unavailable, "it stays over");
+}
+
+/// Leads each new connection to the server that is the primary then; the others stay where they are.
+async fn relay(listener: TcpListener, upstream: Arc<Mutex<SocketAddr>>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let (mut client, _) = listener.accept().await.unwrap();
+        let primary = *upstream.lock().unwrap();
+        connections.spawn(async move {
+            let mut server = TcpStream::connect(primary).await.unwrap();
+            let _ = copy_bidirectional(&mut client, &mut server).await; // One of the two has gone.
+        });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_without_an_answer_ends_no_subscription_at_once() {
+    let redis = Redis::start().await;
+    let network = Proxy::to(redis.address()).await;
+    let manager = ConnectionManager::new(redis::Client::open(format!("redis://{}", network.address())).unwrap());
+    let store = RedisStore::builder_over(manager.await.unwrap(), Some(redis::Client::open(redis.url()).unwrap()));
+    let store = store.connect().await.unwrap();
+    let mut changes = subscribe(&store).await;
+    network.stall();
+    assert!(timeout(Duration::from_secs(10), changes.next()).await.is_err());
+    network.heal();
+    assert!(timeout(Duration::from_secs(7), changes.next()).await.is_err());
     let version = commit(&store, &KEY, Expected::Absent).await;
     assert_eq!(next(&mut changes).await.version, Some(version));
 }

@@ -1,8 +1,12 @@
 //! What is peculiar to the change feed; what every feed promises is in the contract.
 
+use std::error::Error as _;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
-use oidc_session_core::StoreErrorKind::Unavailable;
+use oidc_session_core::StoreErrorKind::{Misconfigured, Unavailable};
 use oidc_session_core::{
     Change, Changes, Commit, Expected, SessionStore as _, StoreKey, Sweep as _, Timestamp, Version,
 };
@@ -10,7 +14,11 @@ use oidc_session_store_postgres::PostgresStore;
 use oidc_session_test_servers::{Postgres, Proxy, fresh_name, shared_postgres};
 use tokio::time::timeout;
 
-use crate::fixture::{KEY, builder, client, create, kind, next, through, timed};
+use oidc_session_store_postgres::deadpool_postgres::{Manager, Pool, Runtime};
+use tokio_postgres::NoTls;
+
+use crate::fixture::{KEY, builder, client, commit, create, key, kind, next, through, timed};
+use crate::pooler::Pooler;
 
 async fn subscribed(store: &PostgresStore) -> Box<dyn Changes> {
     store.change_feed().unwrap().subscribe().await.unwrap()
@@ -81,6 +89,74 @@ async fn a_silent_cut_is_noticed_within_ten_seconds() {
     assert_eq!(kind(lost.expect("not noticed within ten seconds")), Unavailable);
     assert!(took > Duration::from_secs(1), "{took:?}");
     assert_eq!(kind(store.change_feed().unwrap().subscribe().await), Unavailable);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_behind_a_pooler_of_transactions_is_refused_and_one_past_it_is_followed() {
+    let server = Postgres::start().await;
+    let pooler = Pooler::to(server.address()).await;
+    pooler.pool_transactions();
+    let builder = builder(&format!("{}?sslmode=disable", through(&server.url(), server.address(), pooler.address())));
+    let deaf = builder.clone().connect().await.unwrap();
+    let error = deaf.change_feed().unwrap().subscribe().await.unwrap_err();
+    assert_eq!(error.kind(), Misconfigured);
+    assert!(error.source().unwrap().to_string().contains("`changes_from`"), "{error:?}");
+
+    let store = builder.changes_from(server.url()).connect().await.unwrap();
+    let mut changes = subscribed(&store).await;
+    let version = create(&store, KEY, "first").await;
+    assert_eq!(told(&mut changes).await, committed(KEY, version));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_that_turns_deaf_is_over_within_ten_seconds() {
+    let server = Postgres::start().await;
+    let pooler = Pooler::to(server.address()).await;
+    let url = format!("{}?sslmode=disable", through(&server.url(), server.address(), pooler.address()));
+    let store = builder(&url).connect().await.unwrap();
+    let mut changes = subscribed(&store).await;
+    assert!(timeout(Duration::from_secs(8), changes.next()).await.is_err(), "of sessions, a pooler is no hindrance");
+    pooler.pool_transactions();
+    let deaf = timeout(Duration::from_secs(10), changes.next()).await.expect("not noticed within ten seconds");
+    let error = deaf.unwrap_err();
+    assert_eq!(error.kind(), Unavailable);
+    assert!(error.source().unwrap().to_string().contains("not heard"), "{error:?}");
+    assert_eq!(kind(changes.next().await), Unavailable, "it stays over");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pool_that_is_used_up_ends_no_subscription() {
+    let (url, schema) = (shared_postgres().await, fresh_name());
+    let builder = builder(url).schema(&schema).pool_size(1).statement_timeout(Duration::from_secs(30));
+    let store = builder.connect().await.unwrap();
+    let version = create(&store, KEY, "first").await;
+    let mut changes = subscribed(&store).await;
+    let mut other = client(url, &schema).await;
+    let holding = other.transaction().await.unwrap();
+    holding.execute("SELECT FROM sessions FOR UPDATE", &[]).await.unwrap();
+    let waiting = tokio::spawn({
+        let store = store.clone();
+        async move { commit(&store, KEY, Expected::At(version), "second").await }
+    });
+    assert!(timeout(Duration::from_secs(10), changes.next()).await.is_err());
+    holding.rollback().await.unwrap();
+    let version = waiting.await.unwrap().unwrap().unwrap();
+    assert_eq!(told(&mut changes).await, committed(KEY, version));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_over_a_pool_of_the_program_has_a_feed_if_it_is_told_where_from() {
+    let url = shared_postgres().await;
+    let pool = Pool::builder(Manager::new(url.parse().unwrap(), NoTls)).max_size(2).runtime(Runtime::Tokio1);
+    let builder = PostgresStore::from_pool(pool.build().unwrap()).schema(fresh_name());
+    let store = builder.clone().changes_from(url).connect().await.unwrap();
+    let mut changes = subscribed(&store).await;
+    let version = create(&store, KEY, "first").await;
+    assert_eq!(told(&mut changes).await, committed(KEY, version));
+
+    let (before, _) = url.rsplit_once('/').unwrap();
+    let elsewhere = builder.changes_from(format!("{before}/postgres")).connect().await.unwrap();
+    assert_eq!(kind(elsewhere.change_feed().unwrap().subscribe().await), Misconfigured, "of another database");
 }
 
 #[tokio::test(flavor = "multi_thread")]

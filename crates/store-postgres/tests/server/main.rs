@@ -9,6 +9,7 @@ mod fixture;
 mod leases;
 mod migrations;
 mod outage;
+mod pooler;
 mod processes;
 mod rows;
 mod tls;
