@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use oidc_session_core::{
     Clock as _, Commit, Custody, Expected, HolderId, Lease, List as _, Record, Release, Removal, Renewal,
-    SessionStore as _, StoreErrorKind, StoreKey, Stored, Sweep as _, SystemClock, Timestamp, Version, Walk,
+    SessionStore as _, StoreErrorKind, StoreKey, Stored, Sweep as _, SystemClock, Timestamp, Version, Walk, Walked,
 };
 use oidc_session_store_file::FileStore;
 use tempfile::TempDir;
@@ -460,8 +460,11 @@ async fn lease(store: &FileStore, holder: HolderId) -> Lease {
 
 async fn listed(store: &FileStore) -> Vec<StoreKey> {
     let (mut keys, mut records) = (Vec::new(), Walk::over(store));
-    while let Some((key, _)) = records.next().await.unwrap() {
-        keys.push(key);
+    while let Some(walked) = records.next().await.unwrap() {
+        keys.push(match walked {
+            Walked::Record { key, .. } => key,
+            Walked::Unreadable(key) => panic!("{key:?}"),
+        });
     }
     keys
 }

@@ -1,6 +1,7 @@
 //! [`KeyringStore`].
 
 use std::fmt;
+use std::mem;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
@@ -167,16 +168,31 @@ impl List for KeyringStore {
             let keys = records.keys(doing)?;
             let after = after.map_or(Bound::Unbounded, Bound::Excluded);
             let mut page = Page::default();
+            let mut last = None;
             for key in keys.range((after, Bound::Unbounded)).map(|(key, _)| key) {
-                if page.entries.len() >= limit {
-                    page.next = page.entries.last().map(|(key, _)| Cursor::from_bytes(key.as_bytes().to_vec()));
+                if page.entries.len() + page.unreadable.len() >= limit.max(1) {
+                    page.next = last.map(|key: &StoreKey| Cursor::from_bytes(key.as_bytes().to_vec()));
                     break;
                 }
-                page.entries.extend(records.stored(doing, key)?.map(|stored| (*key, stored)));
+                match records.stored(doing, key) {
+                    Ok(stored) => page.entries.extend(stored.map(|stored| (*key, stored))),
+                    Err(error) if is_about_the_record(&error) => page.unreadable.push(*key),
+                    Err(error) => return Err(error),
+                }
+                last = Some(key);
             }
             Ok(page)
         };
-        self.calls.read(doing, page).await
+        let mut page = self.calls.read(doing, page).await?;
+        // What was just being replaced looks like damage too. A load looks again, under the lock.
+        for key in mem::take(&mut page.unreadable) {
+            match self.load(&key).await {
+                Ok(stored) => page.entries.extend(stored.map(|stored| (key, stored))),
+                Err(error) if is_about_the_record(&error) => page.unreadable.push(key),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(page)
     }
 }
 
@@ -211,9 +227,7 @@ fn sweep_one(
 ) -> Result<bool, StoreError> {
     let head = match records.head(doing, key) {
         // Which chunks are its own, nobody knows.
-        Err(error) if matches!(error.kind(), StoreErrorKind::Corrupt | StoreErrorKind::Misconfigured) => {
-            return Ok(false);
-        }
+        Err(error) if is_about_the_record(&error) => return Ok(false),
         head => head?,
     };
     records.tidy(doing, head.as_ref(), chunks)?;
@@ -224,6 +238,11 @@ fn sweep_one(
         }
         _ => Ok(false),
     }
+}
+
+/// Whether other records may still be readable: this one is damaged, a newer version's, or there twice.
+fn is_about_the_record(error: &StoreError) -> bool {
+    matches!(error.kind(), StoreErrorKind::Corrupt | StoreErrorKind::Misconfigured)
 }
 
 fn is_being_refreshed(mut lease: LeaseState, now: Timestamp) -> bool {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use oidc_session_core::Walk;
+use oidc_session_core::{Walk, Walked};
 use serde_json::json;
 
 use crate::context::Context;
@@ -108,8 +108,12 @@ async fn move_all(
 async fn walk(context: &Context, from: &OpenStore, to: &OpenStore, counts: &mut Counts) -> Result<(), Failure> {
     let mover = Mover { from, to, clock: &*context.clock };
     let mut records = Walk::over(&*from.store);
-    while let Some((key, stored)) = records.next().await? {
-        match mover.take(&key, &stored).await? {
+    while let Some(walked) = records.next().await? {
+        let moved = match walked {
+            Walked::Record { key, stored } => mover.take(&key, &stored).await?,
+            Walked::Unreadable(_) => Moved::Unreadable,
+        };
+        match moved {
             Moved::Arrived => counts.arrived += 1,
             Moved::Ended => {}
             Moved::Busy => counts.busy += 1,

@@ -73,4 +73,6 @@ pub(crate) enum Bug {
     OverwritesDamagedData,
     SpreadsDamage,
     QuotesDamagedData,
+    StopsAtDamage,
+    PassesDamageOver,
 }
