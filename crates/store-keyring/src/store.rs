@@ -15,7 +15,6 @@ use oidc_session_core::{
 use crate::KeyringStoreBuilder;
 use crate::calls::Calls;
 use crate::head::Head;
-use crate::lease::LeaseState;
 use crate::name::EntryName;
 use crate::records::Records;
 
@@ -62,7 +61,6 @@ impl KeyringStore {
                 let Some(mut head) = records.head(doing, &key)? else { return Ok(absent) };
                 let found = head.lease;
                 let now = clock.now(); // Read here: it may have taken long to become the writer.
-                head.lease.settle(now);
                 let result = change(records, &mut head, now)?;
                 if head.lease != found {
                     records.write_head(doing, &key, &head)?;
@@ -129,13 +127,8 @@ impl SessionStore for KeyringStore {
         let key_of_record = *key;
         let doing = "take a lease";
         self.with_lease(doing, key, Lease::Absent, move |records, head, now| {
-            if let Some(refusal) = head.lease.refusal(holder, now) {
-                return Ok(refusal);
-            }
-            let record = records.record(doing, &key_of_record, head)?;
-            head.lease.grant(holder, ttl, now);
-            let stored = Stored { version: head.version, record };
-            Ok(Lease::Granted { stored, unsettled: head.lease.unsettled() })
+            let stored = Stored { version: head.version, record: records.record(doing, &key_of_record, head)? };
+            Ok(head.lease.try_lease(&stored, holder, ttl, now))
         })
         .await
     }
@@ -231,23 +224,17 @@ fn sweep_one(
         head => head?,
     };
     records.tidy(doing, head.as_ref(), chunks)?;
-    match head {
-        Some(head) if head.keep_until.is_some_and(|until| until < now) && !is_being_refreshed(head.lease, now) => {
-            records.forget(doing, key, &head)?;
-            Ok(true)
-        }
-        _ => Ok(false),
+    let Some(mut head) = head else { return Ok(false) };
+    if !head.keep_until.is_some_and(|until| until < now) || head.lease.is_leased(now) {
+        return Ok(false);
     }
+    records.forget(doing, key, &head)?;
+    Ok(true)
 }
 
 /// Whether other records may still be readable: this one is damaged, a newer version's, or there twice.
 fn is_about_the_record(error: &StoreError) -> bool {
     matches!(error.kind(), StoreErrorKind::Corrupt | StoreErrorKind::Misconfigured)
-}
-
-fn is_being_refreshed(mut lease: LeaseState, now: Timestamp) -> bool {
-    lease.settle(now);
-    lease.is_held()
 }
 
 fn found(head: Option<&Head>) -> Expected {
