@@ -200,6 +200,26 @@ async fn a_damaged_record_is_corrupt_and_kept() {
 }
 
 #[tokio::test]
+async fn a_list_goes_on_behind_what_cannot_be_read() {
+    let (_directory, path) = place();
+    let store = FileStore::open(&path).await.unwrap();
+    create(&store, "damaged").await;
+    fs::write(path.join("0a".repeat(32) + ".session"), "garbage").unwrap();
+    fs::create_dir(path.join("0b".repeat(32) + ".session")).unwrap();
+    let whole = StoreKey::from_bytes([0x0C; 32]);
+    let stored = next(Expected::Absent, "whole");
+    assert_eq!(store.commit(&whole, Expected::Absent, &stored, None).await.unwrap(), Commit::Done);
+
+    let (mut walk, mut walked) = (Walk::over(&store), Vec::new());
+    while let Some(one) = walk.next().await.unwrap() {
+        walked.push(one);
+    }
+    let unreadable = [KEY, StoreKey::from_bytes([0x0B; 32])].map(Walked::Unreadable);
+    let whole = Walked::Record { key: whole, stored };
+    assert_eq!(walked, [&[whole][..], &unreadable].concat());
+}
+
+#[tokio::test]
 async fn a_file_that_was_copied_onto_another_name_passes_for_no_session() {
     let (_directory, path) = place();
     let store = FileStore::open(&path).await.unwrap();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use oidc_session_core::{
     ChangeFeed, Commit, Cursor, Expected, HolderId, Lease, List, Page, Release, Removal, Renewal, SessionStore,
-    StoreError, StoreKey, Stored, Timestamp, Version,
+    StoreError, StoreErrorKind, StoreKey, Stored, Timestamp, Version,
 };
 use redis::aio::ConnectionManager;
 #[cfg(feature = "cluster")]

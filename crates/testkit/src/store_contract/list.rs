@@ -150,5 +150,7 @@ async fn listed<S: List>(caller: &Caller<S>) -> BTreeMap<StoreKey, Stored> {
 }
 
 async fn page<S: List>(caller: &Caller<S>, from: Option<&Cursor>, limit: usize) -> Page {
-    answered(caller.store.list(from, limit).await)
+    let page = answered(caller.store.list(from, limit).await);
+    assert_eq!(page.unreadable, [], "what is being written is not damaged");
+    page
 }
