@@ -348,7 +348,8 @@ impl List for BuggyStore {
             let _: [u8; 32] = cursor.as_bytes().try_into().unwrap();
         }
         let mut page = inner.list(from, limit).await?;
-        let damaged: Vec<_> = page.entries.extract_if(.., |(key, _)| self.is_damaged(key)).map(|(key, _)| key).collect();
+        let damaged: Vec<_> =
+            page.entries.extract_if(.., |(key, _)| self.is_damaged(key)).map(|(key, _)| key).collect();
         match self.world.bug {
             Some(Bug::StopsAtDamage) if !damaged.is_empty() => {
                 return Err(StoreError::new(StoreErrorKind::Corrupt, "list the records"));
