@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use oidc_session_core::{
     Clock, Commit, Expected, HolderId, Lease, RecordError, Release, SessionState, SessionStore as _, StoreKey, Stored,
-    Walk,
+    Walk, Walked,
 };
 use oidc_session_sealing::{Opened, Seal};
 
@@ -45,8 +45,12 @@ impl Resealing {
     ) -> Result<Self, Failure> {
         let mut counts = Self::default();
         let mut records = Walk::over(&*store.store);
-        while let Some((key, stored)) = records.next().await? {
-            match reseal(store, &key, &stored, clock).await? {
+        while let Some(walked) = records.next().await? {
+            let became = match walked {
+                Walked::Record { key, stored } => reseal(store, &key, &stored, clock).await?,
+                Walked::Unreadable(_) => Became::Unreadable,
+            };
+            match became {
                 Became::Resealed => counts.resealed += 1,
                 Became::Current => counts.current += 1,
                 Became::Busy => counts.busy += 1,

@@ -47,7 +47,7 @@ pub use dpop::DpopBinding;
 pub use id::{HolderId, InvalidSessionId, ProviderId, SessionId, SignInId, StoreKey, Version};
 pub use lease_state::{LeaseClaim, LeaseState, LeaseTerm};
 pub use limits::{Limits, SessionEnd};
-pub use list::{Cursor, List, Page, Walk};
+pub use list::{Cursor, List, Page, Walk, Walked};
 pub use merge::{AnsweredIdToken, IdClaims, Merged, TokenAnswer, Violation};
 pub use profile::{LogoutShape, ProviderProfile, RefreshExtends, ReuseReaction, RevocationShape, Rotation};
 pub use provider::{Provider, Revocation};

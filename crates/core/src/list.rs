@@ -13,6 +13,8 @@ use crate::{SessionStore, StoreError, StoreKey, Stored};
 ///
 /// - A record that is there from the first page to the last is listed, whatever happens to others meanwhile.
 /// - A record may be listed twice, and one that comes or goes meanwhile may be listed or not.
+/// - A record that is there and cannot be read hides no other: its key is among the [unreadable](Page::unreadable) ones.
+///   What hinders all records alike, such as an outage, is an error.
 /// - The order is the store's own.
 #[async_trait]
 pub trait List: SessionStore {
@@ -28,8 +30,24 @@ pub trait List: SessionStore {
 pub struct Page {
     /// The records with their keys.
     pub entries: Vec<(StoreKey, Stored)>,
+    /// Records that are there and cannot be read, such as damaged ones. [`load`](SessionStore::load) tells why.
+    pub unreadable: Vec<StoreKey>,
     /// Where the next page begins. `None` after the last one.
     pub next: Option<Cursor>,
+}
+
+/// What a [`Walk`] comes by.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Walked {
+    /// A record.
+    Record {
+        /// Its key.
+        key: StoreKey,
+        /// The record as it is stored.
+        stored: Stored,
+    },
+    /// The key of a record that is there and cannot be read. [`load`](SessionStore::load) tells why.
+    Unreadable(StoreKey),
 }
 
 /// Where a page begins: bytes that only the store understands.
@@ -58,11 +76,14 @@ impl fmt::Debug for Cursor {
 ///
 /// ```
 /// # async fn example(store: &dyn oidc_session_core::List) -> Result<(), oidc_session_core::StoreError> {
-/// use oidc_session_core::Walk;
+/// use oidc_session_core::{Walk, Walked};
 ///
 /// let mut records = Walk::over(store);
-/// while let Some((key, stored)) = records.next().await? {
-///     println!("{key:?} is at version {}", stored.version);
+/// while let Some(walked) = records.next().await? {
+///     match walked {
+///         Walked::Record { key, stored } => println!("{key:?} is at version {}", stored.version),
+///         Walked::Unreadable(key) => println!("{key:?} is damaged"),
+///     }
 /// }
 /// # Ok(())
 /// # }
@@ -70,7 +91,7 @@ impl fmt::Debug for Cursor {
 #[derive(Debug)]
 pub struct Walk<'a> {
     store: &'a dyn List,
-    page: vec::IntoIter<(StoreKey, Stored)>,
+    page: vec::IntoIter<Walked>,
     next: Next,
 }
 
@@ -91,10 +112,10 @@ impl<'a> Walk<'a> {
     }
 
     /// The next record, or `None` after the last one. After an error, asking again goes on where it stood.
-    pub async fn next(&mut self) -> Result<Option<(StoreKey, Stored)>, StoreError> {
+    pub async fn next(&mut self) -> Result<Option<Walked>, StoreError> {
         loop {
-            if let Some(entry) = self.page.next() {
-                return Ok(Some(entry));
+            if let Some(walked) = self.page.next() {
+                return Ok(Some(walked));
             }
             let from = match &self.next {
                 Next::First => None,
@@ -102,7 +123,9 @@ impl<'a> Walk<'a> {
                 Next::Nothing => return Ok(None),
             };
             let page = self.store.list(from, Self::PAGE).await?;
-            self.page = page.entries.into_iter();
+            let records = page.entries.into_iter().map(|(key, stored)| Walked::Record { key, stored });
+            let unreadable = page.unreadable.into_iter().map(Walked::Unreadable);
+            self.page = records.chain(unreadable).collect::<Vec<_>>().into_iter();
             self.next = page.next.map_or(Next::Nothing, Next::From);
         }
     }

@@ -46,7 +46,7 @@ pub use oidc_session_core::{
     RecordError, RefreshExtends, RefreshToken, Release, Removal, Renewal, ReuseReaction, Revocation, RevocationShape,
     Rotation, Scopes, Session, SessionData, SessionEnd, SessionId, SessionState, SessionStore, SignIn, SignInId,
     SignInRequest, StoreError, StoreErrorKind, StoreKey, Stored, Sweep, SystemClock, Target, Timestamp, TokenAnswer,
-    TokenSet, TokenType, Tombstone, Version, Violation, Walk,
+    TokenSet, TokenType, Tombstone, Version, Violation, Walk, Walked,
 };
 pub use oidc_session_manager::{
     BuildError, FeedState, KeyRing, KeyRingError, LeaseTooShort, LogoutReport, Outcome, ServedToken, SessionError,

@@ -213,6 +213,17 @@ fn a_full_disk_changes_nothing_and_leaves_nothing() {
     assert_eq!(sessions.commit(&KEY, Expected::At(version(1)), &stored(2), None).unwrap(), Commit::Done);
 }
 
+/// Nobody can tell then who would own a new file. There is none to be made.
+#[test]
+fn what_is_on_a_full_disk_can_be_read() {
+    let directory = tempfile::tempdir().unwrap();
+    create(&new_store(directory.path()));
+    let disk = Arc::new(MortalDisk::default());
+    disk.fail_at(0, Failure::FullDisk);
+    let full = Sessions::of(Folder::make(directory.path(), Arc::clone(&disk) as Arc<dyn Disk>).unwrap());
+    assert_eq!(full.load(&KEY).unwrap(), Some(stored(1)));
+}
+
 /// What was seen without the lock is looked at again under it.
 #[test]
 fn what_came_to_life_meanwhile_is_neither_tidied_up_nor_swept() {

@@ -34,7 +34,12 @@ impl Folder {
         }
         privacy::nobody_else_writes_to(&metadata)?;
         let folder = Self { path: path.into(), owner: Owner::of(&metadata), disk };
-        if folder.ourselves()? != folder.owner {
+        let ourselves = match folder.ourselves() {
+            // What is there can still be read.
+            Err(Trouble::System(error)) if is_full(&error) => folder.owner,
+            ourselves => ourselves?,
+        };
+        if ourselves != folder.owner {
             return Err(Trouble::refused(
                 StoreErrorKind::Denied,
                 "the folder belongs to somebody else; run as its owner, or use a folder of your own",
@@ -184,6 +189,10 @@ fn create(path: &Path, disk: &dyn Disk) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         done => done.and_then(|()| disk.sync_folder(parent)),
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 fn nonce() -> io::Result<u64> {

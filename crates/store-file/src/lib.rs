@@ -46,7 +46,7 @@
 //!   system frees the lock. Drafts are cleaned up by the next `open` or `sweep`.
 //! - **A power loss**: the same. A rotated refresh token exists nowhere else, so each change is on the disk, and its
 //!   name too, before its call returns (`fsync` of file and folder; on Apple's systems `F_FULLFSYNC`).
-//! - **A full disk**: the change fails as *unavailable*, and what was there stays.
+//! - **A full disk**: a change fails as *unavailable*, and what was there stays and can be read.
 //! - **A wall clock that is set**: leases are instants of the machine's wall clock, because all its processes share it
 //!   and it goes on over restarts. Set forward, a lease ends early: the attempt counts as unsettled, and the
 //!   compare-and-set keeps the session safe. Set back, none is believed to last longer from now than its whole time.

@@ -180,17 +180,24 @@ impl SessionStore for FileStore {
 
 #[async_trait]
 impl List for FileStore {
-    /// Pages come in the order of the keys. Each waits for its turn like a change; a damaged record fails its page.
+    /// Pages come in the order of the keys. Each waits for its turn like a change.
     async fn list(&self, from: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
         const LIST: &str = "list the records";
         let after = from.map(key_of).transpose().map_err(|trouble| trouble.when(LIST))?;
         let keys = self.write(LIST, move |sessions| sessions.keys_after(after, limit)).await?;
         let next = keys.last().map(|key| Cursor::from_bytes(key.as_bytes().to_vec()));
-        let entries = self.read(LIST, move |sessions| {
-            let load = |key| Ok(sessions.load(&key)?.map(|stored| (key, stored)));
-            keys.into_iter().filter_map(|key| load(key).transpose()).collect::<Result<Vec<_>, Trouble>>()
-        });
-        Ok(Page { entries: entries.await?, next })
+        self.read(LIST, move |sessions| {
+            let mut page = Page { next, ..Page::default() };
+            for key in keys {
+                match sessions.load(&key) {
+                    Ok(stored) => page.entries.extend(stored.map(|stored| (key, stored))),
+                    Err(trouble) if trouble.kind() == StoreErrorKind::Unavailable => return Err(trouble),
+                    Err(_) => page.unreadable.push(key),
+                }
+            }
+            Ok(page)
+        })
+        .await
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use oidc_session_core::{
     Clock as _, Commit, Custody, Expected, HolderId, Lease, List as _, Record, Release, Removal, Renewal,
-    SessionStore as _, StoreErrorKind, StoreKey, Stored, Sweep as _, SystemClock, Timestamp, Version, Walk,
+    SessionStore as _, StoreErrorKind, StoreKey, Stored, Sweep as _, SystemClock, Timestamp, Version, Walk, Walked,
 };
 use oidc_session_store_file::FileStore;
 use tempfile::TempDir;
@@ -197,6 +197,26 @@ async fn a_damaged_record_is_corrupt_and_kept() {
     }
     fs::write(&file, &whole).unwrap();
     commit(&store, Expected::At(version), "second").await;
+}
+
+#[tokio::test]
+async fn a_list_goes_on_behind_what_cannot_be_read() {
+    let (_directory, path) = place();
+    let store = FileStore::open(&path).await.unwrap();
+    create(&store, "damaged").await;
+    fs::write(path.join("0a".repeat(32) + ".session"), "garbage").unwrap();
+    fs::create_dir(path.join("0b".repeat(32) + ".session")).unwrap();
+    let whole = StoreKey::from_bytes([0x0C; 32]);
+    let stored = next(Expected::Absent, "whole");
+    assert_eq!(store.commit(&whole, Expected::Absent, &stored, None).await.unwrap(), Commit::Done);
+
+    let (mut walk, mut walked) = (Walk::over(&store), Vec::new());
+    while let Some(one) = walk.next().await.unwrap() {
+        walked.push(one);
+    }
+    let unreadable = [KEY, StoreKey::from_bytes([0x0B; 32])].map(Walked::Unreadable);
+    let whole = Walked::Record { key: whole, stored };
+    assert_eq!(walked, [&[whole][..], &unreadable].concat());
 }
 
 #[tokio::test]
@@ -460,8 +480,11 @@ async fn lease(store: &FileStore, holder: HolderId) -> Lease {
 
 async fn listed(store: &FileStore) -> Vec<StoreKey> {
     let (mut keys, mut records) = (Vec::new(), Walk::over(store));
-    while let Some((key, _)) = records.next().await.unwrap() {
-        keys.push(key);
+    while let Some(walked) = records.next().await.unwrap() {
+        keys.push(match walked {
+            Walked::Record { key, .. } => key,
+            Walked::Unreadable(key) => panic!("{key:?}"),
+        });
     }
     keys
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use keyring_core::api::{Credential, CredentialApi, CredentialStoreApi};
 use keyring_core::{CredentialStore, Entry, Error, Result};
-use oidc_session_core::{HolderId, Record, Release, StoreErrorKind, StoreKey, Stored, Timestamp, Version};
+use oidc_session_core::{
+    HolderId, LeaseClaim, LeaseState, LeaseTerm, Record, StoreErrorKind, StoreKey, Stored, Timestamp, Version,
+};
 
 use crate::head::{Content, Head};
 use crate::name::EntryName;
@@ -92,15 +94,16 @@ fn a_head_with_its_record_has_room_for_any_lease() {
             continue;
         }
         inline += 1;
-        for _ in 0..2 {
-            let holder = HolderId::from_u128(u128::MAX);
-            head.lease.grant(holder, Duration::MAX, Timestamp::from_unix_millis(i64::MAX - 1));
-            head.lease.release(holder, Release { pause: Duration::MAX, unsettled: true }, NOW);
-            head.lease.grant(holder, Duration::MAX, Timestamp::from_unix_millis(i64::MAX - 1));
-            assert!(head.encode("test").unwrap().len() <= MIXED.head);
-        }
+        let term = LeaseTerm { ends_at: Timestamp::from_unix_millis(i64::MIN), length: Duration::MAX };
+        let claim = LeaseClaim::Leased { holder: HolderId::from_u128(u128::MAX), term };
+        head.lease = LeaseState { claim, unsettled: u32::MAX };
+        assert!(head.encode("test").unwrap().len() <= MIXED.head);
     }
     assert!(inline > 0 && inline < 400);
+}
+
+fn is_leased(head: &Head) -> bool {
+    matches!(head.lease.claim, LeaseClaim::Leased { .. })
 }
 
 const SHORT: &str = "a short record";
@@ -133,14 +136,11 @@ fn at_each_step(
             let left = records.stored("test", &KEY).unwrap();
             if left == old {
                 assert!(changed.is_err(), "step {steps}: it was told to be done");
-                let unsettled = head.as_ref().map(|head| head.lease.is_held());
+                let unsettled = head.as_ref().map(|head| is_leased(head));
                 assert_eq!(unsettled, old.as_ref().map(|_| true), "step {steps}: the lease is as it was");
             } else {
                 assert!(left.as_ref().is_none_or(|left| left.version == Version::from_u64(2)), "step {steps}");
-                assert!(
-                    head.as_ref().is_none_or(|head| !head.lease.is_held()),
-                    "step {steps}: a commit ends the lease"
-                );
+                assert!(head.as_ref().is_none_or(|head| !is_leased(head)), "step {steps}: a commit ends the lease");
             }
 
             sweep(&records);
@@ -212,7 +212,8 @@ impl Disk {
     fn put(&self, records: &Records, stored: &Stored) {
         records.replace("test", &KEY, None, stored, None).unwrap();
         let mut head = records.head("test", &KEY).unwrap().unwrap();
-        head.lease.grant(HolderId::from_u128(1), Duration::from_secs(20), NOW);
+        let term = LeaseTerm::new(Duration::from_secs(20), NOW);
+        head.lease.claim = LeaseClaim::Leased { holder: HolderId::from_u128(1), term };
         records.write_head("test", &KEY, &head).unwrap();
     }
 

@@ -2,13 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use oidc_session_core::{Record, StoreError, StoreErrorKind, Timestamp, Version};
+use oidc_session_core::{LeaseState, Record, StoreError, StoreErrorKind, Timestamp, Version};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::error::damaged;
-use crate::lease::LeaseState;
+use crate::lease::Lease;
 
 /// What is known of one key. Writing it is the one atomic step of every change.
 pub(crate) struct Head {
@@ -47,7 +47,7 @@ struct Wire<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     keep_until_unix_ms: Option<i64>,
     #[serde(default)]
-    lease: LeaseState,
+    lease: Lease,
     #[serde(skip_serializing_if = "Option::is_none")]
     record: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,7 +73,7 @@ impl Head {
             format: FORMAT,
             version: self.version.as_u64(),
             keep_until_unix_ms: self.keep_until.map(Timestamp::as_unix_millis),
-            lease: self.lease,
+            lease: self.lease.into(),
             record,
             chunks,
         };
@@ -101,7 +101,7 @@ impl Head {
         Ok(Self {
             version: Version::from_u64(wire.version),
             keep_until: wire.keep_until_unix_ms.map(Timestamp::from_unix_millis),
-            lease: wire.lease,
+            lease: wire.lease.into(),
             content,
         })
     }
@@ -169,14 +169,15 @@ mod base64_digest {
 mod tests {
     use std::time::Duration;
 
-    use oidc_session_core::HolderId;
+    use oidc_session_core::{HolderId, LeaseClaim, LeaseTerm};
 
     use super::*;
 
     fn head(content: Content) -> Head {
-        let mut lease = LeaseState::default();
         let now = Timestamp::from_unix_seconds(1_700_000_000);
-        lease.grant(HolderId::from_u128(7), Duration::from_secs(20), now);
+        let term = LeaseTerm::new(Duration::from_secs(20), now);
+        let claim = LeaseClaim::Leased { holder: HolderId::from_u128(7), term };
+        let lease = LeaseState { claim, unsettled: 0 };
         Head { version: Version::from_u64(i64::MAX as u64), keep_until: Some(now), lease, content }
     }
 

@@ -1,18 +1,18 @@
-//! [`LeaseState`]: who may refresh one version of a session, as the head entry remembers it.
+//! [`Lease`]: a [`LeaseState`] as the head entry remembers it.
 
 use std::time::Duration;
 
-use oidc_session_core::{HolderId, Lease, Release, Renewal, Timestamp};
+use oidc_session_core::{HolderId, LeaseClaim, LeaseState, LeaseTerm, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The lease of one key. It ends with its version: a commit begins with a free one.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-pub(crate) struct LeaseState {
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+pub(crate) struct Lease {
     unsettled: u32,
     claim: Claim,
 }
 
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Claim {
     #[default]
@@ -27,97 +27,51 @@ enum Claim {
 }
 
 /// A holder, stored as text: JSON numbers are not that long everywhere.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 struct Holder(HolderId);
 
 /// A stretch of wall time that begins when it is written.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 struct Term {
     ends_at_unix_ms: i64,
     length_ms: u64,
 }
 
-impl LeaseState {
-    /// Attempts that nobody finished.
-    pub(crate) fn unsettled(&self) -> u32 {
-        self.unsettled
-    }
-
-    /// Why `holder` cannot have the lease now, if it cannot.
-    pub(crate) fn refusal(&self, holder: HolderId, now: Timestamp) -> Option<Lease> {
-        match self.claim {
-            Claim::Leased { holder: other, term } if other != Holder(holder) => {
-                Some(Lease::Held { remaining: term.remaining(now) })
-            }
-            Claim::Paused { term } => Some(Lease::Paused { remaining: term.remaining(now) }),
-            Claim::Free | Claim::Leased { .. } => None,
-        }
-    }
-
-    /// Whether somebody is refreshing right now.
-    pub(crate) fn is_held(&self) -> bool {
-        matches!(self.claim, Claim::Leased { .. })
-    }
-
-    pub(crate) fn grant(&mut self, holder: HolderId, ttl: Duration, now: Timestamp) {
-        self.claim = Claim::Leased { holder: Holder(holder), term: Term::new(ttl, now) };
-    }
-
-    pub(crate) fn renew(&mut self, holder: HolderId, ttl: Duration, now: Timestamp) -> Renewal {
-        if !self.is_leased_by(holder) {
-            return Renewal::Lost;
-        }
-        self.grant(holder, ttl, now);
-        Renewal::Done
-    }
-
-    pub(crate) fn release(&mut self, holder: HolderId, release: Release, now: Timestamp) {
-        if !self.is_leased_by(holder) {
-            return;
-        }
-        self.unsettled = self.unsettled.saturating_add(release.unsettled.into());
-        self.claim = Claim::Paused { term: Term::new(release.pause, now) };
-        self.settle(now); // A pause of no time is over at once.
-    }
-
-    /// Ends what time has ended. A lease that ended by itself is an attempt whose outcome nobody learned.
-    pub(crate) fn settle(&mut self, now: Timestamp) {
-        match &mut self.claim {
-            Claim::Leased { term, .. } if term.is_over(now) => {
-                self.unsettled = self.unsettled.saturating_add(1);
-                self.claim = Claim::Free;
-            }
-            Claim::Paused { term } if term.is_over(now) => self.claim = Claim::Free,
-            Claim::Leased { term, .. } | Claim::Paused { term } => term.shorten(now),
-            Claim::Free => {}
-        }
-    }
-
-    fn is_leased_by(&self, holder: HolderId) -> bool {
-        matches!(self.claim, Claim::Leased { holder: current, .. } if current == Holder(holder))
+impl From<LeaseState> for Lease {
+    fn from(state: LeaseState) -> Self {
+        let claim = match state.claim {
+            LeaseClaim::Free => Claim::Free,
+            LeaseClaim::Leased { holder, term } => Claim::Leased { holder: Holder(holder), term: term.into() },
+            LeaseClaim::Paused { term } => Claim::Paused { term: term.into() },
+        };
+        Self { unsettled: state.unsettled, claim }
     }
 }
 
-impl Term {
-    fn new(length: Duration, now: Timestamp) -> Self {
-        let length_ms = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
-        Self { ends_at_unix_ms: (now + length).as_unix_millis(), length_ms }
+impl From<Lease> for LeaseState {
+    fn from(lease: Lease) -> Self {
+        let claim = match lease.claim {
+            Claim::Free => LeaseClaim::Free,
+            Claim::Leased { holder, term } => LeaseClaim::Leased { holder: holder.0, term: term.into() },
+            Claim::Paused { term } => LeaseClaim::Paused { term: term.into() },
+        };
+        Self { unsettled: lease.unsettled, claim }
     }
+}
 
-    fn is_over(self, now: Timestamp) -> bool {
-        self.ends_at_unix_ms <= now.as_unix_millis()
+impl From<LeaseTerm> for Term {
+    fn from(term: LeaseTerm) -> Self {
+        let length_ms = u64::try_from(term.length.as_millis()).unwrap_or(u64::MAX);
+        Self { ends_at_unix_ms: term.ends_at.as_unix_millis(), length_ms }
     }
+}
 
-    fn remaining(self, now: Timestamp) -> Duration {
-        Timestamp::from_unix_millis(self.ends_at_unix_ms).saturating_since(now)
-    }
-
-    /// If more remains than ever was, the wall clock was set back: then at most the whole length remains from now on.
-    fn shorten(&mut self, now: Timestamp) {
-        let length = Duration::from_millis(self.length_ms);
-        if self.remaining(now) > length {
-            *self = Self::new(length, now);
+impl From<Term> for LeaseTerm {
+    fn from(term: Term) -> Self {
+        Self {
+            ends_at: Timestamp::from_unix_millis(term.ends_at_unix_ms),
+            length: Duration::from_millis(term.length_ms),
         }
     }
 }

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use oidc_session_core::{Record, StoreError, StoreErrorKind, StoreKey, Stored, Timestamp};
+use oidc_session_core::{LeaseState, Record, StoreError, StoreErrorKind, StoreKey, Stored, Timestamp};
 use zeroize::Zeroizing;
 
 use crate::error::damaged;
 use crate::head::{Chunks, Content, Head, decode_record, encode_record};
-use crate::lease::LeaseState;
 use crate::name::EntryName;
 use crate::vault::Vault;
 
@@ -79,7 +78,7 @@ impl Records {
         let mut head = Head {
             version: next.version,
             keep_until,
-            lease: LeaseState::default(),
+            lease: LeaseState::FREE,
             content: Content::Inline(next.record.clone()),
         };
         // Room for a lease, so that a head that holds its record can always take one.

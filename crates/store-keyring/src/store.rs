@@ -1,6 +1,7 @@
 //! [`KeyringStore`].
 
 use std::fmt;
+use std::mem;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,6 @@ use oidc_session_core::{
 use crate::KeyringStoreBuilder;
 use crate::calls::Calls;
 use crate::head::Head;
-use crate::lease::LeaseState;
 use crate::name::EntryName;
 use crate::records::Records;
 
@@ -61,7 +61,6 @@ impl KeyringStore {
                 let Some(mut head) = records.head(doing, &key)? else { return Ok(absent) };
                 let found = head.lease;
                 let now = clock.now(); // Read here: it may have taken long to become the writer.
-                head.lease.settle(now);
                 let result = change(records, &mut head, now)?;
                 if head.lease != found {
                     records.write_head(doing, &key, &head)?;
@@ -128,13 +127,8 @@ impl SessionStore for KeyringStore {
         let key_of_record = *key;
         let doing = "take a lease";
         self.with_lease(doing, key, Lease::Absent, move |records, head, now| {
-            if let Some(refusal) = head.lease.refusal(holder, now) {
-                return Ok(refusal);
-            }
-            let record = records.record(doing, &key_of_record, head)?;
-            head.lease.grant(holder, ttl, now);
-            let stored = Stored { version: head.version, record };
-            Ok(Lease::Granted { stored, unsettled: head.lease.unsettled() })
+            let stored = Stored { version: head.version, record: records.record(doing, &key_of_record, head)? };
+            Ok(head.lease.try_lease(&stored, holder, ttl, now))
         })
         .await
     }
@@ -167,16 +161,31 @@ impl List for KeyringStore {
             let keys = records.keys(doing)?;
             let after = after.map_or(Bound::Unbounded, Bound::Excluded);
             let mut page = Page::default();
+            let mut last = None;
             for key in keys.range((after, Bound::Unbounded)).map(|(key, _)| key) {
-                if page.entries.len() >= limit {
-                    page.next = page.entries.last().map(|(key, _)| Cursor::from_bytes(key.as_bytes().to_vec()));
+                if page.entries.len() + page.unreadable.len() >= limit.max(1) {
+                    page.next = last.map(|key: &StoreKey| Cursor::from_bytes(key.as_bytes().to_vec()));
                     break;
                 }
-                page.entries.extend(records.stored(doing, key)?.map(|stored| (*key, stored)));
+                match records.stored(doing, key) {
+                    Ok(stored) => page.entries.extend(stored.map(|stored| (*key, stored))),
+                    Err(error) if is_about_the_record(&error) => page.unreadable.push(*key),
+                    Err(error) => return Err(error),
+                }
+                last = Some(key);
             }
             Ok(page)
         };
-        self.calls.read(doing, page).await
+        let mut page = self.calls.read(doing, page).await?;
+        // What was just being replaced looks like damage too. A load looks again, under the lock.
+        for key in mem::take(&mut page.unreadable) {
+            match self.load(&key).await {
+                Ok(stored) => page.entries.extend(stored.map(|stored| (key, stored))),
+                Err(error) if is_about_the_record(&error) => page.unreadable.push(key),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(page)
     }
 }
 
@@ -211,24 +220,21 @@ fn sweep_one(
 ) -> Result<bool, StoreError> {
     let head = match records.head(doing, key) {
         // Which chunks are its own, nobody knows.
-        Err(error) if matches!(error.kind(), StoreErrorKind::Corrupt | StoreErrorKind::Misconfigured) => {
-            return Ok(false);
-        }
+        Err(error) if is_about_the_record(&error) => return Ok(false),
         head => head?,
     };
     records.tidy(doing, head.as_ref(), chunks)?;
-    match head {
-        Some(head) if head.keep_until.is_some_and(|until| until < now) && !is_being_refreshed(head.lease, now) => {
-            records.forget(doing, key, &head)?;
-            Ok(true)
-        }
-        _ => Ok(false),
+    let Some(mut head) = head else { return Ok(false) };
+    if !head.keep_until.is_some_and(|until| until < now) || head.lease.is_leased(now) {
+        return Ok(false);
     }
+    records.forget(doing, key, &head)?;
+    Ok(true)
 }
 
-fn is_being_refreshed(mut lease: LeaseState, now: Timestamp) -> bool {
-    lease.settle(now);
-    lease.is_held()
+/// Whether other records may still be readable: this one is damaged, a newer version's, or there twice.
+fn is_about_the_record(error: &StoreError) -> bool {
+    matches!(error.kind(), StoreErrorKind::Corrupt | StoreErrorKind::Misconfigured)
 }
 
 fn found(head: Option<&Head>) -> Expected {

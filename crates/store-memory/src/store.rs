@@ -158,7 +158,7 @@ impl List for MemoryStore {
             .map(|(key, entry)| (*key, entry.stored.clone()))
             .collect();
         let next = entries.last().map(|(key, _)| Cursor::from_bytes(key.as_bytes().to_vec()));
-        Ok(Page { entries, next })
+        Ok(Page { entries, unreadable: Vec::new(), next })
     }
 }
 

@@ -180,13 +180,19 @@ impl List for PostgresStore {
         let limit = limit.clamp(1, PAGE);
         let after = Value::Bytes(from.map_or(&[], |cursor| cursor.as_bytes())); // No bytes come before every key.
         let found = self.database.query(DOING, &self.statements.list, &[after, rows(limit)]).await?;
-        let entries = found
-            .iter()
-            .map(|row| Ok((row::key(DOING, row, 2)?, row::stored(DOING, row)?)))
-            .collect::<Result<Vec<_>, StoreError>>()?;
-        let last = entries.last().filter(|_| entries.len() == limit);
-        let next = last.map(|(key, _)| Cursor::from_bytes(key.as_bytes().to_vec()));
-        Ok(Page { entries, next })
+        let mut page = Page::default();
+        for row in &found {
+            let key = row::key(DOING, row, 2)?;
+            if found.len() == limit {
+                page.next = Some(Cursor::from_bytes(key.as_bytes().to_vec()));
+            }
+            // The row has arrived: if this fails, it is of another form.
+            match row::stored(DOING, row) {
+                Ok(stored) => page.entries.push((key, stored)),
+                Err(_) => page.unreadable.push(key),
+            }
+        }
+        Ok(page)
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use oidc_session_core::{
     ChangeFeed, Commit, Cursor, Expected, HolderId, Lease, List, Page, Release, Removal, Renewal, SessionStore,
-    StoreError, StoreKey, Stored, Timestamp, Version,
+    StoreError, StoreErrorKind, StoreKey, Stored, Timestamp, Version,
 };
 use redis::aio::ConnectionManager;
 #[cfg(feature = "cluster")]
@@ -193,13 +193,18 @@ impl List for RedisStore {
     /// but no more than about 250. In a cluster, node after node: what moves to another node meanwhile may be left out.
     async fn list(&self, from: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
         let (keys, next) = list::scan(&self.inner.link, &self.inner.layout, from, limit).await?;
-        let entries = keys.into_iter().map(|key| async move {
-            let stored = self.load(&key).await?;
-            Ok::<_, StoreError>(stored.map(|stored| (key, stored)))
-        });
+        let loads = keys.into_iter().map(|key| async move { (key, self.load(&key).await) });
         // All at once over the one connection, so it is one round trip more.
-        let entries = futures_util::future::try_join_all(entries).await?;
-        Ok(Page { entries: entries.into_iter().flatten().collect(), next })
+        let loaded = futures_util::future::join_all(loads).await;
+        let mut page = Page { next, ..Page::default() };
+        for (key, loaded) in loaded {
+            match loaded {
+                Ok(stored) => page.entries.extend(stored.map(|stored| (key, stored))),
+                Err(error) if error.kind() == StoreErrorKind::Corrupt => page.unreadable.push(key),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(page)
     }
 }
 

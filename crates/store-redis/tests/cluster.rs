@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use oidc_session_core::{
-    Commit, Expected, List as _, Record, SessionStore as _, StoreErrorKind, StoreKey, Stored, Version, Walk,
+    Commit, Expected, List as _, Record, SessionStore as _, StoreErrorKind, StoreKey, Stored, Version, Walk, Walked,
 };
 use oidc_session_store_redis::RedisStore;
 use oidc_session_test_servers::{Redis, RedisOptions};
@@ -45,7 +45,7 @@ async fn tls_and_a_user_are_in_the_url_of_a_cluster() {
     let builder = RedisStore::cluster_builder([redis.url()]).trust(redis.ca_pem());
     let store = builder.connect().await.unwrap();
     assert_eq!(store.commit(&KEY, Expected::Absent, &first(), None).await.unwrap(), Commit::Done);
-    assert_eq!(Walk::over(&store).next().await.unwrap(), Some((KEY, first())));
+    assert_eq!(Walk::over(&store).next().await.unwrap(), Some(Walked::Record { key: KEY, stored: first() }));
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! [`Database`]: two connections, and the threads on which their work runs.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
 use crate::error::{from_io, from_sqlite};
-use crate::file;
+use crate::file::{self, Identity};
 use crate::log;
 use crate::schema::{self, Content};
 
@@ -23,6 +24,7 @@ const OPEN: &str = "open the session database";
 #[derive(Clone)]
 pub(crate) struct Database {
     path: Arc<Path>,
+    identity: Identity,
     busy_timeout: Duration,
     writer: Arc<Mutex<Connection>>,
     reader: Arc<Mutex<Connection>>,
@@ -39,12 +41,13 @@ impl Database {
             let mut writer = connect(&path, busy_timeout)?;
             adopt(&mut writer, &path, busy_timeout)?;
             let reader = connect(&path, busy_timeout)?;
+            let identity = Identity::of(&path).map_err(|error| from_io(OPEN, error))?;
             configure(&writer)
                 .and_then(|()| configure(&reader))
                 .and_then(|()| reader.pragma_update(None, "query_only", true))
                 .map_err(|error| from_sqlite(OPEN, error))?;
             let (writer, reader) = (Arc::new(Mutex::new(writer)), Arc::new(Mutex::new(reader)));
-            Ok(Self { path: path.into(), busy_timeout, writer, reader })
+            Ok(Self { path: path.into(), identity, busy_timeout, writer, reader })
         })
         .await
     }
@@ -60,7 +63,12 @@ impl Database {
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let connection = Arc::clone(&self.reader).lock_owned().await;
-        off_the_runtime(doing, move || work(&connection).map_err(|error| from_sqlite(doing, error))).await
+        let (path, identity) = (Arc::clone(&self.path), self.identity);
+        off_the_runtime(doing, move || {
+            is_in_place(doing, &path, identity)?;
+            work(&connection).map_err(|error| from_sqlite(doing, error))
+        })
+        .await
     }
 
     /// Runs `work` as the only writer of all processes. If it fails, or the caller goes away, it happened whole or not
@@ -71,16 +79,14 @@ impl Database {
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let mut connection = Arc::clone(&self.writer).lock_owned().await;
-        let (path, busy_timeout) = (Arc::clone(&self.path), self.busy_timeout);
+        let (path, identity, busy_timeout) = (Arc::clone(&self.path), self.identity, self.busy_timeout);
         off_the_runtime(doing, move || {
             // Immediate, because a transaction that turns into a writer half-way can fail without waiting its turn.
-            let attempt = || {
-                let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-                let result = work(&transaction)?;
-                transaction.commit()?;
-                Ok(result)
-            };
-            let result = attempt().map_err(|error| from_sqlite(doing, error))?;
+            let failed = |error| from_sqlite(doing, error);
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+            is_in_place(doing, &path, identity)?; // Looked at here: it may have taken long to become the writer.
+            let result = work(&transaction).map_err(failed)?;
+            transaction.commit().map_err(failed)?;
             if log::is_long(&path) {
                 log::cut_off(&connection, busy_timeout);
             }
@@ -98,6 +104,16 @@ impl Database {
             Ok(())
         })
         .await
+    }
+}
+
+/// Refuses to go on with a file that others no longer find: what is written there is lost, and a lease excludes nobody.
+fn is_in_place(doing: &'static str, path: &Path, opened: Identity) -> Result<(), StoreError> {
+    match Identity::of(path) {
+        Ok(found) if found == opened => Ok(()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(from_io(doing, error)),
+        _ => Err(StoreError::new(StoreErrorKind::Unavailable, doing)
+            .because("the file was moved, replaced or deleted; if that was meant, open the store anew")),
     }
 }
 

@@ -41,6 +41,28 @@ pub(crate) fn make_private(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Which file it is that a path leads to. It may be replaced by another of the same name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Identity {
+    #[cfg(unix)]
+    device_and_number: (u64, u64),
+}
+
+impl Identity {
+    #[cfg(unix)]
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+        use std::os::unix::fs::MetadataExt as _;
+
+        let metadata = fs::metadata(path)?;
+        Ok(Self { device_and_number: (metadata.dev(), metadata.ino()) })
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn of(_: &Path) -> io::Result<Self> {
+        Ok(Self {}) // Windows neither moves nor deletes a file that SQLite has open.
+    }
+}
+
 /// The path of a file that SQLite keeps beside the database.
 pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();

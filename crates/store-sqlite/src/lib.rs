@@ -32,6 +32,9 @@
 //!   from now than its whole time.
 //! - **An update of this program**: an older layout is brought to the newest one when the file is opened, in one
 //!   transaction. Older programs then refuse the file; one that still has it open fails as unavailable.
+//! - **A file that is moved, replaced or deleted** while it is open, as by restoring a backup: calls are *unavailable*, on
+//!   Unix, until the store is opened anew. Otherwise they would go on with a file that nobody else sees. Restore the
+//!   `-wal` file with the database, or neither.
 //! - **Another program's file, or one that a newer version wrote**: refused as it is, and nothing in it is touched.
 //!
 //! # Who can read it

@@ -145,14 +145,22 @@ impl List for SqliteStore {
         // No bytes come before every key.
         let after = from.map_or(Vec::new(), |cursor| cursor.as_bytes().to_vec());
         let listed = self.database.read("list the records", move |connection| {
-            connection
-                .prepare_cached("SELECT version, record, key FROM sessions WHERE key > ?1 ORDER BY key LIMIT ?2")?
-                .query_map((after, rows(limit)), |row| Ok((key_in(row, 2)?, stored(row)?)))?
-                .collect::<rusqlite::Result<Vec<_>>>()
+            let mut select = connection
+                .prepare_cached("SELECT version, record, key FROM sessions WHERE key > ?1 ORDER BY key LIMIT ?2")?;
+            let mut rows = select.query((after, rows(limit)))?;
+            let mut page = Page::default();
+            while let Some(row) = rows.next()? {
+                let key = key_in(row, 2)?;
+                page.next = Some(Cursor::from_bytes(key.as_bytes().to_vec()));
+                // The row was read: if this fails, it is of another form.
+                match stored(row) {
+                    Ok(stored) => page.entries.push((key, stored)),
+                    Err(_) => page.unreadable.push(key),
+                }
+            }
+            Ok(page)
         });
-        let entries = listed.await?;
-        let next = entries.last().map(|(key, _)| Cursor::from_bytes(key.as_bytes().to_vec()));
-        Ok(Page { entries, next })
+        listed.await
     }
 }
 

@@ -174,6 +174,34 @@ async fn a_damaged_database_is_corrupt_and_kept() {
     assert!(fs::read(&path).unwrap() == bytes);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_was_replaced_or_deleted_is_unavailable_and_not_written_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, backup) = (directory.path().join("sessions.db"), directory.path().join("backup.db"));
+    let store = SqliteStore::open(&backup).await.unwrap();
+    create(&store, "of the backup").await;
+    drop(store);
+    for is_replaced in [true, false] {
+        let store = SqliteStore::open(&path).await.unwrap();
+        if is_replaced {
+            create(&store, "of the old file").await;
+            fs::rename(&backup, &path).unwrap();
+        } else {
+            fs::remove_file(&path).unwrap();
+        }
+        let holder = HolderId::from_u128(1);
+        let errors = [
+            store.load(&KEY).await.unwrap_err(),
+            store.commit(&KEY, Expected::Absent, &next(Expected::Absent, "lost"), None).await.unwrap_err(),
+            store.try_lease(&KEY, holder, Duration::from_secs(1)).await.unwrap_err(),
+        ];
+        for error in errors {
+            assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_was_replaced_or_removed_is_wiped() {
     let directory = tempfile::tempdir().unwrap();

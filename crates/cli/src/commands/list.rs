@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use clap::Args;
-use oidc_session_core::{Limits, RecordError, SessionState, StoreKey, Target, Timestamp, Walk};
+use oidc_session_core::{Limits, RecordError, SessionState, StoreKey, Target, Timestamp, Walk, Walked};
 use oidc_session_manager::{ExpiredOnly, Phase, Schedule};
 use oidc_session_policy::Jitter;
 use oidc_session_sealing::Opened;
@@ -46,8 +46,11 @@ impl List {
         let now = context.clock.now();
         let mut rows = Vec::new();
         let mut records = Walk::over(&*store.store);
-        while let Some((key, stored)) = records.next().await? {
-            rows.push(Row::of(&key, store.seal.open(&key, &stored), now));
+        while let Some(walked) = records.next().await? {
+            rows.push(match walked {
+                Walked::Record { key, stored } => Row::of(&key, store.seal.open(&key, &stored), now),
+                Walked::Unreadable(_) => Row::damaged(),
+            });
         }
         rows.sort_by(|one, two| one.session.cmp(&two.session));
         context.output.answer(&json!({ "sessions": rows }), &table(&rows))
@@ -55,9 +58,13 @@ impl List {
 }
 
 impl Row {
+    fn damaged() -> Self {
+        Self { state: "damaged", ..Self::default() }
+    }
+
     fn of(key: &StoreKey, opened: Result<Opened, RecordError>, now: Timestamp) -> Self {
         let Ok(Opened { state, .. }) = opened else {
-            return Self { state: "damaged", ..Self::default() };
+            return Self::damaged();
         };
         let issuer = Some(state.issuer().to_owned());
         match state {

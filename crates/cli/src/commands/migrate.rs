@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use oidc_session_core::Walk;
+use oidc_session_core::{Walk, Walked};
 use serde_json::json;
 
 use crate::context::Context;
@@ -122,8 +122,12 @@ async fn walk(context: &Context, route: &Route, counts: &mut Counts) -> Result<(
     let Route { from, to, same_store } = route;
     let mover = Mover { from, to, clock: &*context.clock };
     let mut records = Walk::over(&*from.store);
-    while let Some((key, stored)) = records.next().await? {
-        match mover.take(&key, &stored).await? {
+    while let Some(walked) = records.next().await? {
+        let moved = match walked {
+            Walked::Record { key, stored } => mover.take(&key, &stored).await?,
+            Walked::Unreadable(_) => Moved::Unreadable,
+        };
+        match moved {
             Moved::Arrived => counts.arrived += 1,
             Moved::Ended => {}
             // What has arrived lies beside what has not, under the other key ring.

@@ -408,7 +408,10 @@ async fn a_sweep_drops_what_has_passed_its_time_and_nothing_else() {
 /// The key of the only record.
 async fn stored_key(terminal: &Terminal) -> oidc_session_core::StoreKey {
     let store = SqliteStore::open(&terminal.store()).await.unwrap();
-    oidc_session_core::Walk::over(&store).next().await.unwrap().unwrap().0
+    match oidc_session_core::Walk::over(&store).next().await.unwrap() {
+        Some(oidc_session_core::Walked::Record { key, .. }) => key,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Puts the session back as a version without sealing stored it.

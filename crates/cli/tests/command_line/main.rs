@@ -5,6 +5,7 @@
 mod advice;
 mod client_auth;
 mod crash;
+mod damage;
 mod device;
 mod import;
 mod keys;

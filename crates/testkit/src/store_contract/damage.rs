@@ -1,10 +1,13 @@
 //! What a store promises whose data was damaged beneath it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 
-use oidc_session_core::{Commit, Expected, Removal, SessionStore, StoreError, StoreErrorKind, Stored, Version};
+use oidc_session_core::{
+    Commit, Expected, List, Removal, SessionStore, StoreError, StoreErrorKind, StoreKey, Stored, Version,
+};
 
-use super::caller::{Caller, key, record};
+use super::caller::{Caller, answered, key, record};
 use super::{Damage, Harm};
 
 /// Damage is told as such by every call that reads, destroys nothing, and is over once the bytes are put back.
@@ -98,6 +101,46 @@ pub async fn an_error_about_damage_tells_no_bytes(backend: &impl Damage) {
         }
         backend.repair(&one.key).await;
     }
+}
+
+/// A list tells each damaged record by its key, goes on behind it whatever the size of a page, and destroys nothing.
+/// For stores that can list.
+pub async fn a_damaged_record_does_not_hide_the_others_from_a_list<B: Damage<Store: List>>(backend: &B) {
+    let (mut all, mut damaged, harmed) = (BTreeMap::new(), BTreeSet::new(), harmed(backend).await);
+    let one = Caller::new(backend).await;
+    for number in [0, 50, 99, 150, 255] {
+        let version = one.with_key(key(number)).create(&record("whole")).await;
+        all.insert(key(number), Stored { version, record: record("whole") });
+    }
+    for (harm, one, _) in &harmed {
+        let version = one.create(&record("precious")).await;
+        all.insert(one.key, Stored { version, record: record("precious") });
+        backend.damage(&one.key, *harm).await;
+        damaged.insert(one.key);
+    }
+    let whole: BTreeMap<_, _> = all.clone().into_iter().filter(|(key, _)| !damaged.contains(key)).collect();
+    for limit in [1, 3, 100] {
+        assert_eq!(listed(&one, limit).await, (whole.clone(), damaged.clone()), "in pages of {limit}");
+    }
+    for key in &damaged {
+        backend.repair(key).await;
+    }
+    assert_eq!(listed(&one, 3).await, (all, BTreeSet::new()));
+}
+
+async fn listed<S: List>(caller: &Caller<S>, limit: usize) -> (BTreeMap<StoreKey, Stored>, BTreeSet<StoreKey>) {
+    let (mut records, mut unreadable, mut from) = (BTreeMap::new(), BTreeSet::new(), None);
+    for _ in 0..1000 {
+        let page = answered(caller.store.list(from.as_ref(), limit).await);
+        records.extend(page.entries);
+        unreadable.extend(page.unreadable);
+        from = page.next;
+        if from.is_none() {
+            break;
+        }
+    }
+    assert_eq!(from, None, "pages of {limit} never end");
+    (records, unreadable)
 }
 
 /// Two callers of a key for each kind of harm that the backend can do.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use oidc_session_core::{Cursor, List, Page, Removal, SessionStore, StoreKey, Stored, Walk};
+use oidc_session_core::{Cursor, List, Page, Removal, SessionStore, StoreKey, Stored, Walk, Walked};
 
 use super::Backend;
 use super::caller::{Caller, answered, key, record};
@@ -38,7 +38,7 @@ pub async fn a_list_comes_in_pages<B: Backend<Store: List>>(backend: &B) {
     for limit in [1, 2, 7, 25, 1000, usize::MAX] {
         let (mut found, mut from) = (BTreeMap::new(), None);
         for _ in 0..1000 {
-            let Page { entries, next } = page(&caller, from.as_ref(), limit).await;
+            let Page { entries, next, .. } = page(&caller, from.as_ref(), limit).await;
             found.extend(entries);
             from = next;
             if from.is_none() {
@@ -101,7 +101,7 @@ pub async fn a_list_finds_what_stays_while_others_write<B: Backend<Store: List>>
     for _ in 0..backend.effort().div_ceil(100) {
         let (mut found, mut from) = (BTreeMap::new(), None);
         loop {
-            let Page { entries, next } = page(&one, from.as_ref(), 7).await;
+            let Page { entries, next, .. } = page(&one, from.as_ref(), 7).await;
             found.extend(entries);
             from = next;
             if from.is_none() {
@@ -140,12 +140,17 @@ async fn created<S: SessionStore>(caller: &Caller<S>, key: StoreKey) -> (StoreKe
 async fn listed<S: List>(caller: &Caller<S>) -> BTreeMap<StoreKey, Stored> {
     let mut found = BTreeMap::new();
     let mut records = Walk::over(&*caller.store);
-    while let Some((key, stored)) = answered(records.next().await) {
-        found.insert(key, stored);
+    while let Some(walked) = answered(records.next().await) {
+        match walked {
+            Walked::Record { key, stored } => found.insert(key, stored),
+            Walked::Unreadable(key) => panic!("{key:?} is not damaged"),
+        };
     }
     found
 }
 
 async fn page<S: List>(caller: &Caller<S>, from: Option<&Cursor>, limit: usize) -> Page {
-    answered(caller.store.list(from, limit).await)
+    let page = answered(caller.store.list(from, limit).await);
+    assert_eq!(page.unreadable, [], "what is being written is not damaged");
+    page
 }

@@ -336,7 +336,35 @@ macro_rules! store_contract {
             two_handles_commit_on_many_keys
         );
         $($crate::store_contract!(@$power $backend);)*
+        $crate::store_contract!(@pairs $backend, $($power)*);
     };
+    // What only a store promises that can list and may be damaged.
+    (@pairs $backend:expr, list $($powers:ident)*) => {
+        $crate::store_contract!(@list_and $backend, $($powers)*);
+    };
+    (@pairs $backend:expr, damage $($powers:ident)*) => {
+        $crate::store_contract!(@damage_and $backend, $($powers)*);
+    };
+    (@pairs $backend:expr, $other:ident $($powers:ident)*) => {
+        $crate::store_contract!(@pairs $backend, $($powers)*);
+    };
+    (@pairs $backend:expr,) => {};
+    (@list_and $backend:expr, damage $($powers:ident)*) => {
+        $crate::store_contract!(@tests $backend, damage:
+            a_damaged_record_does_not_hide_the_others_from_a_list
+        );
+    };
+    (@list_and $backend:expr, $other:ident $($powers:ident)*) => {
+        $crate::store_contract!(@list_and $backend, $($powers)*);
+    };
+    (@list_and $backend:expr,) => {};
+    (@damage_and $backend:expr, list $($powers:ident)*) => {
+        $crate::store_contract!(@list_and $backend, damage);
+    };
+    (@damage_and $backend:expr, $other:ident $($powers:ident)*) => {
+        $crate::store_contract!(@damage_and $backend, $($powers)*);
+    };
+    (@damage_and $backend:expr,) => {};
     (@list $backend:expr) => {
         $crate::store_contract!(@tests $backend, list:
             an_empty_store_lists_nothing

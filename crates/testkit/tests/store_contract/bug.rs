@@ -74,4 +74,6 @@ pub(crate) enum Bug {
     LeasesDamagedData,
     SpreadsDamage,
     QuotesDamagedData,
+    StopsAtDamage,
+    PassesDamageOver,
 }

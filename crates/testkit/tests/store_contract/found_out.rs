@@ -131,4 +131,8 @@ found_out! {
     damage_that_is_leased: LeasesDamagedData breaks damage::damage_is_told_and_destroys_nothing;
     damage_to_everybody: SpreadsDamage breaks damage::damage_to_one_key_is_nothing_to_others;
     damage_in_a_message: QuotesDamagedData breaks damage::an_error_about_damage_tells_no_bytes;
+    damage_that_hides_others: StopsAtDamage breaks
+        damage::a_damaged_record_does_not_hide_the_others_from_a_list;
+    damage_that_nobody_lists: PassesDamageOver breaks
+        damage::a_damaged_record_does_not_hide_the_others_from_a_list;
 }

@@ -345,12 +345,21 @@ impl List for BuggyStore {
             let entries: Vec<_> = all.into_iter().skip(place).take(limit).collect();
             let next =
                 (!entries.is_empty()).then(|| Cursor::from_bytes((place + entries.len()).to_be_bytes().to_vec()));
-            return Ok(Page { entries, next });
+            return Ok(Page { entries, unreadable: Vec::new(), next });
         }
         if let (Some(cursor), true) = (from, self.has(Bug::PanicsOnForeignCursors)) {
             let _: [u8; 32] = cursor.as_bytes().try_into().unwrap();
         }
         let mut page = inner.list(from, limit).await?;
+        let damaged: Vec<_> =
+            page.entries.extract_if(.., |(key, _)| self.is_damaged(key)).map(|(key, _)| key).collect();
+        match self.world.bug {
+            Some(Bug::StopsAtDamage) if !damaged.is_empty() => {
+                return Err(StoreError::new(StoreErrorKind::Corrupt, "list the records"));
+            }
+            Some(Bug::PassesDamageOver) => {}
+            _ => page.unreadable = damaged,
+        }
         if self.has(Bug::SkipsTheLastOfAPage) && page.entries.len() > 1 {
             page.entries.pop();
         }
