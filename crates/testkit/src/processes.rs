@@ -26,6 +26,7 @@
 //! A child is killed when its [`Child`] is dropped, as a process dies that loses its power.
 
 use std::env;
+use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Write as _, stdin};
 use std::ops::{Deref, DerefMut};
 use std::process::{self, ChildStdin, Command, Stdio};
@@ -97,7 +98,12 @@ impl Children {
     /// `test` is the name that the test harness knows: the function's, after those of its modules in the test crate.
     /// A crate's own name in front, as `module_path!()` has it, is left out by [`test_name`].
     pub fn start(test: &str, address: &str, count: usize) -> Self {
-        let mut children: Vec<Child> = (0..count).map(|_| Child::start(test, address)).collect();
+        Self::start_with(test, address, count, &[])
+    }
+
+    /// As [`start`](Self::start), in an environment with these variables besides.
+    pub fn start_with(test: &str, address: &str, count: usize, variables: &[(&str, OsString)]) -> Self {
+        let mut children: Vec<Child> = (0..count).map(|_| Child::start(test, address, variables)).collect();
         for child in &mut children {
             assert_eq!(child.hear().as_deref(), Some(READY), "a child in the test `{test}` did not get ready");
         }
@@ -136,9 +142,10 @@ pub struct Child {
 
 impl Child {
     #[expect(clippy::expect_used, reason = "in a test, an error is a failure")]
-    fn start(test: &str, address: &str) -> Self {
+    fn start(test: &str, address: &str, variables: &[(&str, OsString)]) -> Self {
         let mut process = Command::new(env::current_exe().expect("the test has a file"))
             .args([test, "--exact", "--nocapture"])
+            .envs(variables.iter().cloned())
             .env(ADDRESS, address)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
