@@ -17,7 +17,8 @@ pub(crate) fn task() -> Result {
 /// Shows everything on the backends that are installed.
 pub(crate) fn run() -> Result {
     let missing = missing_for_the_fleet();
-    let mut installed = ["redis", "postgres"].into_iter().filter(|name| !missing.iter().any(|need| need.is_called(name)));
+    let mut installed =
+        ["redis", "postgres"].into_iter().filter(|name| !missing.iter().any(|need| need.is_called(name)));
     let fleet = CommandLine::cargo(["run", "--quiet", "--package", FLEET, "--"]);
     installed.try_for_each(|name| fleet.clone().args([name]).run())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use oidc_session_core::{List, SessionId, SessionState, SessionStore as _, StoreKey, Sweep, Walk};
+use oidc_session_core::{List, SessionId, SessionState, SessionStore as _, StoreKey, Sweep, Walk, Walked};
 use oidc_session_sealing::Seal;
 
 use crate::context::Context;
@@ -71,8 +71,10 @@ impl OpenStore {
 /// Whether there is a record that takes a key ring to be read. What cannot be read at all is told when it is needed.
 async fn holds_sealed(store: &dyn List) -> bool {
     let mut records = Walk::over(store);
-    while let Ok(Some((_, stored))) = records.next().await {
-        if stored.record.sealed_payload().is_some() {
+    while let Ok(Some(walked)) = records.next().await {
+        if let Walked::Record { stored, .. } = walked
+            && stored.record.sealed_payload().is_some()
+        {
             return true;
         }
     }

@@ -136,7 +136,7 @@ fn at_each_step(
             let left = records.stored("test", &KEY).unwrap();
             if left == old {
                 assert!(changed.is_err(), "step {steps}: it was told to be done");
-                let unsettled = head.as_ref().map(|head| is_leased(head));
+                let unsettled = head.as_ref().map(is_leased);
                 assert_eq!(unsettled, old.as_ref().map(|_| true), "step {steps}: the lease is as it was");
             } else {
                 assert!(left.as_ref().is_none_or(|left| left.version == Version::from_u64(2)), "step {steps}");

@@ -225,7 +225,7 @@ fn sweep_one(
     };
     records.tidy(doing, head.as_ref(), chunks)?;
     let Some(mut head) = head else { return Ok(false) };
-    if !head.keep_until.is_some_and(|until| until < now) || head.lease.is_leased(now) {
+    if head.keep_until.is_none_or(|until| until >= now) || head.lease.is_leased(now) {
         return Ok(false);
     }
     records.forget(doing, key, &head)?;

@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test, an error is a failure")]
 
-use std::collections::HashMap;
 use std::error::Error as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

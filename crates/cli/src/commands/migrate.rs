@@ -124,14 +124,16 @@ async fn walk(context: &Context, route: &Route, counts: &mut Counts) -> Result<(
     let mut records = Walk::over(&*from.store);
     while let Some(walked) = records.next().await? {
         let moved = match walked {
-            Walked::Record { key, stored } => mover.take(&key, &stored).await?,
+            Walked::Record { key, stored } => match mover.take(&key, &stored).await? {
+                // What has arrived lies beside what has not, under the other key ring.
+                Moved::Unreadable if *same_store && to.seal.open(&key, &stored).is_ok() => Moved::Ended,
+                moved => moved,
+            },
             Walked::Unreadable(_) => Moved::Unreadable,
         };
         match moved {
             Moved::Arrived => counts.arrived += 1,
             Moved::Ended => {}
-            // What has arrived lies beside what has not, under the other key ring.
-            Moved::Unreadable if *same_store && to.seal.open(&key, &stored).is_ok() => {}
             Moved::Busy => counts.busy += 1,
             Moved::Occupied => counts.occupied += 1,
             Moved::Unreadable => counts.unreadable += 1,

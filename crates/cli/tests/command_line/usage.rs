@@ -23,8 +23,8 @@ async fn a_wrong_command_line_is_usage() {
         "userinfo --resource https://api.example --json",
         "demo --seconds 1 --json",
         "dev-server --listen 192.0.2.1:1 --json",
-        "status --store redis://user:hunter2@h/0 --json",
-        "status --store keyring:x --json",
+        "status --store mysql://user:hunter2@h/0 --json",
+        "status --store keyring: --json",
         "status --store sessions.db --json",
         "status --store sqlite:~/x.db --json",
         "status --store sqlite://x.db --json",
@@ -50,11 +50,20 @@ async fn flags_that_contradict_each_other_are_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_not_there_is_unavailable_and_its_url_stays_secret() {
+    for store in ["redis://user:hunter2@127.0.0.1:1/0", "postgres://user:hunter2@127.0.0.1:1/db"] {
+        let ran = run(&format!("status --store {store} --json")).await;
+        assert_eq!(ran.error(4)["kind"], "unavailable", "{ran:?}");
+        assert!(!ran.stderr.contains("hunter2") && !ran.stdout.contains("hunter2"), "{ran:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_store_this_build_lacks_is_named_with_those_it_has() {
-    let error = run("token --json --store postgres://h/db").await.error(2);
-    assert!(error["message"].as_str().unwrap().contains("postgres:"), "{error}");
+    let error = run("token --json --store mysql://h/db").await.error(2);
+    assert!(error["message"].as_str().unwrap().contains("mysql:"), "{error}");
     let hint = error["hint"].as_str().unwrap();
-    assert!(hint.contains("sqlite:") && hint.contains("memory:"), "{error}");
+    assert!(hint.contains("sqlite:") && hint.contains("redis:") && hint.contains("memory:"), "{error}");
     assert_eq!(run("status --json --store memory:").await.ok()["state"], "none");
 }
 

@@ -1,9 +1,6 @@
 //! What is peculiar to the change feed; what every feed promises is in the contract.
 
 use std::error::Error as _;
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use oidc_session_core::StoreErrorKind::{Misconfigured, Unavailable};
@@ -17,7 +14,7 @@ use tokio::time::timeout;
 use oidc_session_store_postgres::deadpool_postgres::{Manager, Pool, Runtime};
 use tokio_postgres::NoTls;
 
-use crate::fixture::{KEY, builder, client, commit, create, key, kind, next, through, timed};
+use crate::fixture::{KEY, builder, client, commit, create, kind, next, through, timed};
 use crate::pooler::Pooler;
 
 async fn subscribed(store: &PostgresStore) -> Box<dyn Changes> {
