@@ -33,8 +33,7 @@ pub(crate) fn task() -> Result {
             tally.replace(test::run()?);
             Ok(())
         })
-        // In the test profile: the question is whether they run, not how fast.
-        .command("benchmarks run once", CommandLine::cargo(["test", "-p", BENCHES, "--benches"]))
+        .step("benchmarks run once", benches(&metadata)?.to_string(), || benches(&metadata)?.run())
         .command("packages", package(&metadata))
         .step("licences and advisories", deny().to_string(), check_licences)
         .run()?;
@@ -55,6 +54,15 @@ fn each_feature_alone(metadata: &Metadata) -> Result {
         alone.run()?;
     }
     Ok(())
+}
+
+/// In the test profile: the question is whether they run, not how fast. With the features of the whole workspace, as the
+/// tests have been built.
+fn benches(metadata: &Metadata) -> Result<CommandLine> {
+    let targets = &workspace::member(metadata, BENCHES)?.targets;
+    let names = targets.iter().filter(|target| target.is_bench()).map(|target| target.name.clone());
+    let command = CommandLine::cargo(["test", "--workspace", "--all-features"]);
+    Ok(command.args(names.flat_map(|name| ["--bench".to_owned(), name])))
 }
 
 fn package(metadata: &Metadata) -> CommandLine {
