@@ -16,6 +16,13 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// Wall time. May jump in either direction.
     fn now(&self) -> Timestamp;
 
+    /// Wall time that costs next to nothing to read and lags behind [`now`](Self::now) by a few milliseconds at most.
+    ///
+    /// For the look at a fresh token, which decides nothing finer. Like `now`, it passes while the machine is suspended.
+    fn coarse(&self) -> Timestamp {
+        self.now()
+    }
+
     /// Time since an arbitrary instant. Never decreases; may stand still during suspend.
     fn monotonic(&self) -> Duration;
 }
@@ -23,6 +30,10 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 impl<C: Clock + ?Sized> Clock for std::sync::Arc<C> {
     fn now(&self) -> Timestamp {
         (**self).now()
+    }
+
+    fn coarse(&self) -> Timestamp {
+        (**self).coarse()
     }
 
     fn monotonic(&self) -> Duration {
@@ -48,7 +59,27 @@ impl Clock for SystemClock {
         SystemTime::now().into()
     }
 
+    /// The kernel's time of the last tick: one read of shared memory, where `now` asks the hardware.
+    #[cfg(target_os = "linux")]
+    fn coarse(&self) -> Timestamp {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
+        Timestamp::from_unix_millis(time.tv_sec.saturating_mul(1_000).saturating_add(time.tv_nsec / 1_000_000))
+    }
+
     fn monotonic(&self) -> Duration {
         ORIGIN.get_or_init(Instant::now).elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_coarse_reading_is_that_of_the_same_clock() {
+        let coarse = SystemClock.coarse();
+        let now = SystemClock.now();
+        assert!(coarse <= now, "{coarse:?} {now:?}");
+        assert!(now.saturating_since(coarse) < Duration::from_secs(5), "{coarse:?} {now:?}");
     }
 }

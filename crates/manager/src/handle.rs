@@ -154,6 +154,32 @@ impl SessionHandle {
         authorization.ok_or_else(SessionError::not_a_header)
     }
 
+    /// A ready `Authorization` header value, marked sensitive, if a fresh one is at hand: no wait, no lock, no allocation.
+    ///
+    /// `None` says nothing about the session; [`authorization`](Self::authorization) is the way on then. It costs the same
+    /// when the token is fresh.
+    ///
+    /// ```
+    /// # async fn example(session: oidc_session_manager::SessionHandle) -> Result<(), oidc_session_manager::SessionError> {
+    /// let authorization = match session.try_authorization() {
+    ///     Some(authorization) => authorization,
+    ///     None => session.authorization().await?,
+    /// };
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn try_authorization(&self) -> Option<HeaderValue> {
+        let known = self.fresh()?;
+        known.token(&self.target)?.authorization.clone()
+    }
+
+    /// Whether a fresh access token is at hand: the look that [`try_authorization`](Self::try_authorization) takes.
+    ///
+    /// `false` says nothing about the session.
+    pub fn is_fresh(&self) -> bool {
+        self.fresh().is_some()
+    }
+
     /// A valid access token that stays valid for `min_valid`, with its facts.
     ///
     /// Unlike [`access_token`](Self::access_token) it waits for a refresh that is due: for programs that end right

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
 use oidc_session_core::{Clock, Custody, Limits, Provider, SessionId, SessionStore, SystemClock, Timestamp};
 use oidc_session_policy::protocol::Rules;
 use oidc_session_policy::{ExpiredOnly, OnRefreshFailure, RefreshPolicy};
@@ -44,6 +45,25 @@ impl SessionManager {
     /// A handle of one session, whether it exists or not.
     pub fn session(&self, id: &SessionId) -> SessionHandle {
         SessionHandle::new(Arc::clone(&self.shared), self.shared.entry(id))
+    }
+
+    /// As [`SessionHandle::try_authorization`], for programs that serve many sessions and need no handle of each.
+    ///
+    /// `None` also if this process knows nothing of the session yet.
+    ///
+    /// ```
+    /// # use oidc_session_core::SessionId;
+    /// # use oidc_session_manager::{SessionError, SessionManager};
+    /// # async fn example(sessions: SessionManager, id: SessionId) -> Result<(), SessionError> {
+    /// let authorization = match sessions.try_authorization(&id) {
+    ///     Some(authorization) => authorization,
+    ///     None => sessions.session(&id).authorization().await?,
+    /// };
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn try_authorization(&self, id: &SessionId) -> Option<HeaderValue> {
+        self.session(id).try_authorization()
     }
 
     /// Whether this process hears of what others do to its sessions, at once: for health checks.
