@@ -43,6 +43,16 @@ pub struct SessionEnd {
     pub reason: EndReason,
 }
 
+impl SessionEnd {
+    /// The earlier of the end that is fixed and the one that each use moves.
+    pub fn earliest(fixed: Option<Timestamp>, idle: Option<Timestamp>) -> Option<Self> {
+        let fixed = fixed.map(|at| Self { at, reason: EndReason::LimitReached });
+        let idle = idle.map(|at| Self { at, reason: EndReason::Idle });
+        // Of two at the same instant, the one that no use could have moved.
+        fixed.into_iter().chain(idle).min_by_key(|end| end.at)
+    }
+}
+
 impl Limits {
     /// Clocks of different machines may disagree by this much. No limit should be shorter.
     pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
@@ -61,12 +71,9 @@ impl Limits {
 
     /// When `session` ends, if nobody uses it after `used` or what its record knows, whichever is later.
     pub fn end_of(self, session: &Session, used: Option<Timestamp>) -> Option<SessionEnd> {
-        let fixed = self.fixed_end_of(session).map(|at| SessionEnd { at, reason: EndReason::LimitReached });
         let last_used = used.map_or(session.last_used(), |used| used.max(session.last_used()));
-        let idle =
-            self.idle_limit_of(session).map(|limit| SessionEnd { at: last_used + limit, reason: EndReason::Idle });
-        // Of two at the same instant, the one that no use could have moved.
-        fixed.into_iter().chain(idle).min_by_key(|end| end.at)
+        let idle_end = self.idle_limit_of(session).map(|limit| last_used + limit);
+        SessionEnd::earliest(self.fixed_end_of(session), idle_end)
     }
 
     /// When `session` ends however much it is used.

@@ -6,8 +6,9 @@ use std::time::Duration;
 use oidc_session_core::{SessionState, Target};
 use tokio::sync::watch;
 
-use crate::entry::{Entry, Known, Looked, Stale, Ticket};
+use crate::entry::{Entry, Looked, Stale, Ticket};
 use crate::handle::MOST_CONFLICTS;
+use crate::known::Known;
 use crate::outage::{Advice, Outage};
 use crate::shared::Shared;
 use crate::{SessionError, SessionErrorKind, SessionEvent, SessionEventKind};
@@ -52,15 +53,17 @@ pub(crate) async fn look(shared: &Arc<Shared>, entry: &Arc<Entry>) -> Result<()>
 }
 
 /// Reads the record as it is now, and tells what is new about it to those who listen.
-pub(crate) async fn load(shared: &Arc<Shared>, entry: &Entry) -> Result<Option<Arc<Known>>> {
+pub(crate) async fn load(shared: &Arc<Shared>, entry: &Entry) -> Result<Option<(Arc<Known>, SessionState)>> {
     shared.follow();
     for _ in 0..MOST_CONFLICTS {
         let ticket = entry.ticket();
         let call = shared.store.load(&entry.address.key);
         let stored = shared.within_budget("load a session", call).await?;
-        let known = stored.map(|stored| shared.known(entry, &stored)).transpose()?;
+        let version = stored.as_ref().map(|stored| stored.version);
+        let state = stored.map(|stored| shared.open(entry, &stored)).transpose()?;
+        let known = version.zip(state.as_ref()).map(|(version, state)| shared.know(entry, version, state));
         if let Ok(known) = install(shared, entry, ticket, known) {
-            return Ok(known);
+            return Ok(known.zip(state));
         }
     }
     Err(SessionError::busy())
@@ -137,12 +140,14 @@ fn conclude(shared: &Shared, entry: &Entry, error: Option<&SessionError>) {
 
 /// What others did to a session, as the events name it. The end is told where it is installed.
 fn announce_news(shared: &Shared, entry: &Entry, before: &Known, known: &Known) {
-    let SessionState::Active(session) = &known.state else { return };
+    if known.ended().is_some() {
+        return;
+    }
     let announce = |kind, target| entry.announce(SessionEvent { kind, target, at: shared.clock.now() });
-    if before.state.sign_in_id() != known.state.sign_in_id() {
+    if before.sign_in != known.sign_in {
         return announce(SessionEventKind::SignedIn, Arc::default());
     }
-    for target in std::iter::once(&Target::default()).chain(session.further_tokens.keys()) {
+    for target in std::iter::once(&Target::default()).chain(known.targets()) {
         let access = |known: &Known| known.token(target).and_then(|token| token.access);
         if access(known).is_some() && access(known) != access(before) {
             announce(SessionEventKind::Adopted, Arc::new(target.clone()));

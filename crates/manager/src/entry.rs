@@ -2,15 +2,14 @@
 
 mod changes;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use oidc_session_core::{Clock, Limits, SessionState, Target, Timestamp, TokenSet, Version};
-use oidc_session_policy::protocol::Now;
-use oidc_session_policy::{Jitter, Phase, RefreshPolicy, Schedule};
+use oidc_session_core::{Target, Version};
+use oidc_session_policy::Jitter;
 use oidc_session_sealing::Address;
 use tokio::sync::broadcast;
 
@@ -18,8 +17,8 @@ pub(crate) use self::changes::Writing;
 use crate::confirm::Look;
 use crate::flight::{FlightSlot, Wish};
 use crate::following::Following;
-use crate::known_token::KnownToken;
-use crate::last_use::{Idleness, LastUse};
+use crate::known::Known;
+use crate::last_use::LastUse;
 use crate::{SessionError, SessionEvent, SessionEventKind};
 
 /// What this process knows of one session. Shared by every handle of it.
@@ -100,18 +99,6 @@ pub(crate) struct Looked {
     pub(crate) known: Option<Arc<Known>>,
 }
 
-/// A record as it was read or committed last.
-#[derive(Debug)]
-pub(crate) struct Known {
-    pub(crate) version: Version,
-    pub(crate) state: SessionState,
-    /// The access token that the sign-in asked for.
-    own: KnownToken,
-    further: BTreeMap<Target, KnownToken>,
-    /// Where the session stands to its idle limit, if it has one.
-    idleness: Option<Idleness>,
-}
-
 impl Turn {
     /// How many targets are remembered as resting. Of more, all are forgotten: the worst is one more try for each.
     const MOST_RESTS: usize = 64;
@@ -153,7 +140,7 @@ impl Turn {
 
     /// Ends the rests that the record which is installed gives a reason to end.
     fn wake(&mut self, before: Option<&Known>, now: Option<&Known>, wrote: bool) {
-        let sign_in = |known: Option<&Known>| known.map(|known| known.state.sign_in_id());
+        let sign_in = |known: Option<&Known>| known.map(|known| known.sign_in);
         if (wrote || before.is_some()) && sign_in(before) != sign_in(now) {
             return self.rests.clear();
         }
@@ -240,12 +227,13 @@ impl Entry {
     }
 
     fn tell_end(&self, turn: &mut Turn, known: Option<&Known>) {
-        if let Some(Known { version, state: SessionState::Ended(tombstone), .. }) = known
-            && turn.told != Some(*version)
+        if let Some(known) = known
+            && let Some((reason, at)) = known.ended()
+            && turn.told != Some(known.version)
         {
-            turn.told = Some(*version);
-            let (kind, target) = (SessionEventKind::Ended(tombstone.reason), Arc::default());
-            self.announce(SessionEvent { kind, target, at: tombstone.ended_at });
+            turn.told = Some(known.version);
+            let (kind, target) = (SessionEventKind::Ended(reason), Arc::default());
+            self.announce(SessionEvent { kind, target, at });
         }
     }
 
@@ -289,79 +277,5 @@ impl Entry {
             // Nobody listening is fine.
             let _ = events.send(event);
         }
-    }
-}
-
-impl Known {
-    pub(crate) fn new(
-        version: Version,
-        state: SessionState,
-        policy: &dyn RefreshPolicy,
-        jitter: Jitter,
-        clock: &dyn Clock,
-        limits: Limits,
-        last_use: &Arc<LastUse>,
-    ) -> Self {
-        let token = |target: &Target| KnownToken::new(&state, target, policy, jitter, clock, limits);
-        let own = token(&Target::default());
-        let (further, idleness) = match &state {
-            SessionState::Active(session) => (
-                session.further_tokens.keys().map(|target| (target.clone(), token(target))).collect(),
-                Idleness::of(session, limits, last_use),
-            ),
-            SessionState::Ended(_) => (BTreeMap::new(), None),
-        };
-        Self { version, state, own, further, idleness }
-    }
-
-    /// The same, known after `before`.
-    fn after(mut self, before: Option<&Self>) -> Self {
-        if let Some(before) = before {
-            self.own.keep_deadlines_of(&before.own);
-            for (target, token) in &mut self.further {
-                if let Some(before) = before.further.get(target) {
-                    token.keep_deadlines_of(before);
-                }
-            }
-        }
-        self
-    }
-
-    /// Notes a use at `now`, if the session lives. Whether it ought to be written down.
-    pub(crate) fn note_use(&self, now: Timestamp) -> bool {
-        self.idleness.as_ref().is_some_and(|idleness| idleness.note(now))
-    }
-
-    /// Whether the caller is the one to write the last use down now.
-    pub(crate) fn claim_touch(&self, now: Timestamp) -> bool {
-        self.idleness.as_ref().is_some_and(|idleness| idleness.claim_touch(now))
-    }
-
-    /// The access token for `target`, if there is one.
-    pub(crate) fn token(&self, target: &Target) -> Option<&KnownToken> {
-        let token = if target.is_default() { &self.own } else { self.further.get(target)? };
-        token.access.is_some().then_some(token)
-    }
-
-    /// The tokens of the living session.
-    pub(crate) fn tokens(&self, target: &Target) -> Option<&TokenSet> {
-        match &self.state {
-            SessionState::Active(session) => session.tokens_for(target),
-            SessionState::Ended(_) => None,
-        }
-    }
-
-    /// The instants of `target`.
-    pub(crate) fn schedule(&self, target: &Target) -> Schedule {
-        self.token(target).map_or(Schedule::NoAccessToken, |token| token.schedule)
-    }
-
-    /// Where `now` falls among them. Without an access token, or when nobody used the session for too long, it has
-    /// expired.
-    pub(crate) fn phase(&self, target: &Target, now: Now) -> Phase {
-        if self.idleness.as_ref().is_some_and(|idleness| idleness.is_over(now.wall)) {
-            return Phase::Expired;
-        }
-        self.token(target).map_or(Phase::Expired, |token| token.phase(now))
     }
 }

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use oidc_session_core::Clock;
 
+use crate::clock_watch::{ClockWatch, Tick};
 use crate::entry::Ticket;
 
 /// Whether changes are told of, and so for how long what was read is confirmed. Instants are monotonic time.
 pub(crate) struct Following {
-    clock: Arc<dyn Clock>,
+    watch: ClockWatch,
     /// For how long that is where nobody tells of changes.
     confirm_after: Duration,
     /// The number of the subscription that tells of changes, or `NOT_FOLLOWED`.
@@ -22,9 +23,10 @@ pub(crate) struct Following {
     followed_until: AtomicU64,
 }
 
-/// Until when something is confirmed.
+/// Until when something is confirmed, unless the changes are followed anew before.
 ///
-/// One number, so that the look at it costs next to nothing: nanoseconds, or `WHILE_FOLLOWED`.
+/// One number, so that it is read without a lock: how often they had been followed in the upper 16 bits, then whether it holds
+/// as long as they are, then milliseconds of monotonic time.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct ConfirmedUntil(u64);
 
@@ -39,7 +41,7 @@ impl Following {
 
     pub(crate) fn new(clock: Arc<dyn Clock>, confirm_after: Duration) -> Self {
         Self {
-            clock,
+            watch: ClockWatch::new(clock),
             confirm_after,
             subscription: AtomicU64::new(NOT_FOLLOWED),
             subscriptions: AtomicU64::new(NOT_FOLLOWED),
@@ -48,7 +50,19 @@ impl Following {
     }
 
     pub(crate) fn monotonic(&self) -> Duration {
-        self.clock.monotonic()
+        self.watch.monotonic()
+    }
+
+    /// The one look at a clock that the hot path takes. `None` once in a great while; then both clocks decide.
+    #[inline]
+    pub(crate) fn tick(&self) -> Option<Tick> {
+        // A follower that does not run any more is nobody who tells of changes.
+        self.watch.tick(|now| self.subscription() != NOT_FOLLOWED && now >= self.runs_until())
+    }
+
+    /// The era that it is. To be asked before the clocks are read by which something is then believed.
+    pub(crate) fn era(&self) -> u64 {
+        self.watch.era()
     }
 
     /// The subscription that tells of changes now. What is read from now on can be confirmed by it.
@@ -62,50 +76,70 @@ impl Following {
 
     /// Whether that long ago is not too long ago.
     pub(crate) fn holds(&self, until: ConfirmedUntil, now: Duration) -> bool {
-        let now = ConfirmedUntil::at(now);
-        now.0 < until.0
-            && (until != ConfirmedUntil::WHILE_FOLLOWED || now.0 < self.followed_until.load(Ordering::Acquire))
+        !self.holds_for(until, now).is_zero()
+    }
+
+    /// For how long that still holds, unless the era ends before.
+    pub(crate) fn holds_for(&self, until: ConfirmedUntil, now: Duration) -> Duration {
+        if !until.is_of(self.subscriptions.load(Ordering::SeqCst)) {
+            return Duration::ZERO;
+        }
+        if !until.while_followed() {
+            return until.instant().saturating_sub(now);
+        }
+        let left = self.runs_until().saturating_sub(now);
+        // Whoever loses the subscription begins an era, and so does a follower that does not run.
+        if left.is_zero() || self.subscription() == NOT_FOLLOWED { left } else { Duration::MAX }
     }
 
     /// For how long a read or write that began with `ticket` is confirmed.
     pub(crate) fn confirmed_until(&self, ticket: &Ticket) -> ConfirmedUntil {
+        // In this order: a subscription that begins between the two is not yet the one that is noted.
+        let subscriptions = self.subscriptions.load(Ordering::SeqCst);
         let subscription = self.subscription();
         if subscription != NOT_FOLLOWED && ticket.subscription != subscription {
             // What changed between the read and the subscription is told by nobody.
             return ConfirmedUntil::NEVER;
         }
         if self.is_followed() {
-            return ConfirmedUntil::WHILE_FOLLOWED;
+            return ConfirmedUntil::followed(subscriptions);
         }
-        ConfirmedUntil::at(ticket.began.saturating_add(self.confirm_after))
+        ConfirmedUntil::at(subscriptions, ticket.began.saturating_add(self.confirm_after))
     }
 
-    /// From now on changes are told of. What was confirmed before is the caller's to make unconfirmed: after this, so that
-    /// no read that began earlier slips through, and before [`runs`](Self::runs).
+    /// Until an instant, without a look at the store.
+    pub(crate) fn put_off(&self, until: Duration) -> ConfirmedUntil {
+        ConfirmedUntil::at(self.subscriptions.load(Ordering::SeqCst), until)
+    }
+
+    /// From now on changes are told of. Nothing that was confirmed before is any longer: what came between is told by nobody.
     pub(crate) fn subscribed(&self) {
-        let number = self.subscriptions.fetch_add(1, Ordering::SeqCst) + 1;
+        let number = self.subscriptions.load(Ordering::SeqCst) + 1;
         self.followed_until.store(0, Ordering::Release);
         self.subscription.store(number, Ordering::SeqCst);
+        self.subscriptions.store(number, Ordering::SeqCst);
+        self.watch.begin_era();
     }
 
     /// The follower runs.
     pub(crate) fn runs(&self) {
         let believed_for = self.confirm_after.max(Self::BELIEVED_FOR);
-        let until = ConfirmedUntil::at(self.monotonic().saturating_add(believed_for));
-        self.followed_until.store(until.0, Ordering::Release);
+        self.followed_until.store(nanos(self.monotonic().saturating_add(believed_for)), Ordering::Release);
     }
 
     /// From now on nobody tells of changes.
     pub(crate) fn lost(&self) {
         self.subscription.store(NOT_FOLLOWED, Ordering::SeqCst);
-        let until = ConfirmedUntil::at(self.monotonic().saturating_add(self.confirm_after));
-        self.followed_until.fetch_min(until.0, Ordering::AcqRel);
+        let until = nanos(self.monotonic().saturating_add(self.confirm_after));
+        self.followed_until.fetch_min(until, Ordering::AcqRel);
+        self.watch.begin_era();
     }
 
     /// Nobody tells of changes, and nobody tries to hear of them: the next call must notice.
     pub(crate) fn ended(&self) {
         self.subscription.store(NOT_FOLLOWED, Ordering::SeqCst);
         self.followed_until.store(0, Ordering::Release);
+        self.watch.begin_era();
     }
 
     fn runs_until(&self) -> Duration {
@@ -121,13 +155,34 @@ impl fmt::Debug for Following {
 
 impl ConfirmedUntil {
     pub(crate) const NEVER: Self = Self(0);
-    const WHILE_FOLLOWED: Self = Self(u64::MAX);
-    /// After five centuries.
-    const LATEST: u64 = u64::MAX - 1;
+    const WHILE_FOLLOWED: u64 = 1 << 47;
+    /// After four thousand years; stands for ever.
+    const LATEST: u64 = Self::WHILE_FOLLOWED - 1;
+    const SUBSCRIPTIONS_SHIFT: u32 = 48;
 
-    /// Until an instant, which is no special one however late it is.
-    pub(crate) fn at(instant: Duration) -> Self {
-        Self(u64::try_from(instant.as_nanos()).unwrap_or(u64::MAX).min(Self::LATEST))
+    fn at(subscriptions: u64, instant: Duration) -> Self {
+        let millis = u64::try_from(instant.as_millis()).unwrap_or(u64::MAX).min(Self::LATEST);
+        Self((subscriptions << Self::SUBSCRIPTIONS_SHIFT) | millis)
+    }
+
+    /// As long as changes are told of.
+    fn followed(subscriptions: u64) -> Self {
+        Self((subscriptions << Self::SUBSCRIPTIONS_SHIFT) | Self::WHILE_FOLLOWED)
+    }
+
+    fn is_of(self, subscriptions: u64) -> bool {
+        (self.0 ^ (subscriptions << Self::SUBSCRIPTIONS_SHIFT)) >> Self::SUBSCRIPTIONS_SHIFT == 0
+    }
+
+    fn while_followed(self) -> bool {
+        self.0 & Self::WHILE_FOLLOWED != 0
+    }
+
+    fn instant(self) -> Duration {
+        match self.0 & Self::LATEST {
+            Self::LATEST => Duration::MAX,
+            millis => Duration::from_millis(millis),
+        }
     }
 
     pub(crate) fn load(place: &AtomicU64) -> Self {
@@ -137,4 +192,8 @@ impl ConfirmedUntil {
     pub(crate) fn store(self, place: &AtomicU64) {
         place.store(self.0, Ordering::Release);
     }
+}
+
+fn nanos(instant: Duration) -> u64 {
+    u64::try_from(instant.as_nanos()).unwrap_or(u64::MAX)
 }

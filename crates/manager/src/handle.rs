@@ -12,8 +12,10 @@ use oidc_session_policy::Phase;
 use oidc_session_policy::protocol::{Now, Trigger};
 use tokio::sync::broadcast;
 
-use crate::entry::{Entry, Known, Ticket, Writing};
+use crate::entry::{Entry, Ticket, Writing};
 use crate::flight::Wish;
+use crate::known::Known;
+use crate::known_token::KnownToken;
 use crate::shared::Shared;
 use crate::{
     LogoutReport, Outcome, SessionError, SessionErrorKind, SessionEvent, SessionEventKind, Snapshot, confirm, flight,
@@ -87,7 +89,7 @@ impl SessionHandle {
     ///
     /// The refresh was needed and there is no verdict on it. The session is kept.
     pub async fn refresh_if_expired(&self) -> Result<Outcome> {
-        if self.fresh().is_some() {
+        if self.is_fresh() {
             return Ok(Outcome::Fresh);
         }
         if let Some(known) = self.serving() {
@@ -140,7 +142,7 @@ impl SessionHandle {
     /// There is no session or it has ended (sign in), or a needed refresh could not be had (the session is kept).
     pub async fn access_token(&self) -> Result<AccessToken> {
         let known = self.usable().await?;
-        self.access_of(&known).cloned().ok_or_else(SessionError::no_session)
+        known.token(&self.target).and_then(KnownToken::access_token).ok_or_else(SessionError::no_session)
     }
 
     /// A ready `Authorization` header value, marked sensitive. Otherwise as [`access_token`](Self::access_token).
@@ -149,8 +151,12 @@ impl SessionHandle {
     ///
     /// As [`access_token`](Self::access_token); also if the token has characters that no header may carry.
     pub async fn authorization(&self) -> Result<HeaderValue> {
-        let known = self.usable().await?;
-        let authorization = known.token(&self.target).and_then(|token| token.authorization.clone());
+        if let Some(authorization) = self.try_authorization() {
+            return Ok(authorization);
+        }
+        // Boxed, so that the future of the fast way stays small.
+        let known = Box::pin(self.usable()).await?;
+        let authorization = known.token(&self.target).and_then(KnownToken::authorization);
         authorization.ok_or_else(SessionError::not_a_header)
     }
 
@@ -168,16 +174,20 @@ impl SessionHandle {
     /// # Ok(())
     /// # }
     /// ```
+    #[inline]
     pub fn try_authorization(&self) -> Option<HeaderValue> {
-        let known = self.fresh()?;
-        known.token(&self.target)?.authorization.clone()
+        match self.admitted(KnownToken::authorization) {
+            Some(authorization) => authorization,
+            None => self.fresh_by_both_clocks()?.token(&self.target)?.authorization(),
+        }
     }
 
     /// Whether a fresh access token is at hand: the look that [`try_authorization`](Self::try_authorization) takes.
     ///
     /// `false` says nothing about the session.
+    #[inline]
     pub fn is_fresh(&self) -> bool {
-        self.fresh().is_some()
+        self.admitted(|_| ()).is_some() || self.fresh_by_both_clocks().is_some()
     }
 
     /// A valid access token that stays valid for `min_valid`, with its facts.
@@ -209,7 +219,8 @@ impl SessionHandle {
     ///
     /// The store failed, or the record is damaged.
     pub async fn snapshot(&self) -> Result<Snapshot> {
-        Ok(Snapshot::of(self.load().await?.as_deref(), self.shared.now()))
+        let loaded = confirm::load(&self.shared, &self.entry).await?;
+        Ok(loaded.map_or(Snapshot::None, |(known, state)| Snapshot::of(&known, state, self.shared.now())))
     }
 
     /// What happens to this session in this process from now on.
@@ -264,7 +275,7 @@ impl SessionHandle {
             let stored = self.shared.within_budget("load a session", call).await?;
             if let Some(stored) = &stored
                 && let Ok(known) = self.shared.known(&self.entry, stored)
-                && known.state.sign_in_id() == state.sign_in_id()
+                && known.sign_in == state.sign_in_id()
             {
                 // Stored before, though nobody heard of it. What became of it since is newer than what we hold.
                 let _ = self.entry.install_read(ticket, Some(known));
@@ -315,7 +326,7 @@ impl SessionHandle {
         let call = self.shared.store.commit(&self.entry.address.key, expected, &next, keep_until);
         match self.shared.within_budget("commit a session", call).await {
             Ok(Commit::Done) => {
-                let known = self.shared.know(&self.entry, next.version, state.clone());
+                let known = self.shared.know(&self.entry, next.version, state);
                 self.entry.install_written(ticket, Some(known));
                 Ok(true)
             }
@@ -330,14 +341,14 @@ impl SessionHandle {
 
     /// A token that may be served now, refreshed first if need be.
     async fn usable(&self) -> Result<Arc<Known>> {
-        if let Some(known) = self.fresh() {
+        if let Some(known) = self.fresh_by_both_clocks() {
             return Ok(known);
         }
         if self.entry.known().is_none() {
             confirm::look(&self.shared, &self.entry).await?;
             // There is nothing to wait for, though a refresh of it may still be under way.
-            if let Some(SessionState::Ended(tombstone)) = self.entry.known().as_ref().map(|known| &known.state) {
-                return Err(SessionError::ended(tombstone.reason));
+            if let Some((reason, _)) = self.entry.known().as_ref().and_then(|known| known.ended()) {
+                return Err(SessionError::ended(reason));
             }
         } else if self.serving().is_some() {
             confirm::confirm(&self.shared, &self.entry).await;
@@ -363,32 +374,28 @@ impl SessionHandle {
         if let Some(known) = self.serving() {
             return Ok(known);
         }
-        let Some(known) = self.load().await? else { return Err(SessionError::no_session()) };
-        match &known.state {
-            SessionState::Ended(tombstone) => Err(SessionError::ended(tombstone.reason)),
-            SessionState::Active(_) if known.phase(&self.target, self.shared.now()) <= Phase::Due => Ok(known),
-            SessionState::Active(_) => Err(SessionError::expired_on_arrival()),
+        let loaded = confirm::load(&self.shared, &self.entry).await?;
+        let Some((known, _)) = loaded else { return Err(SessionError::no_session()) };
+        match known.ended() {
+            Some((reason, _)) => Err(SessionError::ended(reason)),
+            None if known.phase(&self.target, self.shared.now()) <= Phase::Due => Ok(known),
+            None => Err(SessionError::expired_on_arrival()),
         }
     }
 
     async fn served(&self, outcome: Outcome) -> Result<ServedToken> {
         let known = self.known_after(outcome).await?;
-        let session = match &known.state {
-            SessionState::Active(session) => session,
-            SessionState::Ended(tombstone) => return Err(SessionError::ended(tombstone.reason)),
-        };
-        let tokens = session.tokens_for(&self.target).ok_or_else(SessionError::no_session)?;
+        if let Some((reason, _)) = known.ended() {
+            return Err(SessionError::ended(reason));
+        }
+        let token = known.token(&self.target).ok_or_else(SessionError::no_session)?;
         Ok(ServedToken {
-            access_token: tokens.access_token.clone().ok_or_else(SessionError::no_session)?,
-            token_type: tokens.token_type.clone(),
-            expires_at: known.schedule(&self.target).expires_at(),
-            dpop: session.dpop.clone().filter(|_| tokens.token_type == TokenType::DPoP),
+            access_token: token.access_token().ok_or_else(SessionError::no_session)?,
+            token_type: token.token_type.clone(),
+            expires_at: token.schedule.expires_at(),
+            dpop: known.dpop().cloned().filter(|_| token.token_type == TokenType::DPoP),
             outcome,
         })
-    }
-
-    fn access_of<'a>(&self, known: &'a Known) -> Option<&'a AccessToken> {
-        known.tokens(&self.target)?.access_token.as_ref()
     }
 
     fn remaining(&self, served: &ServedToken) -> Duration {
@@ -401,30 +408,47 @@ impl SessionHandle {
     /// A token that does not live longer than what is asked for would be refreshed on every call, in vain.
     fn check_lifetime(&self, min_valid: Duration) -> Result<()> {
         let known = self.entry.known();
-        let Some((known, tokens)) = known.as_deref().and_then(|known| Some((known, known.tokens(&self.target)?)))
-        else {
-            return Ok(());
-        };
-        let expires_at = known.schedule(&self.target).expires_at();
-        match expires_at.map(|expires_at| expires_at.saturating_since(tokens.received_at)) {
+        let Some(token) = known.as_deref().and_then(|known| known.token(&self.target)) else { return Ok(()) };
+        match token.schedule.expires_at().map(|expires_at| expires_at.saturating_since(token.received_at)) {
             Some(lifetime) if lifetime <= min_valid => Err(SessionError::lifetime_too_short(lifetime, min_valid)),
             _ => Ok(()),
         }
     }
 
-    /// Reads the record, so that something is known.
-    async fn load(&self) -> Result<Option<Arc<Known>>> {
-        confirm::load(&self.shared, &self.entry).await
+    /// The hot path: one look at the coarse clock. `None` if it cannot decide; then both clocks do.
+    #[inline]
+    fn admitted<T>(&self, serve: impl FnOnce(&KnownToken) -> T) -> Option<T> {
+        // Before a look at what is known: what is installed after that is no older.
+        let tick = self.shared.following.tick()?;
+        let known = self.entry.known();
+        let known = known.as_deref()?;
+        let token = known.token(&self.target)?;
+        if !token.pass.admits(tick) {
+            return None;
+        }
+        if let Some(idleness) = known.idleness() {
+            if idleness.is_over(tick.at) {
+                return None;
+            }
+            if idleness.note_living(tick.at) {
+                touch::write_down(&self.shared, &self.entry, known, tick.at);
+            }
+        }
+        Some(serve(token))
     }
 
-    /// What is served without a look at the store, to a program that uses it. The hot path.
-    fn fresh(&self) -> Option<Arc<Known>> {
+    /// What is served without a look at the store, to a program that uses it, by the exact clocks. From then on one look at
+    /// the coarse one is enough, for as long as they allow.
+    #[cold]
+    fn fresh_by_both_clocks(&self) -> Option<Arc<Known>> {
+        let era = self.shared.following.era();
         let now = self.shared.now();
         // Before a look at what is known: what is installed after that is no older.
         if !self.entry.is_confirmed(now.monotonic) {
             return None;
         }
         let known = self.known_until(Phase::Fresh, now)?;
+        self.entry.issue_pass(&known, &self.target, era, now);
         touch::used_as_known(&self.shared, &self.entry, &known, now.wall);
         Some(known)
     }

@@ -78,7 +78,7 @@ impl Hands {
 
     /// Flies to the end. `served` is called if callers can be served before that.
     pub(crate) async fn fly(mut self, trigger: Trigger, mut served: impl FnMut() + Send) -> Landing {
-        let cached = self.entry.last_known().map(|known| self.look(known.version, &known.state));
+        let cached = self.entry.last_known().map(|known| known.view(&self.target, self.entry.last_use.at()));
         let quiet_until = self.entry.turn().rest(&self.target).and_then(|rest| rest.quiet_until);
         let mut flight = Flight::new(self.shared.rules, trigger, cached).quiet_until(quiet_until);
         if !self.target.is_default() {
@@ -308,7 +308,7 @@ impl Hands {
             (outcome, _) => outcome,
         };
         self.revoke_buried();
-        let known = self.read.take().map(|(version, state)| self.shared.know(&self.entry, version, state));
+        let known = self.read.take().map(|(version, state)| self.shared.know(&self.entry, version, &state));
         if self.wrote {
             self.entry.install_written(self.ticket, known);
         } else if (known.is_some() || outcome == Outcome::NoSession)
@@ -323,7 +323,7 @@ impl Hands {
     /// Serves what is not stored yet: the commit failed and is being retried.
     fn install_merged(&self) {
         if let (Some((version, _)), Some(merged)) = (&self.read, self.merged()) {
-            let known = self.shared.know(&self.entry, *version, merged.session.into());
+            let known = self.shared.know(&self.entry, *version, &merged.session.into());
             self.entry.install_uncommitted(self.ticket, known);
         }
     }

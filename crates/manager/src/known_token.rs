@@ -3,45 +3,78 @@
 use std::time::Duration;
 
 use http::HeaderValue;
-use oidc_session_core::{Clock, Fingerprint, Limits, SessionState, Target, Timestamp, TokenSet};
+use oidc_session_core::{AccessToken, Fingerprint, Timestamp, TokenSet, TokenType};
 use oidc_session_policy::protocol::Now;
-use oidc_session_policy::{Jitter, Phase, RefreshPolicy, Schedule};
+use oidc_session_policy::{Phase, Schedule};
+
+use crate::pass::Pass;
+use crate::ready_header::ReadyHeader;
 
 /// One access token of a session, ready to be served.
 #[derive(Debug)]
 pub(crate) struct KnownToken {
+    /// Until when one look at the coarse clock is enough.
+    pub(crate) pass: Pass,
+    text: Text,
     pub(crate) schedule: Schedule,
     pub(crate) access: Option<Fingerprint>,
-    pub(crate) authorization: Option<HeaderValue>,
-    /// The schedule on the monotonic clock, which cannot be turned back.
-    refresh_by: Option<Duration>,
-    expires_by: Option<Duration>,
+    pub(crate) token_type: TokenType,
+    pub(crate) received_at: Timestamp,
+    /// The schedule on the monotonic clock, which cannot be turned back. The latest instant stands for none.
+    refresh_by: Duration,
+    expires_by: Duration,
+}
+
+/// The token itself, kept once.
+#[derive(Debug)]
+enum Text {
+    None,
+    Header(ReadyHeader),
+    /// With characters that no header may carry.
+    NoHeader(AccessToken),
 }
 
 impl KnownToken {
-    pub(crate) fn new(
-        state: &SessionState,
-        target: &Target,
-        policy: &dyn RefreshPolicy,
-        jitter: Jitter,
-        clock: &dyn Clock,
-        limits: Limits,
-    ) -> Self {
-        let (tokens, schedule) = match state {
-            SessionState::Active(session) => {
-                let schedule = Schedule::of_session(policy, session, target, jitter);
-                (session.tokens_for(target), schedule.ending_at(limits.fixed_end_of(session)))
-            }
-            SessionState::Ended(_) => (None, Schedule::NoAccessToken),
+    pub(crate) fn new(tokens: &TokenSet, schedule: Schedule, now: Now) -> Self {
+        let on_monotonic = |at: Option<Timestamp>| {
+            at.map_or(Duration::MAX, |at| now.monotonic.saturating_add(at.saturating_since(now.wall)))
         };
-        let (now, monotonic) = (clock.now(), clock.monotonic());
-        let on_monotonic = |at: Timestamp| monotonic.saturating_add(at.saturating_since(now));
         Self {
+            pass: Pass::default(),
+            text: Text::of(tokens),
             schedule,
-            access: tokens.and_then(|tokens| tokens.access_token.as_ref()).map(|token| token.fingerprint()),
-            authorization: tokens.and_then(authorization),
-            refresh_by: schedule.refresh_at().map(on_monotonic),
-            expires_by: schedule.expires_at().map(on_monotonic),
+            access: tokens.access_token.as_ref().map(AccessToken::fingerprint),
+            token_type: tokens.token_type.clone(),
+            received_at: tokens.received_at,
+            refresh_by: on_monotonic(schedule.refresh_at()),
+            expires_by: on_monotonic(schedule.expires_at()),
+        }
+    }
+
+    /// There is none.
+    pub(crate) fn none() -> Self {
+        let (wall, monotonic) = (Timestamp::UNIX_EPOCH, Duration::ZERO);
+        Self::new(&TokenSet::new(wall, wall), Schedule::NoAccessToken, Now { wall, monotonic })
+    }
+
+    /// A ready `Authorization` header value.
+    #[inline]
+    pub(crate) fn authorization(&self) -> Option<HeaderValue> {
+        match &self.text {
+            Text::Header(header) => Some(header.get()),
+            Text::None | Text::NoHeader(_) => None,
+        }
+    }
+
+    /// The token as text.
+    pub(crate) fn access_token(&self) -> Option<AccessToken> {
+        match &self.text {
+            Text::None => None,
+            Text::NoHeader(token) => Some(token.clone()),
+            Text::Header(header) => {
+                let text = str::from_utf8(header.as_bytes()).ok()?;
+                text.get(self.token_type.as_str().len() + 1..).map(AccessToken::new)
+            }
         }
     }
 
@@ -51,13 +84,19 @@ impl KnownToken {
         if wall == Phase::Expired {
             return wall;
         }
-        if self.expires_by.is_some_and(|by| now.monotonic >= by) {
+        if now.monotonic >= self.expires_by {
             Phase::Expired
-        } else if self.refresh_by.is_some_and(|by| now.monotonic >= by) {
+        } else if now.monotonic >= self.refresh_by {
             Phase::Due
         } else {
             wall
         }
+    }
+
+    /// For how long a token that is fresh `now` stays so, by the clock that says it earlier.
+    pub(crate) fn fresh_for(&self, now: Now) -> Duration {
+        let by_wall = self.schedule.refresh_at().map_or(Duration::MAX, |at| at.saturating_since(now.wall));
+        by_wall.min(self.refresh_by.saturating_sub(now.monotonic))
     }
 
     /// The same access token in another version of the record lives no longer for it, even if the wall clock was turned
@@ -70,9 +109,12 @@ impl KnownToken {
     }
 }
 
-fn authorization(tokens: &TokenSet) -> Option<HeaderValue> {
-    let access_token = tokens.access_token.as_ref()?;
-    let mut value = HeaderValue::try_from(format!("{} {}", tokens.token_type, access_token.expose())).ok()?;
-    value.set_sensitive(true);
-    Some(value)
+impl Text {
+    fn of(tokens: &TokenSet) -> Self {
+        let Some(token) = &tokens.access_token else { return Self::None };
+        match ReadyHeader::new(tokens.token_type.as_str(), token.expose()) {
+            Some(header) => Self::Header(header),
+            None => Self::NoHeader(token.clone()),
+        }
+    }
 }

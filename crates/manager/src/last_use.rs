@@ -22,6 +22,8 @@ pub(crate) struct LastUse {
 #[derive(Debug)]
 pub(crate) struct Idleness {
     limit: Duration,
+    /// The last use that the record knows of.
+    stored: Timestamp,
     /// While now falls in here, the record knows of a use that is recent enough.
     written_down: Range<Timestamp>,
     last_use: Arc<LastUse>,
@@ -78,7 +80,12 @@ impl Idleness {
         let limit = limits.idle_limit_of(session)?;
         let stored = session.last_used();
         last_use.learn(stored);
-        Some(Self { limit, written_down: Limits::written_down(limit, stored), last_use: Arc::clone(last_use) })
+        Some(Self { limit, stored, written_down: Limits::written_down(limit, stored), last_use: Arc::clone(last_use) })
+    }
+
+    /// When the session ends, if nobody uses it after `used` or what its record knows, whichever is later.
+    pub(crate) fn end(&self, used: Option<Timestamp>) -> Timestamp {
+        used.map_or(self.stored, |used| used.max(self.stored)) + self.limit
     }
 
     /// Whether the session has gone unused for too long.
@@ -88,9 +95,11 @@ impl Idleness {
 
     /// Notes a use, unless it comes too late. Whether it ought to be written down.
     pub(crate) fn note(&self, now: Timestamp) -> bool {
-        if self.is_over(now) {
-            return false;
-        }
+        !self.is_over(now) && self.note_living(now)
+    }
+
+    /// The same for a session that is not over.
+    pub(crate) fn note_living(&self, now: Timestamp) -> bool {
         self.last_use.note(now);
         !self.written_down.contains(&now)
     }

@@ -4,6 +4,7 @@
 //! [`SessionStore`](oidc_session_core::SessionStore) says where.
 
 mod build_error;
+mod clock_watch;
 mod confirm;
 mod entry;
 mod error;
@@ -14,12 +15,15 @@ mod follow;
 mod following;
 mod handle;
 mod hands;
+mod known;
 mod known_token;
 mod last_use;
 mod logout;
 mod manager;
 mod outage;
 mod outcome;
+mod pass;
+mod ready_header;
 mod shared;
 mod snapshot;
 mod touch;

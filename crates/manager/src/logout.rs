@@ -78,7 +78,7 @@ async fn bury(shared: &Shared, entry: &Arc<Entry>) -> Result<Option<Session>, Se
                 }
             },
         }
-        entry.install_written(ticket, Some(shared.know(entry, next.version, state)));
+        entry.install_written(ticket, Some(shared.know(entry, next.version, &state)));
         return Ok(Some(session));
     }
     Err(SessionError::busy())

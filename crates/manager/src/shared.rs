@@ -16,9 +16,10 @@ use oidc_session_sealing::Seal;
 use tokio::sync::{Semaphore, watch};
 
 use crate::SessionError;
-use crate::entry::{Entry, Known};
+use crate::entry::Entry;
 use crate::follow::FollowerTask;
 use crate::following::Following;
+use crate::known::Known;
 use crate::outage::Outage;
 
 /// What every handle of one manager has in common.
@@ -116,8 +117,6 @@ impl Shared {
     /// From now on the store tells of changes. What came before is told by nobody.
     pub(crate) fn subscribed(&self) {
         self.following.subscribed();
-        let entries: Vec<_> = self.entries().by_key.values().map(Arc::clone).collect();
-        entries.iter().for_each(|entry| entry.unconfirm());
         self.following.runs();
     }
 
@@ -130,10 +129,10 @@ impl Shared {
     }
 
     pub(crate) fn known(&self, entry: &Entry, stored: &Stored) -> Result<Known, SessionError> {
-        Ok(self.know(entry, stored.version, self.open(entry, stored)?))
+        Ok(self.know(entry, stored.version, &self.open(entry, stored)?))
     }
 
-    pub(crate) fn know(&self, entry: &Entry, version: Version, state: SessionState) -> Known {
+    pub(crate) fn know(&self, entry: &Entry, version: Version, state: &SessionState) -> Known {
         Known::new(version, state, &*self.policy, entry.jitter, &*self.clock, self.limits, &entry.last_use)
     }
 

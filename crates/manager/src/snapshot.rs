@@ -4,7 +4,7 @@ use oidc_session_core::{Session, SessionState, Target, Tombstone, Version};
 use oidc_session_policy::protocol::Now;
 use oidc_session_policy::{Phase, Schedule};
 
-use crate::entry::Known;
+use crate::known::Known;
 
 /// A session and its times at one instant. `Debug` shows no secret.
 #[derive(Clone, Debug)]
@@ -32,18 +32,16 @@ pub enum Snapshot {
 }
 
 impl Snapshot {
-    pub(crate) fn of(known: Option<&Known>, now: Now) -> Self {
-        match known {
-            None => Self::None,
-            Some(known) => match &known.state {
-                SessionState::Active(session) => Self::Active {
-                    session: session.clone(),
-                    version: known.version,
-                    schedule: known.schedule(&Target::default()),
-                    phase: known.phase(&Target::default(), now),
-                },
-                SessionState::Ended(tombstone) => Self::Ended { tombstone: tombstone.clone(), version: known.version },
+    pub(crate) fn of(known: &Known, state: SessionState, now: Now) -> Self {
+        let version = known.version;
+        match state {
+            SessionState::Active(session) => Self::Active {
+                session,
+                version,
+                schedule: known.schedule(&Target::default()),
+                phase: known.phase(&Target::default(), now),
             },
+            SessionState::Ended(tombstone) => Self::Ended { tombstone, version },
         }
     }
 }

@@ -6,7 +6,8 @@ use oidc_session_core::{
     Commit, Expected, HolderId, Lease, Limits, Release, Session, SessionState, Stored, Timestamp, Version,
 };
 
-use crate::entry::{Entry, Known, Ticket, Writing};
+use crate::entry::{Entry, Ticket, Writing};
+use crate::known::Known;
 use crate::shared::Shared;
 use crate::{SessionError, confirm};
 
@@ -28,8 +29,17 @@ pub(crate) fn used(shared: &Arc<Shared>, entry: &Arc<Entry>) {
 
 /// The same with what is at hand already.
 pub(crate) fn used_as_known(shared: &Arc<Shared>, entry: &Arc<Entry>, known: &Known, now: Timestamp) {
-    // A refresh under way writes the use down with its tokens.
-    if known.note_use(now) && known.claim_touch(now) && entry.turn().flight.is_none() {
+    if known.note_use(now) {
+        write_down(shared, entry, known, now);
+    }
+}
+
+/// Has the last use written down, unless somebody is at it.
+#[cold]
+pub(crate) fn write_down(shared: &Arc<Shared>, entry: &Arc<Entry>, known: &Known, now: Timestamp) {
+    // Where there is no runtime, a later use will find one. A refresh under way writes the use down with its tokens.
+    let has_runtime = tokio::runtime::Handle::try_current().is_ok();
+    if has_runtime && known.claim_touch(now) && entry.turn().flight.is_none() {
         start(shared, entry);
     }
 }
@@ -122,7 +132,7 @@ async fn write(shared: &Shared, entry: &Arc<Entry>, ticket: Ticket, stored: &Sto
 
 /// A touch is installed like something read: it says nothing about the authorization server, so no back-off ends.
 fn install(shared: &Shared, entry: &Entry, ticket: Ticket, version: Version, state: SessionState) {
-    if confirm::install(shared, entry, ticket, Some(shared.know(entry, version, state))).is_err() {
+    if confirm::install(shared, entry, ticket, Some(shared.know(entry, version, &state))).is_err() {
         entry.forget();
     }
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use oidc_session_core::Version;
+use oidc_session_core::{Target, Version};
+use oidc_session_policy::protocol::Now;
 
 use super::{Entry, Known, Ticket, Turn};
 use crate::following::ConfirmedUntil;
@@ -60,18 +61,23 @@ impl Entry {
         self.following.holds(ConfirmedUntil::load(&self.confirmed_until), now)
     }
 
-    /// Whatever is known is to be confirmed by the store before it is served again.
-    pub(crate) fn unconfirm(&self) {
-        // Under the turn: an install that began before must not come after.
-        let _turn = self.turn();
-        ConfirmedUntil::NEVER.store(&self.confirmed_until);
+    /// From now on one look at the coarse clock is enough to serve `target` from `known`, for as long as both clocks and the
+    /// confirmation allow at `now`, in `era`. Waits for nobody: who is in the way may have news.
+    pub(crate) fn issue_pass(&self, known: &Arc<Known>, target: &Target, era: u64, now: Now) {
+        let Ok(_turn) = self.turn.try_lock() else { return };
+        let current = self.known();
+        let Some(current) = current.as_ref().filter(|current| Arc::ptr_eq(current, known)) else { return };
+        if let Some(token) = current.token(target) {
+            let confirmed_for = self.following.holds_for(ConfirmedUntil::load(&self.confirmed_until), now.monotonic);
+            token.pass.issue(era, now.wall, token.fresh_for(now).min(confirmed_for));
+        }
     }
 
     /// The store could not confirm what is known. It is served until then all the same.
     pub(crate) fn put_off(&self, until: Duration) {
         let _turn = self.turn();
         if !self.is_confirmed(self.following.monotonic()) {
-            ConfirmedUntil::at(until).store(&self.confirmed_until);
+            self.following.put_off(until).store(&self.confirmed_until);
         }
     }
 
