@@ -23,7 +23,43 @@ use crate::{Expected, Timestamp};
 /// # Ok::<(), oidc_session_core::InvalidSessionId>(())
 /// ```
 #[derive(Clone, Eq, Hash, PartialEq)]
-pub struct SessionId(String);
+pub struct SessionId(Text);
+
+/// Text that lies in the value itself if it is short, as random ids are: so that who compares two ids looks nowhere else.
+#[derive(Clone, Eq, Hash, PartialEq)]
+enum Text {
+    /// The bytes behind the length are zero.
+    Short {
+        length: u8,
+        bytes: [u8; Self::SHORT],
+    },
+    Long(Box<str>),
+}
+
+impl Text {
+    const SHORT: usize = 46;
+
+    fn as_str(&self) -> &str {
+        match self {
+            // It was text when it was put there.
+            Self::Short { length, bytes } => str::from_utf8(&bytes[..usize::from(*length)]).unwrap_or_default(),
+            Self::Long(text) => text,
+        }
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        let mut bytes = [0; Self::SHORT];
+        match (u8::try_from(text.len()), bytes.get_mut(..text.len())) {
+            (Ok(length), Some(place)) => {
+                place.copy_from_slice(text.as_bytes());
+                Self::Short { length, bytes }
+            }
+            _ => Self::Long(text.into()),
+        }
+    }
+}
 
 impl SessionId {
     /// The longest name, in bytes.
@@ -31,26 +67,26 @@ impl SessionId {
 
     /// A new id of 256 random bits from the operating system.
     pub fn random() -> Self {
-        Self(URL_SAFE_NO_PAD.encode(random_bytes::<32>()))
+        Self(URL_SAFE_NO_PAD.encode(random_bytes::<32>()).into())
     }
 
     /// An id from a name or from an earlier random id: 1 to 256 bytes without control characters.
     pub fn named(name: impl Into<String>) -> Result<Self, InvalidSessionId> {
         let name = name.into();
         let fits = !name.is_empty() && name.len() <= Self::MAX_LENGTH && !name.chars().any(char::is_control);
-        if fits { Ok(Self(name)) } else { Err(InvalidSessionId) }
+        if fits { Ok(Self(name.into())) } else { Err(InvalidSessionId) }
     }
 
     /// The id itself. Whoever holds a random id holds the session.
     pub fn expose(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 
     /// The name under which stores know this session.
     pub fn store_key(&self) -> StoreKey {
         let mut hash = Sha256::new();
         hash.update(b"oidc-session store key v1\0");
-        hash.update(self.0.as_bytes());
+        hash.update(self.expose().as_bytes());
         StoreKey(hash.finalize().into())
     }
 }

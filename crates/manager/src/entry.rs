@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use oidc_session_core::{Target, Version};
+use oidc_session_core::{SessionId, Target, Version};
 use oidc_session_policy::Jitter;
 use oidc_session_sealing::Address;
 use tokio::sync::broadcast;
 
 pub(crate) use self::changes::Writing;
+use crate::asked_at::AskedAt;
 use crate::confirm::Look;
 use crate::flight::{FlightSlot, Wish};
 use crate::following::Following;
@@ -24,6 +25,8 @@ use crate::{SessionError, SessionEvent, SessionEventKind};
 /// What this process knows of one session. Shared by every handle of it.
 #[derive(Debug)]
 pub(crate) struct Entry {
+    pub(crate) id: SessionId,
+    pub(crate) asked_at: AskedAt,
     /// Where the store keeps it.
     pub(crate) address: Address,
     pub(crate) jitter: Jitter,
@@ -153,8 +156,10 @@ impl Turn {
 }
 
 impl Entry {
-    pub(crate) fn new(address: Address, following: Arc<Following>) -> Self {
+    pub(crate) fn new(id: SessionId, address: Address, following: Arc<Following>) -> Self {
         Self {
+            id,
+            asked_at: AskedAt::default(),
             address,
             jitter: Jitter::of(&address.key),
             last_use: Arc::default(),

@@ -19,7 +19,7 @@ use crate::known_token::KnownToken;
 use crate::shared::Shared;
 use crate::{
     LogoutReport, Outcome, SessionError, SessionErrorKind, SessionEvent, SessionEventKind, Snapshot, confirm, flight,
-    logout, touch,
+    hot_path, logout, touch,
 };
 
 type Result<T> = std::result::Result<T, SessionError>;
@@ -415,42 +415,14 @@ impl SessionHandle {
         }
     }
 
-    /// The hot path: one look at the coarse clock. `None` if it cannot decide; then both clocks do.
     #[inline]
     fn admitted<T>(&self, serve: impl FnOnce(&KnownToken) -> T) -> Option<T> {
-        // Before a look at what is known: what is installed after that is no older.
         let tick = self.shared.following.tick()?;
-        let known = self.entry.known();
-        let known = known.as_deref()?;
-        let token = known.token(&self.target)?;
-        if !token.pass.admits(tick) {
-            return None;
-        }
-        if let Some(idleness) = known.idleness() {
-            if idleness.is_over(tick.at) {
-                return None;
-            }
-            if idleness.note_living(tick.at) {
-                touch::write_down(&self.shared, &self.entry, known, tick.at);
-            }
-        }
-        Some(serve(token))
+        hot_path::admitted(&self.shared, &self.entry, &self.target, tick, serve)
     }
 
-    /// What is served without a look at the store, to a program that uses it, by the exact clocks. From then on one look at
-    /// the coarse one is enough, for as long as they allow.
-    #[cold]
     fn fresh_by_both_clocks(&self) -> Option<Arc<Known>> {
-        let era = self.shared.following.era();
-        let now = self.shared.now();
-        // Before a look at what is known: what is installed after that is no older.
-        if !self.entry.is_confirmed(now.monotonic) {
-            return None;
-        }
-        let known = self.known_until(Phase::Fresh, now)?;
-        self.entry.issue_pass(&known, &self.target, era, now);
-        touch::used_as_known(&self.shared, &self.entry, &known, now.wall);
-        Some(known)
+        hot_path::fresh_by_both_clocks(&self.shared, &self.entry, &self.target)
     }
 
     /// What may be served, fresh or due, by whoever has seen to it that it is confirmed.

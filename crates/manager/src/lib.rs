@@ -3,7 +3,9 @@
 //! Start at [`SessionManager`]; a [`SessionHandle`] is what a program holds. [`RefreshPolicy`] says when,
 //! [`SessionStore`](oidc_session_core::SessionStore) says where.
 
+mod asked_at;
 mod build_error;
+mod cache;
 mod clock_watch;
 mod confirm;
 mod entry;
@@ -15,6 +17,7 @@ mod follow;
 mod following;
 mod handle;
 mod hands;
+mod hot_path;
 mod known;
 mod known_token;
 mod last_use;

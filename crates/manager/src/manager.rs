@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
-use oidc_session_core::{Clock, Custody, Limits, Provider, SessionId, SessionStore, SystemClock, Timestamp};
+use oidc_session_core::{Clock, Custody, Limits, Provider, SessionId, SessionStore, SystemClock, Target, Timestamp};
 use oidc_session_policy::protocol::Rules;
 use oidc_session_policy::{ExpiredOnly, OnRefreshFailure, RefreshPolicy};
 use oidc_session_sealing::{KeyRing, Seal};
 
+use crate::known_token::KnownToken;
 use crate::shared::Shared;
-use crate::{BuildError, FeedState, SessionHandle};
+use crate::{BuildError, FeedState, SessionHandle, hot_path};
 
 /// Keeps the sessions of one client at one authorization server alive. Cheap to clone.
 ///
@@ -36,6 +37,7 @@ impl SessionManager {
             lease: None,
             store_budget: Duration::from_secs(5),
             most_cached: 10_000,
+            forget_after: Duration::from_secs(3_600),
             most_refreshes: 64,
             limits: Limits::default(),
             confirm_after: None,
@@ -62,8 +64,19 @@ impl SessionManager {
     /// # Ok(())
     /// # }
     /// ```
+    #[inline]
     pub fn try_authorization(&self, id: &SessionId) -> Option<HeaderValue> {
-        self.session(id).try_authorization()
+        let tick = self.shared.following.tick();
+        let own = Target::default();
+        let admitted = self.shared.cache.look(id, |entry| {
+            let tick = tick?;
+            entry.asked_at.note(tick.at);
+            hot_path::admitted(&self.shared, entry, &own, tick, KnownToken::authorization)
+        })?;
+        match admitted {
+            Some(authorization) => authorization,
+            None => self.session(id).try_authorization(),
+        }
     }
 
     /// Whether this process hears of what others do to its sessions, at once: for health checks.
@@ -95,6 +108,7 @@ pub struct SessionManagerBuilder {
     lease: Option<Duration>,
     store_budget: Duration,
     most_cached: usize,
+    forget_after: Duration,
     most_refreshes: usize,
     limits: Limits,
     confirm_after: Option<Duration>,
@@ -157,10 +171,22 @@ impl SessionManagerBuilder {
         self
     }
 
-    /// With how many sessions in memory those without a living handle are dropped from it. Default: 10,000.
+    /// How many sessions are kept in memory. Default: 10,000.
+    ///
+    /// Of more, those go that nobody has asked for lately: about as many as come. Those with a living handle stay, and
+    /// are not counted. What goes is read from the store when it is asked for again.
     #[must_use]
     pub fn most_cached(mut self, sessions: usize) -> Self {
         self.most_cached = sessions;
+        self
+    }
+
+    /// For how long a session is kept in memory that nobody asks for, and nobody has a handle of. Default: an hour.
+    ///
+    /// What has been there for longer goes bit by bit, as others come.
+    #[must_use]
+    pub fn forget_after(mut self, time: Duration) -> Self {
+        self.forget_after = time;
         self
     }
 
@@ -252,6 +278,7 @@ impl SessionManagerBuilder {
             lease_ttl,
             self.store_budget,
             self.most_cached,
+            self.forget_after,
             self.most_refreshes,
             self.limits,
             confirm_after,

@@ -1,14 +1,13 @@
 //! [`Shared`]: what every handle of one manager has in common.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use oidc_session_core::{
     Change, Clock, Expected, Limits, Provider, RecordError, SessionId, SessionState, SessionStore, StoreError,
-    StoreErrorKind, StoreKey, Stored, Version,
+    StoreErrorKind, Stored, Version,
 };
 use oidc_session_policy::RefreshPolicy;
 use oidc_session_policy::protocol::{Now, Rules};
@@ -16,6 +15,7 @@ use oidc_session_sealing::Seal;
 use tokio::sync::{Semaphore, watch};
 
 use crate::SessionError;
+use crate::cache::Cache;
 use crate::entry::Entry;
 use crate::follow::FollowerTask;
 use crate::following::Following;
@@ -32,24 +32,15 @@ pub(crate) struct Shared {
     pub(crate) rules: Rules,
     pub(crate) lease_ttl: Duration,
     pub(crate) store_budget: Duration,
-    pub(crate) most_cached: usize,
+    pub(crate) cache: Cache,
     /// A permit for each refresh that may be under way at a time.
     pub(crate) refreshes: Arc<Semaphore>,
     pub(crate) limits: Limits,
     pub(crate) following: Arc<Following>,
     pub(crate) outage: Outage,
     follower: FollowerTask,
-    entries: Mutex<Entries>,
     /// How many detached tasks are under way.
     tasks: watch::Sender<usize>,
-}
-
-/// What this process knows, by session.
-#[derive(Default)]
-struct Entries {
-    by_key: HashMap<StoreKey, Arc<Entry>>,
-    /// With how many entries those that nobody holds are dropped next.
-    evict_at: usize,
 }
 
 impl Shared {
@@ -64,6 +55,7 @@ impl Shared {
         lease_ttl: Duration,
         store_budget: Duration,
         most_cached: usize,
+        forget_after: Duration,
         most_refreshes: usize,
         limits: Limits,
         confirm_after: Duration,
@@ -80,10 +72,9 @@ impl Shared {
             rules,
             lease_ttl,
             store_budget,
-            most_cached,
+            cache: Cache::new(most_cached, forget_after),
             refreshes: Arc::new(Semaphore::new(most_refreshes.clamp(1, Semaphore::MAX_PERMITS))),
             limits,
-            entries: Mutex::default(),
             tasks: watch::Sender::new(0),
         }
     }
@@ -93,20 +84,8 @@ impl Shared {
     }
 
     pub(crate) fn entry(&self, id: &SessionId) -> Arc<Entry> {
-        let mut entries = self.entries();
-        if entries.by_key.len() >= entries.evict_at.max(self.most_cached) {
-            // Nothing is lost with an entry that nobody holds: the record is in the store.
-            entries.by_key.retain(|_, entry| Arc::strong_count(entry) > 1 || entry.has_subscribers());
-            // Where most are held, the next look is worth its time only when there are twice as many.
-            entries.evict_at = entries.by_key.len() * 2;
-        }
-        let address = self.seal.address(id);
-        Arc::clone(
-            entries
-                .by_key
-                .entry(address.key)
-                .or_insert_with(|| Arc::new(Entry::new(address, Arc::clone(&self.following)))),
-        )
+        let make = || Entry::new(id.clone(), self.seal.address(id), Arc::clone(&self.following));
+        self.cache.get(id, self.clock.coarse(), make)
     }
 
     /// Hears of changes from now on, if the store tells of them and nobody listens yet.
@@ -122,7 +101,7 @@ impl Shared {
 
     /// The store tells of a change. Of a session that nobody asked for, nothing is known that could be outdated.
     pub(crate) fn changed(&self, change: Change) {
-        let entry = self.entries().by_key.get(&change.key).map(Arc::clone);
+        let entry = self.cache.by_key(&change.key);
         if let Some(entry) = entry {
             entry.changed(change.version);
         }
@@ -175,10 +154,6 @@ impl Shared {
     pub(crate) async fn drained(&self) {
         // The sender lives as long as `self`, so this cannot fail.
         let _ = self.tasks.subscribe().wait_for(|tasks| *tasks == 0).await;
-    }
-
-    fn entries(&self) -> MutexGuard<'_, Entries> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

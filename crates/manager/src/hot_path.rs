@@ -1,0 +1,58 @@
+//! The hot path: a fresh token, for one look at the coarse clock.
+
+use std::sync::Arc;
+
+use oidc_session_core::Target;
+use oidc_session_policy::Phase;
+
+use crate::clock_watch::Tick;
+use crate::entry::Entry;
+use crate::known::Known;
+use crate::known_token::KnownToken;
+use crate::shared::Shared;
+use crate::touch;
+
+/// What `serve` makes of a token that is fresh at `tick`. `None` if the coarse clock cannot decide; then both clocks do.
+///
+/// The tick comes before the look at what is known: what is installed after that is no older.
+#[inline]
+pub(crate) fn admitted<T>(
+    shared: &Arc<Shared>,
+    entry: &Arc<Entry>,
+    target: &Target,
+    tick: Tick,
+    serve: impl FnOnce(&KnownToken) -> T,
+) -> Option<T> {
+    let known = entry.known();
+    let known = known.as_deref()?;
+    let token = known.token(target)?;
+    if !token.pass.admits(tick) {
+        return None;
+    }
+    if let Some(idleness) = known.idleness() {
+        if idleness.is_over(tick.at) {
+            return None;
+        }
+        if idleness.note_living(tick.at) {
+            touch::write_down(shared, entry, known, tick.at);
+        }
+    }
+    Some(serve(token))
+}
+
+/// What is served without a look at the store, to a program that uses it, by the exact clocks. From then on one look at the
+/// coarse one is enough, for as long as they allow.
+#[cold]
+pub(crate) fn fresh_by_both_clocks(shared: &Arc<Shared>, entry: &Arc<Entry>, target: &Target) -> Option<Arc<Known>> {
+    let era = shared.following.era();
+    let now = shared.now();
+    // Before a look at what is known: what is installed after that is no older.
+    if !entry.is_confirmed(now.monotonic) {
+        return None;
+    }
+    let known = entry.known();
+    let known = known.as_ref().filter(|known| known.phase(target, now) == Phase::Fresh)?;
+    entry.issue_pass(known, target, era, now);
+    touch::used_as_known(shared, entry, known, now.wall);
+    Some(Arc::clone(known))
+}
