@@ -3,9 +3,35 @@
 use std::time::Duration;
 
 use oidc_session_core::{
-    AccessToken, IdToken, ProviderId, Record, RefreshToken, Scopes, Session, SessionState, SignInId, Timestamp,
-    TokenSet,
+    AccessToken, Clock as _, IdToken, ProviderId, Record, RefreshToken, Scopes, Session, SessionState, SignInId,
+    SystemClock, Timestamp, TokenSet,
 };
+
+/// How long the access tokens are that are asked for, in bytes.
+pub const ACCESS_TOKEN_LENGTH: usize = 1_024;
+
+/// How long the refresh tokens are that are spent, in bytes.
+pub(crate) const REFRESH_TOKEN_LENGTH: usize = 43;
+
+/// A session whose access token, of [`ACCESS_TOKEN_LENGTH`], was granted just now and lives for a day.
+pub fn fresh_session() -> Session {
+    let now = SystemClock.now();
+    let mut tokens = TokenSet::new(now, now);
+    tokens.access_token = Some(AccessToken::new(text(ACCESS_TOKEN_LENGTH)));
+    tokens.refresh_token = Some(RefreshToken::new(text(REFRESH_TOKEN_LENGTH)));
+    tokens.expires_in = Some(Duration::from_secs(86_400));
+    Session::new(ProviderId::new("bench"), "https://login.example", "app", tokens)
+}
+
+/// The same, expired.
+pub fn expired_session() -> Session {
+    fresh_session().into_expired(SystemClock.now())
+}
+
+/// A token of so many bytes.
+pub fn opaque_token(length: usize) -> String {
+    text(length)
+}
 
 /// Opaque tokens of 43 characters, which is 256 bits in base64url; no ID token.
 pub fn small_session() -> Session {
