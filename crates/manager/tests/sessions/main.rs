@@ -5,6 +5,7 @@
 mod confirming;
 mod flow;
 mod following;
+mod hot_path;
 mod interleavings;
 mod limits;
 mod logout;
