@@ -128,3 +128,20 @@ fn what_is_at_hand_is_served_without_a_runtime_also_when_the_use_ought_to_be_wri
     world.clock.advance(limit);
     assert!(handle.try_authorization().is_none(), "nobody used it");
 }
+
+#[tokio::test]
+async fn a_clock_that_is_put_back_a_little_right_before_the_deadline_makes_no_token_last_longer() {
+    let world = World::new();
+    let handle = world.signed_in().await;
+    let millis = Duration::from_millis;
+    world.clock.advance(LIFETIME / 2);
+    assert!(handle.try_authorization().is_some(), "believed from now on, whatever is decided later");
+    world.clock.advance(LIFETIME / 2 - millis(400));
+    assert!(handle.try_authorization().is_some());
+    // Not by enough to be noticed.
+    world.clock.advance(millis(300));
+    world.clock.set_back(millis(200));
+    assert!(handle.try_authorization().is_some());
+    world.clock.advance(millis(150));
+    assert!(handle.try_authorization().is_none(), "it expired 50 ms ago, though the wall clock says otherwise");
+}
