@@ -54,6 +54,7 @@ pub(super) fn page(report: &Report, plots: &[Plot]) -> String {
     page.push_str(PEERS);
     page.push_str(&pictures(plots, Place::Peers));
     page.push_str(&times(&report.peers.groups.iter().collect::<Vec<_>>(), PEERS_CASE));
+    page.push_str("\n## Others' crates: storms, and what is no time\n");
     page.push_str(&measurements(&report.peers, plots, Place::PeersMeasured));
     page
 }

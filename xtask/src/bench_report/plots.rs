@@ -51,7 +51,7 @@ pub(super) fn draw(report: &Report) -> Result<Vec<Plot>> {
         threads(ours, "header", "header-threads", "A ready header value, on several threads", header)?,
         sessions(ours)?,
         floor(peers, "header/1", "peers-header", "A header value of a fresh token, with several crates", Place::Peers)?,
-        threads(peers, "header", "peers-threads", "The same, on several threads", Place::Peers)?,
+        threads(peers, "header", "peers-threads", "A header value of a fresh token, on several threads", Place::Peers)?,
     ];
     let storms = [storms(ours, "", Place::Ours)?, storms(peers, "peers-", Place::PeersMeasured)?];
     Ok(plots.into_iter().flatten().chain(storms.into_iter().flatten()).collect())

@@ -2,13 +2,23 @@
 
 /// A duration with three digits and the unit that fits: `21.5 ns`.
 pub(super) fn duration(nanoseconds: f64) -> String {
-    let (value, unit) = match nanoseconds {
+    let (value, unit) = in_unit(nanoseconds);
+    format!("{} {unit}", digits(value))
+}
+
+/// A duration that is round already, as on an axis: `20 ns`.
+pub(super) fn round_duration(nanoseconds: f64) -> String {
+    let (value, unit) = in_unit(nanoseconds);
+    format!("{} {unit}", number(value))
+}
+
+fn in_unit(nanoseconds: f64) -> (f64, &'static str) {
+    match nanoseconds {
         short if short < 999.5 => (short, "ns"),
         short if short < 999.5e3 => (short / 1e3, "µs"),
         short if short < 999.5e6 => (short / 1e6, "ms"),
         long => (long / 1e9, "s"),
-    };
-    format!("{} {unit}", digits(value))
+    }
 }
 
 /// How many times: `1.04×`.
@@ -66,6 +76,11 @@ mod tests {
         ] {
             assert_eq!(duration(nanoseconds), text);
         }
+    }
+
+    #[test]
+    fn a_round_duration_stays_round() {
+        assert_eq!([20.0, 2_000.0, 0.5].map(round_duration), ["20 ns", "2 µs", "0.50 ns"]);
     }
 
     #[test]

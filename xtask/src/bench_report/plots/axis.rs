@@ -81,9 +81,13 @@ fn even_ticks(from: f64, to: f64) -> Vec<f64> {
     steps.take_while(|tick| *tick <= to).collect()
 }
 
-/// Powers of ten with their doubles and fives; over many powers, those alone.
+/// Powers of ten and what lies between them, unless there are many.
 fn logarithmic_ticks(from: f64, to: f64) -> Vec<f64> {
-    let factors: &[f64] = if to / from > 1e4 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+    let factors: &[f64] = match to / from {
+        many if many > 300.0 => &[1.0],
+        some if some > 10.0 => &[1.0, 2.0, 5.0],
+        _ => &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0],
+    };
     let (mut power, mut ticks) = (10_f64.powf(from.log10().floor()), Vec::new());
     while power <= to {
         ticks.extend(factors.iter().map(|factor| factor * power).filter(|tick| (from..=to).contains(tick)));
@@ -108,7 +112,8 @@ mod tests {
         let ticks = |scale, range| Axis::new(scale, range).ticks;
         assert_eq!(ticks(Scale::Even, 0.0..18.0), [0.0, 5.0, 10.0, 15.0]);
         assert_eq!(ticks(Scale::Even, 0.0..1.3), [0.0, 0.5, 1.0]);
-        assert_eq!(ticks(Scale::Logarithmic, 15.0..120.0), [20.0, 50.0, 100.0]);
+        assert_eq!(ticks(Scale::Logarithmic, 15.0..220.0), [20.0, 50.0, 100.0, 200.0]);
+        assert_eq!(ticks(Scale::Logarithmic, 2.5..9.0), [3.0, 4.0, 5.0, 6.0, 8.0]);
         assert_eq!(ticks(Scale::Logarithmic, 1.0..20_000.0), [1.0, 10.0, 100.0, 1_000.0, 10_000.0]);
     }
 

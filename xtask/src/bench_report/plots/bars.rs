@@ -12,7 +12,7 @@ use crate::Result;
 
 const BAR_HEIGHT: u32 = 34;
 const NAMES_WIDTH: u32 = 220;
-const AXIS_HEIGHT: u32 = 56;
+const AXIS_HEIGHT: u32 = 48;
 /// Between the title and the first bar: what the floor's line is called stands there.
 const FLOOR_NAME_HEIGHT: u32 = 24;
 
@@ -52,7 +52,7 @@ impl Bars {
         let below = f64::from(u32::try_from(self.bars.len())?);
         let mut chart = ChartBuilder::on(sheet)
             .margin_top(head)
-            .margin_right(20)
+            .margin_right(32)
             .y_label_area_size(NAMES_WIDTH)
             .x_label_area_size(AXIS_HEIGHT)
             .build_cartesian_2d(Axis::new(scale, from..to), below..0.0)?;
@@ -102,7 +102,7 @@ impl Bars {
             Scale::Even => (0.0, longest * 1.4),
             Scale::Logarithmic => {
                 let smallest = self.values().fold(f64::INFINITY, f64::min) * 0.5;
-                (smallest, longest * (longest / smallest).powf(0.45))
+                (smallest, longest * (longest / smallest).powf(0.35))
             }
         }
     }

@@ -6,15 +6,17 @@ use plotters::series::{DashedLineSeries, LineSeries};
 use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, RGBColor, ShapeStyle, TRANSPARENT};
 
-use super::super::quantity::duration;
+use super::super::quantity::round_duration;
 use super::axis::{Axis, Scale};
 use super::canvas::{FAINT_INK, FLOOR, GRID, INK, LETTERS, OURS, Sheet, TITLE_HEIGHT, WIDTH, colour, letters, picture};
 use crate::Result;
 
 const HEIGHT: u32 = 440;
-const AXIS_HEIGHT: u32 = 56;
+const AXIS_HEIGHT: u32 = 48;
 const AXIS_WIDTH: u32 = 90;
-const NAMES_WIDTH: u32 = 310;
+/// How many times the lowest value of the upright axis the highest is, at least.
+const LEAST_SPAN: f64 = 8.0;
+const NAMES_WIDTH: u32 = 300;
 
 /// A picture with at least one point.
 #[derive(Debug)]
@@ -49,9 +51,12 @@ impl Lines {
         // Room for the first and the last point beside the edges.
         let aside = (right / left).powf(0.06).max(1.05);
         let across = Axis::new(Scale::Logarithmic, left / aside..right * aside).with_ticks(self.columns());
-        let up = Axis::new(Scale::Logarithmic, low / 1.4..high * 1.4);
+        // Lines that differ by little shall not seem to lie far apart.
+        let above = (LEAST_SPAN * low / high).max(2.0).sqrt();
+        let up = Axis::new(Scale::Logarithmic, low / above..high * above);
         let mut chart = ChartBuilder::on(sheet)
             .margin_top(TITLE_HEIGHT)
+            .margin_left(14)
             .margin_right(NAMES_WIDTH)
             .y_label_area_size(AXIS_WIDTH)
             .x_label_area_size(AXIS_HEIGHT)
@@ -64,7 +69,7 @@ impl Lines {
             .label_style(letters(FAINT_INK, HPos::Center, VPos::Center))
             .axis_desc_style(letters(INK, HPos::Center, VPos::Center))
             .x_label_formatter(&|value| super::count(*value))
-            .y_label_formatter(&|value| duration(*value))
+            .y_label_formatter(&|value| round_duration(*value))
             .x_desc(&self.x_axis)
             .y_desc(&self.y_axis)
             .draw()?;
