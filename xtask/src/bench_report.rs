@@ -86,7 +86,9 @@ pub(crate) fn task(options: &Options) -> Result {
     let started = now();
     let places = run::places(options.peers_target.as_deref())?;
     if !options.no_run {
-        run::run(&places, &options.only, options.quick)?;
+        run::run(&places, &options.only, options.quick).map_err(|error| {
+            format!("{error}\n  to write the page from what was measured so far: cargo xtask bench-report --no-run")
+        })?;
     }
     // After a whole run, what is older belongs to benchmarks that are no more.
     let since = (!options.no_run && options.only.is_empty()).then_some(started);
@@ -134,4 +136,41 @@ fn replace_plots(folder: &Path, plots: &[Plot]) -> Result {
         }
     }
     Ok(plots.iter().try_for_each(|plot| fs::write(folder.join(&plot.file), &plot.svg))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> Report {
+        let groups = group::by_name(vec![
+            group::tests::figure("header/1", "floor", 20.0),
+            group::tests::figure("header/1", "try_authorization", 21.0),
+        ]);
+        let measurements = vec![measurement::tests::measurement("storm", measurement::tests::STORM)];
+        Report {
+            machine: machine::tests::machine(),
+            is_rough: false,
+            ours: Measured { groups, measurements },
+            peers: Measured::default(),
+        }
+    }
+
+    #[test]
+    fn the_page_shows_every_plot_in_the_folder_and_the_folder_holds_no_other() {
+        let root = std::env::temp_dir().join(format!("bench-report-write-{}", std::process::id()));
+        fs::create_dir_all(root.join(PLOTS)).unwrap();
+        fs::write(root.join(PLOTS).join("earlier.svg"), "<svg/>").unwrap();
+        fs::write(root.join(README), format!("{}\n<!-- bench:end -->\n", headlines::BEGIN)).unwrap();
+        write(&report(), &root).unwrap();
+        let page = fs::read_to_string(root.join(PAGE)).unwrap();
+        let files =
+            fs::read_dir(root.join(PLOTS)).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut files: Vec<String> = files.collect();
+        files.sort();
+        assert_eq!(files, ["header.svg", "storm.svg"]);
+        assert!(files.iter().all(|file| page.contains(&format!("](performance/{file})"))));
+        assert!(fs::read_to_string(root.join(README)).unwrap().contains("1.05× the floor"));
+        fs::remove_dir_all(root).unwrap();
+    }
 }

@@ -117,7 +117,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_malformed_file_is_named() {
+    fn tables_are_read_by_name_unless_they_are_too_old_and_a_malformed_one_is_named() {
         let folder = std::env::temp_dir().join(format!("bench-report-measurements-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("b.json"), STORM).unwrap();
@@ -125,6 +125,8 @@ pub(super) mod tests {
         fs::write(folder.join("notes.txt"), "no table").unwrap();
         let names: Vec<String> = read(&folder, None).unwrap().into_iter().map(|table| table.name).collect();
         assert_eq!(names, ["a", "b"]);
+        let later = modified(&folder.join("b.json")).unwrap() + std::time::Duration::from_secs(1);
+        assert_eq!(read(&folder, Some(later)).unwrap(), []);
         fs::write(folder.join("c.json"), r#"{"title": "T"}"#).unwrap();
         let error = read(&folder, None).unwrap_err().to_string();
         assert!(error.contains("c.json: not a measurement: missing field `rows`"), "{error}");
