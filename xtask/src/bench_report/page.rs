@@ -167,7 +167,8 @@ fn rows(measurement: &Measurement) -> String {
 
 /// Times with three digits; what is counted stays whole.
 fn measured(row: &Row) -> String {
-    let value = if row.unit.ends_with('s') && row.unit.len() <= 2 { digits(row.value) } else { number(row.value) };
+    let is_time = ["ns", "µs", "us", "ms", "s"].contains(&row.unit.as_str());
+    let value = if is_time { digits(row.value) } else { number(row.value) };
     format!("{value} {}", row.unit)
 }
 

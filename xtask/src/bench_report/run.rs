@@ -26,6 +26,7 @@ pub(super) struct Place {
     /// Its target folder.
     pub(super) target: PathBuf,
     benches: Vec<String>,
+    /// What measures without being a benchmark to cargo.
     programs: Vec<String>,
 }
 
@@ -74,15 +75,20 @@ fn place(package: &Package, target: &Path) -> Place {
 
 /// Runs every benchmark, or those in `only`; stops at the first that fails.
 pub(super) fn run(places: &Places, only: &[String], quick: bool) -> Result {
-    let known: Vec<&str> = places.ours.benches.iter().map(String::as_str).chain([PEERS]).collect();
+    let Place { benches, programs, .. } = &places.ours;
+    let known: Vec<&str> = benches.iter().chain(programs).map(String::as_str).chain([PEERS]).collect();
     if let Some(name) = only.iter().find(|name| !known.contains(&name.as_str())) {
         return Err(format!("there is no benchmark `{name}`; there are {}", known.join(", ")).into());
     }
     let is_wanted = |name: &str| only.is_empty() || only.iter().any(|wanted| wanted == name);
     let mut plan = Plan::new();
-    for name in places.ours.benches.iter().filter(|name| is_wanted(name)) {
+    for name in benches.iter().filter(|name| is_wanted(name)) {
         let command = CommandLine::cargo(["bench", "--package", OURS, "--bench", name]);
         plan = plan.command(name.as_str(), quickly(command, quick));
+    }
+    for name in programs.iter().filter(|name| is_wanted(name)) {
+        let command = CommandLine::cargo(["run", "--release", "--package", OURS, "--bin", name]);
+        plan = plan.command(name.as_str(), command);
     }
     match &places.peers {
         Some(peers) if is_wanted(PEERS) => add_peers(plan, peers, quick),
@@ -106,6 +112,7 @@ fn add_peers<'a>(mut plan: Plan<'a>, peers: &Place, quick: bool) -> Plan<'a> {
     plan
 }
 
+/// With short samples, if `quick`. Benchmarks that are not criterion's take no notice.
 fn quickly(command: CommandLine, quick: bool) -> CommandLine {
     if quick { command.args(["--", "--quick"]) } else { command }
 }
