@@ -86,9 +86,7 @@ pub(crate) fn task(options: &Options) -> Result {
     let started = now();
     let places = run::places(options.peers_target.as_deref())?;
     if !options.no_run {
-        run::run(&places, &options.only, options.quick).map_err(|error| {
-            format!("{error}\n  to write the page from what was measured so far: cargo xtask bench-report --no-run")
-        })?;
+        run::run(&places, &options.only, options.quick)?;
     }
     // After a whole run, what is older belongs to benchmarks that are no more.
     let since = (!options.no_run && options.only.is_empty()).then_some(started);

@@ -96,6 +96,7 @@ pub(super) fn run(places: &Places, only: &[String], quick: bool) -> Result {
         _ => plan,
     }
     .run()
+    .map_err(|error| format!("{error}\n  to write the page without it: cargo xtask bench-report --no-run").into())
 }
 
 fn add_peers<'a>(mut plan: Plan<'a>, peers: &Place, quick: bool) -> Plan<'a> {

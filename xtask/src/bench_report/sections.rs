@@ -16,28 +16,30 @@ pub(super) const SECTIONS: [Section; 8] = [
     Section {
         family: "check",
         title: "Is the token fresh?",
-        prose: "All threads ask one session. The floor is a look at the coarse clock and a comparison.",
+        prose: "All threads ask one session. The floor compares the coarse clock with a deadline behind a pointer that a\n\
+                refresh may swap.",
         case: "Threads",
     },
     Section {
         family: "header",
         title: "A ready header value",
-        prose: "All threads ask one session for its `Authorization` header value. The floor decides the same, and clones \
-                a value that each thread has to itself.",
+        prose: "All threads ask one session for its `Authorization` header value. The floor decides the same, and\n\
+                clones a ready value of which each thread has a copy; `shared` is the same with one value for all threads.\n\
+                `by_hand` is a token behind a lock, the standard clock, and a value built for each call.",
         case: "Threads",
     },
     Section {
         family: "by_id",
         title: "One of many sessions",
-        prose: "A header value by session id: of all sessions in random order (`uniform`), or of a thousand of them \
-                (`hot`). The floor is told the place in memory and reads it there. What grows with the number of \
-                sessions is the cost of memory that no cache holds.",
+        prose: "A header value by session id: of all sessions in random order (`uniform`), or of a thousand of them\n\
+                (`hot`). The floor knows the place in memory. What grows with the number of sessions is the price of\n\
+                memory that no cache holds.",
         case: "Sessions",
     },
     Section {
         family: "decide",
         title: "Decisions and clocks",
-        prose: "`plan` is made once for each token set, `phase` is where an instant falls in it, `clock` is one look at \
+        prose: "`plan` is made once for each token set, `phase` says where an instant falls in it, `clock` is one look at\n\
                 a clock.",
         case: "Case",
     },
@@ -50,8 +52,8 @@ pub(super) const SECTIONS: [Section; 8] = [
     Section {
         family: "sealing",
         title: "Sealing",
-        prose: "A record made of a session (`close`), a session of a record (`open`), and the name under which it is \
-                kept (`address`), with the seal and without.",
+        prose: "A record made of a session (`close`), a session of a record (`open`), and the name under which it is kept\n\
+                (`address`), with the seal and without.",
         case: "Session",
     },
     Section {
