@@ -49,12 +49,12 @@ pub(super) fn page(report: &Report, plots: &[Plot]) -> String {
         push(&mut page, format_args!("\n## {family}\n"));
         page.push_str(&times(&report.ours.family(family).collect::<Vec<_>>(), "Case"));
     }
-    page.push_str("\n## Storms, and what is no time\n");
+    page.push_str("\n## Storms and counts\n");
     page.push_str(&measurements(&report.ours, plots, Place::Ours));
     page.push_str(PEERS);
     page.push_str(&pictures(plots, Place::Peers));
     page.push_str(&times(&report.peers.groups.iter().collect::<Vec<_>>(), PEERS_CASE));
-    page.push_str("\n## Others' crates: storms, and what is no time\n");
+    page.push_str("\n## Others' crates: storms and counts\n");
     page.push_str(&measurements(&report.peers, plots, Place::PeersMeasured));
     page
 }
@@ -149,13 +149,15 @@ fn rows(measurement: &Measurement) -> String {
     let has_floor = measurement.rows.iter().any(|row| row.against_floor.is_some());
     let extras: BTreeSet<&String> = measurement.rows.iter().flat_map(|row| row.extra.keys()).collect();
     let mut table = Table::new();
-    table.column("Who", Align::Left).column("Measured", Align::Right);
+    let unit = common_unit(measurement);
+    table.column("Who", Align::Left).column(unit.unwrap_or("Measured"), Align::Right);
     table.column_if(has_floor, "To the floor", Align::Right);
     for extra in &extras {
         table.column(&extra.replace('_', " "), Align::Right);
     }
     for row in &measurement.rows {
-        let mut cells = vec![row.who.clone(), measured(row)];
+        let mut cells =
+            vec![row.who.clone(), if unit.is_some() { value(row) } else { format!("{} {}", value(row), row.unit) }];
         if has_floor {
             cells.push(row.against_floor.map_or("–".into(), ratio));
         }
@@ -165,11 +167,16 @@ fn rows(measurement: &Measurement) -> String {
     table.to_string()
 }
 
+/// The unit of all rows, if it is one.
+fn common_unit(measurement: &Measurement) -> Option<&str> {
+    let unit = measurement.rows.first()?.unit.as_str();
+    measurement.rows.iter().all(|row| row.unit == unit).then_some(unit)
+}
+
 /// Times with three digits; what is counted stays whole.
-fn measured(row: &Row) -> String {
+fn value(row: &Row) -> String {
     let is_time = ["ns", "µs", "us", "ms", "s"].contains(&row.unit.as_str());
-    let value = if is_time { digits(row.value) } else { number(row.value) };
-    format!("{value} {}", row.unit)
+    if is_time { digits(row.value) } else { number(row.value) }
 }
 
 fn extra_cell(row: &Row, extra: &str) -> String {
@@ -296,11 +303,19 @@ mod tests {
         let ours = Measured { measurements: vec![table], ..Measured::default() };
         assert!(page(&report(ours, Measured::default()), &[]).contains(
             "\n### Storm\n\n\
-             | Who | Measured | To the floor | how | requests |\n|---|---:|---:|---:|---:|\n\
-             | floor | 56.0 ms | – | – | – |\n\
-             | ours | 58.8 ms | 1.05× | shared | 1 |\n\
+             | Who | ms | To the floor | how | requests |\n|---|---:|---:|---:|---:|\n\
+             | floor | 56.0 | – | – | – |\n\
+             | ours | 58.8 | 1.05× | shared | 1 |\n\
              \n10,000 callers.\n"
         ));
+    }
+
+    #[test]
+    fn rows_of_different_units_bear_them() {
+        let mut table = measurement("storm", STORM);
+        table.rows[1].unit = "refreshes".to_owned();
+        let rows = rows(&table);
+        assert!(rows.contains("| Who | Measured |") && rows.contains("56.0 ms |") && rows.contains("58.8 refreshes |"));
     }
 
     #[test]

@@ -47,11 +47,23 @@ pub(super) fn draw(report: &Report) -> Result<Vec<Plot>> {
     let header = Place::Family("header");
     let plots = [
         threads(ours, "check", "check-threads", "Is the token fresh? On several threads", Place::Family("check"))?,
-        floor(ours, "header/1", "header", "A ready header value, beside the floor", header)?,
+        floor(ours, "header/1", "header", "A ready header value beside the floor, on one thread", header)?,
         threads(ours, "header", "header-threads", "A ready header value, on several threads", header)?,
         sessions(ours)?,
-        floor(peers, "header/1", "peers-header", "A header value of a fresh token, with several crates", Place::Peers)?,
-        threads(peers, "header", "peers-threads", "A header value of a fresh token, on several threads", Place::Peers)?,
+        floor(
+            peers,
+            "header/1",
+            "peers-header",
+            "A header value of a fresh token, with several crates, on one thread",
+            Place::Peers,
+        )?,
+        threads(
+            peers,
+            "header",
+            "peers-threads",
+            "A header value of a fresh token, with several crates, on several threads",
+            Place::Peers,
+        )?,
     ];
     let storms = [storms(ours, "", Place::Ours)?, storms(peers, "peers-", Place::PeersMeasured)?];
     Ok(plots.into_iter().flatten().chain(storms.into_iter().flatten()).collect())

@@ -70,6 +70,8 @@ impl Bars {
             .x_label_formatter(&|value| number(*value))
             .x_desc(format!("{}{note}", self.axis))
             .draw()?;
+        // A label is never written across the floor's line.
+        let line = self.floor.as_ref().map_or(0, |(floor, _)| chart.backend_coord(&(*floor, 0.0)).0);
         let mut top = 0.0;
         for bar in &self.bars {
             let colour = if bar.is_ours { OURS } else { THEIRS };
@@ -79,7 +81,7 @@ impl Bars {
             let name = letters(INK, HPos::Right, VPos::Center);
             sheet.draw(&Text::new(bar.name.clone(), (left - 10, middle), name))?;
             let label = letters(INK, HPos::Left, VPos::Center);
-            sheet.draw(&Text::new(bar.label.clone(), (right + 8, middle), label))?;
+            sheet.draw(&Text::new(bar.label.clone(), (right.max(line) + 8, middle), label))?;
             top += 1.0;
         }
         if let Some((floor, name)) = &self.floor {
