@@ -1,6 +1,7 @@
 //! Everything this repository automates, the same on a laptop and in the merge gate. Run `cargo xtask --help`.
 
 mod arrows;
+mod bench_report;
 mod ci;
 mod command_line;
 mod dependencies;
@@ -39,6 +40,12 @@ enum Task {
     E2e,
     /// Run two real processes over Redis and PostgreSQL: storms, logouts, servers that die, networks that are cut.
     Fleet,
+    /// Run the benchmarks, and write what they measured to docs/performance.md, with plots.
+    ///
+    /// The page says what of it was not measured. If README.md has the comments `bench:begin` and `bench:end`, the
+    /// headlines between them are written too.
+    #[command(after_help = bench_report::EXAMPLES)]
+    BenchReport(bench_report::Options),
 }
 
 fn main() -> ExitCode {
@@ -49,6 +56,7 @@ fn main() -> ExitCode {
         Task::Dependencies { check } => dependencies::task(check),
         Task::E2e => e2e::task(),
         Task::Fleet => fleet::task(),
+        Task::BenchReport(options) => bench_report::task(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
