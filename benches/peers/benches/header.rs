@@ -31,16 +31,17 @@ fn headers(criterion: &mut Criterion) {
 }
 
 fn measure<P: Peer>(group: &mut BenchmarkGroup<'_, WallTime>, runtime: &Runtime, threads: usize) {
-    let peer = runtime.block_on(started::<P>());
+    let peer = started::<P>(runtime);
     group.bench_function(P::NAME, |bencher| {
         bencher.iter_custom(|rounds| mean_elapsed(&peer, runtime.handle(), threads, rounds));
     });
 }
 
 /// A peer that has been seen to return the right header.
-async fn started<P: Peer>() -> P {
-    let peer = P::start(TokenEndpoint::fresh()).await;
-    assert_eq!(peer.authorization().await, TokenEndpoint::right_header(), "{}", P::NAME);
+fn started<P: Peer>(runtime: &Runtime) -> P {
+    let peer = runtime.block_on(P::start(TokenEndpoint::fresh()));
+    assert_eq!(runtime.block_on(peer.authorization()), TokenEndpoint::right_header(), "{}", P::NAME);
+    let _in_runtime = runtime.enter();
     assert_eq!(peer.header(0), TokenEndpoint::right_header(), "{}", P::NAME);
     peer
 }

@@ -9,7 +9,6 @@ use http::HeaderValue;
 use crate::bearer::bearer;
 
 const TOKEN_BYTES: usize = 1_024;
-const A_DAY: Duration = Duration::from_secs(86_400);
 
 /// A token as the endpoint issued it.
 #[derive(Clone)]
@@ -38,9 +37,12 @@ impl TokenEndpoint {
     /// How long every token but the first one takes.
     pub const WAIT: Duration = Duration::from_millis(50);
 
+    /// How long every token lives that does not expire on arrival: a day.
+    pub const LIFETIME: Duration = Duration::from_secs(86_400);
+
     /// Its tokens live for a day.
     pub fn fresh() -> Arc<Self> {
-        Arc::new(Self { issued: AtomicUsize::new(0), first_wait: Duration::ZERO, first_lifetime: A_DAY })
+        Arc::new(Self { issued: AtomicUsize::new(0), first_wait: Duration::ZERO, first_lifetime: Self::LIFETIME })
     }
 
     /// Its first token has expired on arrival; later ones live for a day.
@@ -50,13 +52,14 @@ impl TokenEndpoint {
 
     /// Its tokens live for a day, and the first one takes as long as the others.
     pub fn slow() -> Arc<Self> {
-        Arc::new(Self { issued: AtomicUsize::new(0), first_wait: Self::WAIT, first_lifetime: A_DAY })
+        Arc::new(Self { issued: AtomicUsize::new(0), first_wait: Self::WAIT, first_lifetime: Self::LIFETIME })
     }
 
     /// A new token.
     pub async fn token(&self) -> Issued {
         let before = self.issued.fetch_add(1, Ordering::Relaxed);
-        let (wait, lifetime) = if before == 0 { (self.first_wait, self.first_lifetime) } else { (Self::WAIT, A_DAY) };
+        let (wait, lifetime) =
+            if before == 0 { (self.first_wait, self.first_lifetime) } else { (Self::WAIT, Self::LIFETIME) };
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
@@ -70,7 +73,7 @@ impl TokenEndpoint {
 
     /// The header value of a token that has not expired.
     pub fn right_header() -> HeaderValue {
-        bearer(&Self::letters(A_DAY))
+        bearer(&Self::letters(Self::LIFETIME))
     }
 
     fn letters(lifetime: Duration) -> String {

@@ -33,7 +33,8 @@ pub trait Peer: Send + Sync + Sized + 'static {
     /// The header value of a token that is still valid, refreshed first if need be.
     fn authorization(&self) -> impl Future<Output = HeaderValue> + Send;
 
-    /// The same while the token is fresh. `thread` is the caller's number, for whom it helps.
+    /// The same while the token is fresh, for threads that are in a runtime and do not run its tasks. `thread` is the
+    /// caller's number, for whom it helps.
     fn header(&self, thread: usize) -> HeaderValue {
         let _ = thread;
         at_once(self.authorization())

@@ -1,6 +1,6 @@
 //! [`Report`]: rows for whoever draws them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::{env, fs};
 
 use oidc_session_peers::{Peer, version};
@@ -51,9 +51,8 @@ impl Report {
     }
 }
 
-/// The folder that cargo has marked as its own, above this program.
+/// The folder above that of the profile, above that of this program.
 fn target_folder() -> PathBuf {
     let program = env::current_exe().expect("a program has a path");
-    let marked = program.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists());
-    marked.map_or_else(|| PathBuf::from("target"), Path::to_owned)
+    program.ancestors().nth(3).expect("cargo has put it there").to_owned()
 }

@@ -72,6 +72,10 @@ fn storm<P: Peer>(start: Start) -> Storm {
             Start::Expired => {
                 let endpoint = TokenEndpoint::expired();
                 let peer = Arc::new(P::start(Arc::clone(&endpoint)).await);
+                if P::START == Start::Empty {
+                    // Its first token is still on its way, and handed out however old.
+                    peer.authorization().await;
+                }
                 let storm = served(peer, &endpoint, clock()).await;
                 Storm { refreshes: storm.refreshes.saturating_sub(1), ..storm }
             }

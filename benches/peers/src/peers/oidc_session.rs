@@ -10,6 +10,7 @@ use oidc_session_core::{
 };
 use oidc_session_manager::{SessionHandle, SessionManager};
 use oidc_session_store_memory::MemoryStore;
+use tokio::runtime::Handle;
 
 use crate::{Peer, TokenEndpoint};
 
@@ -56,10 +57,11 @@ impl Peer for OidcSession {
 
     async fn start(endpoint: Arc<TokenEndpoint>) -> Self {
         let issued = endpoint.token().await;
-        let now = SystemClock.now();
-        let mut tokens = TokenSet::new(now, now);
+        // A token that has expired was issued a day ago: one that expires on arrival would be the server's fault.
+        let requested_at = SystemClock.now() - (TokenEndpoint::LIFETIME - issued.lifetime);
+        let mut tokens = TokenSet::new(requested_at, requested_at);
         tokens.access_token = Some(AccessToken::new(issued.token));
-        tokens.expires_in = Some(issued.lifetime);
+        tokens.expires_in = Some(TokenEndpoint::LIFETIME);
         tokens.refresh_token = Some(RefreshToken::new("the first"));
 
         let id = ProviderId::new("endpoint");
@@ -76,6 +78,14 @@ impl Peer for OidcSession {
     }
 
     fn header(&self, _thread: usize) -> HeaderValue {
-        self.session.try_authorization().expect("a fresh token is at hand")
+        self.session.try_authorization().unwrap_or_else(|| self.waited_for())
+    }
+}
+
+impl OidcSession {
+    /// The way on when what is known has to be confirmed first, as it may at any time.
+    #[cold]
+    fn waited_for(&self) -> HeaderValue {
+        Handle::current().block_on(self.authorization())
     }
 }
