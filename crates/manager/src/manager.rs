@@ -37,6 +37,7 @@ impl SessionManager {
             store_budget: Duration::from_secs(5),
             most_cached: 10_000,
             most_refreshes: 64,
+            most_background_refreshes: None,
             limits: Limits::default(),
             confirm_after: None,
         }
@@ -79,7 +80,11 @@ impl SessionManager {
     }
 
     /// Waits until every refresh and logout under way has finished.
+    ///
+    /// Meanwhile nothing is begun for those who [`keep`](SessionHandle::keep_fresh) sessions fresh. Afterwards it is again:
+    /// a program that ends drops its guards first.
     pub async fn drain(&self) {
+        let _paused = self.shared.keeper.pause();
         self.shared.drained().await;
     }
 }
@@ -96,6 +101,7 @@ pub struct SessionManagerBuilder {
     store_budget: Duration,
     most_cached: usize,
     most_refreshes: usize,
+    most_background_refreshes: Option<usize>,
     limits: Limits,
     confirm_after: Option<Duration>,
 }
@@ -217,6 +223,16 @@ impl SessionManagerBuilder {
         self
     }
 
+    /// How many of these refreshes may be behind the program's back, for those who
+    /// [`keep`](SessionHandle::keep_fresh) sessions fresh; as many may look at the store. Default: half of
+    /// [`most_refreshes`](Self::most_refreshes), so that a caller who has to wait for a refresh finds room. Zero counts as
+    /// one, and more than all of them as all of them.
+    #[must_use]
+    pub fn most_background_refreshes(mut self, refreshes: usize) -> Self {
+        self.most_background_refreshes = Some(refreshes);
+        self
+    }
+
     /// Makes the manager.
     ///
     /// # Errors
@@ -241,6 +257,8 @@ impl SessionManagerBuilder {
             let comfortable = profile.request_budget.saturating_add(self.store_budget.saturating_mul(2));
             comfortable.max(Rules::shortest_lease(profile, self.store_budget))
         });
+        let most_refreshes = self.most_refreshes.max(1);
+        let most_background_refreshes = self.most_background_refreshes.unwrap_or(most_refreshes / 2);
         let rules = Rules::new(profile, self.store_budget, lease_ttl, self.on_failure)?;
         let shared = Shared::new(
             self.provider,
@@ -252,7 +270,8 @@ impl SessionManagerBuilder {
             lease_ttl,
             self.store_budget,
             self.most_cached,
-            self.most_refreshes,
+            most_refreshes,
+            most_background_refreshes.clamp(1, most_refreshes),
             self.limits,
             confirm_after,
         );

@@ -19,6 +19,7 @@ use crate::SessionError;
 use crate::entry::{Entry, Known};
 use crate::follow::FollowerTask;
 use crate::following::Following;
+use crate::keeper::Keeper;
 use crate::outage::Outage;
 
 /// What every handle of one manager has in common.
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) following: Arc<Following>,
     pub(crate) outage: Outage,
+    pub(crate) keeper: Keeper,
     follower: FollowerTask,
     entries: Mutex<Entries>,
     /// How many detached tasks are under way.
@@ -64,12 +66,14 @@ impl Shared {
         store_budget: Duration,
         most_cached: usize,
         most_refreshes: usize,
+        most_background_refreshes: usize,
         limits: Limits,
         confirm_after: Duration,
     ) -> Self {
         Self {
             following: Arc::new(Following::new(Arc::clone(&clock), confirm_after)),
             outage: Outage::default(),
+            keeper: Keeper::new(most_background_refreshes),
             follower: FollowerTask::default(),
             provider,
             store,
@@ -110,6 +114,7 @@ impl Shared {
 
     /// Hears of changes from now on, if the store tells of them and nobody listens yet.
     pub(crate) fn follow(self: &Arc<Self>) {
+        self.keeper.begin(self);
         self.follower.begin(self);
     }
 
@@ -126,6 +131,7 @@ impl Shared {
         let entry = self.entries().by_key.get(&change.key).map(Arc::clone);
         if let Some(entry) = entry {
             entry.changed(change.version);
+            self.keeper.wake(&change.key);
         }
     }
 

@@ -6,6 +6,7 @@ mod confirming;
 mod flow;
 mod following;
 mod interleavings;
+mod keeping;
 mod limits;
 mod logout;
 mod machine;
