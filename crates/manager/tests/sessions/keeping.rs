@@ -133,6 +133,21 @@ impl Scene {
         self.builder().build().unwrap()
     }
 
+    /// A store that tells of no changes.
+    fn quiet_store(&self) -> Unruly {
+        let (clock, server) = (self.clock.clone(), crate::support::Server::new(&self.clock));
+        Unruly::new(&World { clock, server, store: self.store.clone() })
+    }
+
+    fn over(&self, store: &Unruly) -> SessionManager {
+        let builder = SessionManager::builder(self.server.clone(), store.clone()).clock(self.clock.clone());
+        builder.policy(Preemptive::skew(SKEW)).build().unwrap()
+    }
+
+    fn without_feed(&self) -> SessionManager {
+        self.over(&self.quiet_store())
+    }
+
     fn session(&self, whose: &str) -> Session {
         let now = self.clock.now();
         let mut tokens = TokenSet::new(now, now);
@@ -402,7 +417,7 @@ async fn a_clock_that_was_set_forward_and_corrected_refreshes_once() {
 #[tokio::test(start_paused = true)]
 async fn a_sign_in_in_this_process_wakes_the_keeper_at_once() {
     let scene = Scene::new();
-    let manager = scene.process();
+    let manager = scene.without_feed();
     let handle = handle(&manager, "alice");
     let _kept = handle.keep_fresh();
     scene.pass(MINUTE).await;
@@ -424,27 +439,23 @@ async fn a_sign_in_elsewhere_is_noticed() {
     // By the feed, and by looking.
     for feed in [true, false] {
         let scene = Scene::new();
-        let manager = if feed {
-            scene.process()
-        } else {
-            let world = World {
-                clock: scene.clock.clone(),
-                server: crate::support::Server::new(&scene.clock),
-                store: scene.store.clone(),
-            };
-            SessionManager::builder(scene.server.clone(), Unruly::new(&world))
-                .clock(scene.clock.clone())
-                .policy(Preemptive::skew(SKEW))
-                .build()
-                .unwrap()
-        };
+        let manager = if feed { scene.process() } else { scene.without_feed() };
         let kept_handle = handle(&manager, "alice");
         let _kept = kept_handle.keep_fresh();
-        scene.pass(MINUTE).await;
+        scene.pass(SECOND).await;
         let _elsewhere = scene.signs_in(&scene.process(), "alice").await;
         scene.pass(if feed { STEP } else { SECOND * 46 }).await;
         assert!(kept_handle.is_fresh(), "{feed}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_not_there_is_looked_for_seldom() {
+    let scene = Scene::new();
+    let store = scene.quiet_store();
+    let _kept = handle(&scene.over(&store), "nobody").keep_fresh();
+    scene.pass(MINUTE * 10).await;
+    assert!((13..=21).contains(&store.calls()), "{}", store.calls());
 }
 
 #[tokio::test(start_paused = true)]
@@ -504,20 +515,22 @@ async fn what_a_caller_refreshed_is_not_refreshed_again() {
 #[tokio::test(start_paused = true)]
 async fn a_drain_waits_for_what_is_under_way_and_guards_do_not_keep_it_from_ending() {
     let scene = Scene::new();
-    let manager = scene.builder().most_background_refreshes(1).build().unwrap();
+    let manager = scene.builder().most_background_refreshes(2).build().unwrap();
     let (handles, _guards) = scene.kept(&manager, 10).await;
     let gate = scene.server.holds_answers();
     scene.all_fall_due().await;
-    assert_eq!(scene.server.requests(), 1);
+    assert_eq!(scene.server.requests(), 2);
     let server = scene.server.clone();
     let drain = tokio::spawn(async move {
         manager.drain().await;
         server.requests()
     });
     settle().await;
+    gate.add_permits(1);
+    settle().await;
     assert!(!drain.is_finished());
     gate.add_permits(100);
-    assert_eq!(drain.await.unwrap(), 1, "nine more are due, and wait");
+    assert_eq!(drain.await.unwrap(), 2, "eight more are due, and wait");
     scene.pass(SECOND).await;
     assert_eq!(scene.server.requests(), 10);
     assert!(handles.iter().all(SessionHandle::is_fresh));
@@ -542,13 +555,18 @@ async fn to_be_kept_fresh_is_no_use_of_a_session() {
 #[tokio::test(start_paused = true)]
 async fn a_session_that_never_says_when_it_expires_is_planned_once_it_does() {
     let scene = Scene::new();
-    let handle = handle(&scene.process(), "alice");
+    let handle = handle(&scene.without_feed(), "alice");
     let mut session = scene.session("alice");
     session.tokens.expires_in = None;
-    handle.sign_in(session).await.unwrap();
+    handle.sign_in(session.clone()).await.unwrap();
     let _kept = handle.keep_fresh();
     scene.pass(MINUTE * 60).await;
     assert_eq!(scene.server.requests(), 0);
+    // From here on it is looked at in five minutes at the earliest, unless something happens.
+    session = scene.session("alice");
+    session.tokens.expires_in = None;
+    handle.sign_in(session).await.unwrap();
+    scene.pass(STEP).await;
     assert_eq!(handle.refresh().await.unwrap(), Outcome::Refreshed);
     scene.pass(MINUTE * 4).await;
     assert_eq!(scene.server.requests(), 2);
@@ -574,7 +592,10 @@ async fn without_a_refresh_token_a_kept_session_ends_when_it_expires() {
     session.tokens.refresh_token = None;
     handle.sign_in(session).await.unwrap();
     let _kept = handle.keep_fresh();
+    let mut events = handle.subscribe();
     scene.pass(LIFETIME - SECOND).await;
+    let told = std::iter::from_fn(|| events.try_recv().ok()).count();
+    assert!(told <= 1, "it was tried {told} times");
     assert_eq!(end_of(&handle).await, None);
     scene.pass(SECOND * 20).await;
     assert_eq!(end_of(&handle).await, Some(EndReason::NoRefreshToken));
