@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use oidc_session_core::{ProviderErrorKind, StoreErrorKind, Target};
-use oidc_session_policy::protocol::{Failure, FailureCause, Outcome as Landed, Trigger};
+use oidc_session_core::{ProviderError, ProviderErrorKind, StoreErrorKind, Target};
+use oidc_session_policy::protocol::{Failure, FailureCause, Now, Outcome as Landed, Trigger};
 use oidc_session_policy::{Phase, back_off};
 use tokio::sync::watch;
 
 use crate::entry::Entry;
 use crate::hands::{Hands, Landing};
+use crate::known::Known;
 use crate::shared::Shared;
 use crate::{Outcome, SessionError, SessionEvent, SessionEventKind};
 
@@ -22,6 +23,8 @@ pub(crate) struct Wish {
     pub(crate) trigger: Trigger,
     /// Which access token.
     pub(crate) target: Arc<Target>,
+    /// Whether a program uses the session by it. What is kept fresh behind the scenes is not used by that.
+    pub(crate) is_use: bool,
 }
 
 /// A flight under way, as those who come later find it.
@@ -44,7 +47,7 @@ pub(crate) async fn fly(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: &Wish) -
         let outcome = slot.wait().await;
         match outcome {
             // It did not do what we want done; ours is next.
-            Ok(_) | Err(_) if slot.wish != *wish && !slot.wish.settles(&outcome, wish) => {}
+            Ok(_) | Err(_) if !slot.wish.wants_the_same_as(wish) && !slot.wish.settles(&outcome, wish) => {}
             Ok(Outcome::Refreshed) if joined => return Ok(Outcome::Joined),
             outcome => return outcome,
         }
@@ -56,7 +59,27 @@ pub(crate) fn start(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: &Wish) {
     board(shared, entry, wish, None);
 }
 
+/// Why an access token that is due is refreshed.
+///
+/// The wall clock alone decides in the record; if it was turned back, the token is refused by name.
+pub(crate) fn trigger(known: &Known, target: &Target, now: Now) -> Trigger {
+    let turned_back = known.token(target).and_then(|token| {
+        let wall = token.schedule.phase(now.wall);
+        token.access.filter(|_| wall < token.phase(now))
+    });
+    turned_back.map_or(Trigger::IfDue, Trigger::IfCurrentIs)
+}
+
 impl Wish {
+    /// The wish of nobody who would use the session.
+    pub(crate) fn behind_the_scenes(trigger: Trigger, target: Arc<Target>) -> Self {
+        Self { trigger, target, is_use: false }
+    }
+
+    fn wants_the_same_as(&self, other: &Self) -> bool {
+        self.trigger == other.trigger && self.target == other.target
+    }
+
     /// Whether a flight for this wish that came to `outcome` leaves nothing to do for another one.
     fn settles(&self, outcome: &Result<Outcome>, other: &Self) -> bool {
         match outcome {
@@ -74,7 +97,7 @@ fn board(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: &Wish, asking: Option<&
         if let Some(slot) = turn.flight.clone() {
             // What is due comes with any refresh of its target, so it need not be wanted beside one.
             let comes_anyway = wish.trigger == Trigger::IfDue && slot.wish.target == wish.target;
-            if let Some(asking) = asking.filter(|_| slot.wish != *wish && !comes_anyway) {
+            if let Some(asking) = asking.filter(|_| !slot.wish.wants_the_same_as(wish) && !comes_anyway) {
                 turn.want(wish, asking);
             }
             return (slot, true);
@@ -93,10 +116,15 @@ fn board(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: &Wish, asking: Option<&
     let shared_by_task = Arc::clone(shared);
     shared.detach(async move {
         let hands = Hands::new(Arc::clone(&shared_by_task), Arc::clone(&clear.0), Arc::clone(&wish.target));
-        let landing = hands.fly(wish.trigger, || _ = tell.send_replace(Some(Ok(Outcome::Refreshed)))).await;
+        let landing =
+            hands.fly(wish.trigger, wish.is_use, || _ = tell.send_replace(Some(Ok(Outcome::Refreshed)))).await;
         let result = conclude(&shared_by_task, &clear.0, &wish.target, landing);
         clear.0.turn().fulfil(|wanted| wish.settles(&result, wanted));
         // Cleared before anybody hears of the landing: whoever asks again starts anew.
+        if wish.is_use {
+            // Who keeps it fresh has planned for other tokens than these.
+            shared_by_task.keeper.wake(&clear.0.address.key);
+        }
         drop(clear);
         tell.send_replace(Some(result));
     });
@@ -142,6 +170,10 @@ impl Drop for ClearSlot {
 /// Names what the flight came to, remembers failures, and tells those who listen.
 fn conclude(shared: &Shared, entry: &Entry, target: &Arc<Target>, landing: Landing) -> Result<Outcome> {
     let Landing { outcome, provider_error, store_error } = landing;
+    let try_later = provider_error.as_ref().filter(|error| error.kind() == ProviderErrorKind::TryLater);
+    if let Some(wait) = try_later.and_then(ProviderError::retry_after) {
+        shared.keeper.hold_back(entry, shared.clock.monotonic(), wait);
+    }
     let failed = |failure, provider_error| SessionError::from_failure(failure, provider_error, store_error);
     let (result, event) = match outcome {
         Landed::NoSession => (Ok(Outcome::NoSession), None),

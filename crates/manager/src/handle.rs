@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use oidc_session_core::{
-    AccessToken, Commit, DpopBinding, Expected, Fingerprint, HolderId, Lease, Release, Session, SessionState, Stored,
-    Target, Timestamp, TokenType,
+    AccessToken, Commit, DpopBinding, Expected, HolderId, Lease, Release, Session, SessionState, Stored, Target,
+    Timestamp, TokenType,
 };
 use oidc_session_policy::Phase;
 use oidc_session_policy::protocol::{Now, Trigger};
@@ -18,8 +18,8 @@ use crate::known::Known;
 use crate::known_token::KnownToken;
 use crate::shared::Shared;
 use crate::{
-    LogoutReport, Outcome, SessionError, SessionErrorKind, SessionEvent, SessionEventKind, Snapshot, confirm, flight,
-    hot_path, logout, touch,
+    KeepFresh, LogoutReport, Outcome, SessionError, SessionErrorKind, SessionEvent, SessionEventKind, Snapshot,
+    confirm, flight, hot_path, logout, touch,
 };
 
 type Result<T> = std::result::Result<T, SessionError>;
@@ -211,6 +211,44 @@ impl SessionHandle {
             }
         }
         Ok(served)
+    }
+
+    /// Has this process refresh the access token whenever it is due, with or without callers, as long as the returned
+    /// guard lives: so that no caller waits, and none finds it expired.
+    ///
+    /// One task looks after all guards of a manager, however many. It refreshes when the policy says so
+    /// ([`Preemptive`](crate::Preemptive) is what keeps callers from waiting; with
+    /// [`ExpiredOnly`](crate::ExpiredOnly) it refreshes at the very end), a few at a time
+    /// ([`most_background_refreshes`](crate::SessionManagerBuilder::most_background_refreshes)), the oldest first. What
+    /// fails is tried again after the usual pauses; a server that wants the client to try later is left alone by all of
+    /// them for that long, though not by callers.
+    ///
+    /// A session that is not there, or has ended, is kept in mind as long as the guard lives. A sign-in in this process,
+    /// or one that the store's feed tells of, is noticed at once; others within 45 seconds.
+    ///
+    /// To be kept fresh is no use of a session: one that reaches its idle limit ends all the same.
+    ///
+    /// Dropping the guard stops it; other guards of the same session go on. It needs a tokio runtime: outside one it begins
+    /// with the next call in one, and after the end of one with the next in another.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use oidc_session_core::{Provider, SessionId, SessionStore};
+    /// # use oidc_session_manager::{BuildError, Preemptive, SessionError, SessionManager};
+    /// # async fn call_an_api(authorization: http::HeaderValue) {}
+    /// # async fn example(provider: impl Provider, store: impl SessionStore, id: SessionId) -> Result<(), Box<dyn std::error::Error>> {
+    /// let sessions = SessionManager::builder(provider, store).policy(Preemptive::skew(Duration::from_secs(60))).build()?;
+    /// let session = sessions.session(&id);
+    /// let kept = session.keep_fresh();
+    /// for _ in 0..1_000 {
+    ///     call_an_api(session.authorization().await?).await; // never waits for a refresh
+    /// }
+    /// drop(kept);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn keep_fresh(&self) -> KeepFresh {
+        self.shared.keeper.keep(&self.shared, &self.entry, &self.target)
     }
 
     /// The session as the store has it now, with its times. Refreshes nothing.
@@ -436,19 +474,14 @@ impl SessionHandle {
         (known.phase(&self.target, now) <= latest).then(|| Arc::clone(known))
     }
 
-    /// The wall clock alone decides in the record; if it was turned back, the token is refused by name.
     fn trigger(&self) -> Trigger {
         let now = self.shared.now();
         let known = self.entry.known();
-        let turned_back = known.as_ref().and_then(|known| known.token(&self.target)).and_then(|token| {
-            let wall = token.schedule.phase(now.wall);
-            token.access.filter(|_| wall < token.phase(now))
-        });
-        turned_back.map_or(Trigger::IfDue, |access: Fingerprint| Trigger::IfCurrentIs(access))
+        known.as_ref().map_or(Trigger::IfDue, |known| flight::trigger(known, &self.target, now))
     }
 
     fn wish(&self, trigger: Trigger) -> Wish {
-        Wish { trigger, target: Arc::clone(&self.target) }
+        Wish { trigger, target: Arc::clone(&self.target), is_use: true }
     }
 
     /// Flies for a program that uses the session.
@@ -476,6 +509,13 @@ impl SessionHandle {
     }
 
     async fn detached<T: Send + 'static>(&self, work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+        let (shared, key) = (Arc::clone(&self.shared), self.entry.address.key);
+        let work = async move {
+            let result = work.await;
+            // A sign-in, or an end.
+            shared.keeper.wake(&key);
+            result
+        };
         self.shared.detach(work).await.unwrap_or_else(|_| Err(SessionError::interrupted()))
     }
 }

@@ -77,7 +77,7 @@ impl Hands {
     }
 
     /// Flies to the end. `served` is called if callers can be served before that.
-    pub(crate) async fn fly(mut self, trigger: Trigger, mut served: impl FnMut() + Send) -> Landing {
+    pub(crate) async fn fly(mut self, trigger: Trigger, is_use: bool, mut served: impl FnMut() + Send) -> Landing {
         let cached = self.entry.last_known().map(|known| known.view(&self.target, self.entry.last_use.at()));
         let quiet_until = self.entry.turn().rest(&self.target).and_then(|rest| rest.quiet_until);
         let mut flight = Flight::new(self.shared.rules, trigger, cached).quiet_until(quiet_until);
@@ -95,7 +95,7 @@ impl Hands {
             // Only where a refresh is wanted is it clear that the session lives. Noted before the waits there, or a
             // session could become idle in them. Whoever refreshes outright is not using it.
             let lives = matches!(action, Action::Prepare | Action::Lease { .. } | Action::Refresh { .. });
-            if lives && trigger != Trigger::Force {
+            if lives && is_use && trigger != Trigger::Force {
                 self.entry.last_use.note(self.shared.clock.now());
             }
             event = match action {

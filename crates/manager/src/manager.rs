@@ -39,6 +39,7 @@ impl SessionManager {
             most_cached: 10_000,
             forget_after: Duration::from_secs(3_600),
             most_refreshes: 64,
+            most_background_refreshes: None,
             limits: Limits::default(),
             confirm_after: None,
         }
@@ -92,7 +93,11 @@ impl SessionManager {
     }
 
     /// Waits until every refresh and logout under way has finished.
+    ///
+    /// Meanwhile nothing is begun for those who [`keep`](SessionHandle::keep_fresh) sessions fresh. Afterwards it is again:
+    /// a program that ends drops its guards first.
     pub async fn drain(&self) {
+        let _paused = self.shared.keeper.pause();
         self.shared.drained().await;
     }
 }
@@ -110,6 +115,7 @@ pub struct SessionManagerBuilder {
     most_cached: usize,
     forget_after: Duration,
     most_refreshes: usize,
+    most_background_refreshes: Option<usize>,
     limits: Limits,
     confirm_after: Option<Duration>,
 }
@@ -243,6 +249,16 @@ impl SessionManagerBuilder {
         self
     }
 
+    /// How many of these refreshes may be behind the program's back, for those who
+    /// [`keep`](SessionHandle::keep_fresh) sessions fresh; as many may look at the store. Default: half of
+    /// [`most_refreshes`](Self::most_refreshes), so that a caller who has to wait for a refresh finds room. Zero counts as
+    /// one, and more than all of them as all of them.
+    #[must_use]
+    pub fn most_background_refreshes(mut self, refreshes: usize) -> Self {
+        self.most_background_refreshes = Some(refreshes);
+        self
+    }
+
     /// Makes the manager.
     ///
     /// # Errors
@@ -267,6 +283,8 @@ impl SessionManagerBuilder {
             let comfortable = profile.request_budget.saturating_add(self.store_budget.saturating_mul(2));
             comfortable.max(Rules::shortest_lease(profile, self.store_budget))
         });
+        let most_refreshes = self.most_refreshes.max(1);
+        let most_background_refreshes = self.most_background_refreshes.unwrap_or(most_refreshes / 2);
         let rules = Rules::new(profile, self.store_budget, lease_ttl, self.on_failure)?;
         let shared = Shared::new(
             self.provider,
@@ -279,7 +297,8 @@ impl SessionManagerBuilder {
             self.store_budget,
             self.most_cached,
             self.forget_after,
-            self.most_refreshes,
+            most_refreshes,
+            most_background_refreshes.clamp(1, most_refreshes),
             self.limits,
             confirm_after,
         );

@@ -19,6 +19,7 @@ use crate::cache::Cache;
 use crate::entry::Entry;
 use crate::follow::FollowerTask;
 use crate::following::Following;
+use crate::keeper::Keeper;
 use crate::known::Known;
 use crate::outage::Outage;
 
@@ -38,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) following: Arc<Following>,
     pub(crate) outage: Outage,
+    pub(crate) keeper: Keeper,
     follower: FollowerTask,
     /// How many detached tasks are under way.
     tasks: watch::Sender<usize>,
@@ -57,12 +59,14 @@ impl Shared {
         most_cached: usize,
         forget_after: Duration,
         most_refreshes: usize,
+        most_background_refreshes: usize,
         limits: Limits,
         confirm_after: Duration,
     ) -> Self {
         Self {
             following: Arc::new(Following::new(Arc::clone(&clock), confirm_after)),
             outage: Outage::default(),
+            keeper: Keeper::new(most_background_refreshes),
             follower: FollowerTask::default(),
             provider,
             store,
@@ -90,6 +94,7 @@ impl Shared {
 
     /// Hears of changes from now on, if the store tells of them and nobody listens yet.
     pub(crate) fn follow(self: &Arc<Self>) {
+        self.keeper.begin(self);
         self.follower.begin(self);
     }
 
@@ -104,6 +109,7 @@ impl Shared {
         let entry = self.cache.by_key(&change.key);
         if let Some(entry) = entry {
             entry.changed(change.version);
+            self.keeper.wake(&change.key);
         }
     }
 

@@ -49,8 +49,9 @@ pub use oidc_session_core::{
     TokenSet, TokenType, Tombstone, Version, Violation, Walk, Walked,
 };
 pub use oidc_session_manager::{
-    BuildError, FeedState, KeyRing, KeyRingError, LeaseTooShort, LogoutReport, Outcome, ServedToken, SessionError,
-    SessionErrorKind, SessionEvent, SessionEventKind, SessionHandle, SessionManager, SessionManagerBuilder, Snapshot,
+    BuildError, FeedState, KeepFresh, KeyRing, KeyRingError, LeaseTooShort, LogoutReport, Outcome, ServedToken,
+    SessionError, SessionErrorKind, SessionEvent, SessionEventKind, SessionHandle, SessionManager,
+    SessionManagerBuilder, Snapshot,
 };
 pub use oidc_session_policy::{ExpiredOnly, Jitter, OnRefreshFailure, Phase, Preemptive, RefreshPolicy, Schedule};
 #[cfg(feature = "provider-auth0")]

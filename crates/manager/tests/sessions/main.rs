@@ -7,6 +7,7 @@ mod flow;
 mod following;
 mod hot_path;
 mod interleavings;
+mod keeping;
 mod limits;
 mod logout;
 mod machine;
