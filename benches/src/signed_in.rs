@@ -75,7 +75,8 @@ impl SignedIn {
         for id in ids {
             self.manager.session(id).authorization().await.expect("signed in");
         }
-        while self.manager.feed() == FeedState::NotFollowed {
+        // It is sought from the first call on.
+        while !ids.is_empty() && self.manager.feed() == FeedState::NotFollowed {
             tokio::task::yield_now().await;
         }
         for id in ids {
