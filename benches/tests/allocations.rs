@@ -52,7 +52,7 @@ fn a_header_is_found_by_its_id_without_an_allocation() {
 /// The floor is the answer's own tokens and the merge; the rest are lease, record and task. Lower it when it falls.
 #[test]
 fn a_refresh_allocates_no_more_than_is_listed() {
-    const MOST: u64 = 1_000;
+    const MOST: u64 = 125;
     let id = SessionId::random();
     let ids = std::slice::from_ref(&id);
     let sessions = SignedIn::over(Granting::at_once(), MemoryStore::new(), ids, |builder| builder);
