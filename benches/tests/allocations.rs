@@ -41,7 +41,6 @@ fn to_await_a_header_at_hand_allocates_nothing() {
 }
 
 #[test]
-#[ignore = "each look allocates the target of a handle, as long as one is made for it"]
 fn a_header_is_found_by_its_id_without_an_allocation() {
     let ids = [SessionId::random(), SessionId::random()];
     let sessions = SignedIn::all(&ids);
