@@ -17,12 +17,13 @@ struct Kept {
     expires_at: SystemTime,
 }
 
-/// Whether who got the lock for writing looks again before it refreshes. Not to do so is the classic mistake.
+/// Whether who found the token expired looks again, with the lock in hand, before it refreshes. Not to do so is the classic
+/// mistake.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum SecondLook {
     /// It looks: of all who waited, one refreshes.
     Taken,
-    /// It does not: all who waited refresh, one after another.
+    /// It does not, and takes the lock only to store what it got: whoever found the token expired refreshes.
     Forgotten,
 }
 
@@ -51,8 +52,13 @@ impl ByHand {
         if let Some(header) = self.authorization().await {
             return Some(header);
         }
+        if second_look == SecondLook::Forgotten {
+            let access_token = refresh().await;
+            *self.0.write().await = Kept::for_a_day(access_token);
+            return self.authorization().await;
+        }
         let mut kept = self.0.write().await;
-        if second_look == SecondLook::Forgotten || !kept.is_fresh() {
+        if !kept.is_fresh() {
             *kept = Kept::for_a_day(refresh().await);
         }
         kept.authorization()

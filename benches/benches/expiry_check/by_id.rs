@@ -13,8 +13,11 @@ struct Visit {
     slot: usize,
 }
 
+/// Whom is asked for.
+type Pick = fn(&Population) -> &[Visit];
+
 pub(crate) fn sessions(criterion: &mut Criterion) {
-    let patterns: [(&str, fn(&Population) -> &[Visit]); 2] =
+    let patterns: [(&str, Pick); 2] =
         [("uniform", |population| &population.uniform), ("hot", |population| &population.hot)];
     for count in [1_000, 100_000, 1_000_000] {
         // Made only for what no filter leaves out: a million sign-ins take their time.
