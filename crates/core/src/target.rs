@@ -48,6 +48,7 @@ impl Target {
     }
 
     /// Whether this is the access token that the sign-in asked for.
+    #[inline]
     pub fn is_default(&self) -> bool {
         self.resource.is_none() && self.scope.is_empty()
     }

@@ -67,6 +67,7 @@ impl ClockWatch {
     }
 
     /// The era that it is. To be asked before the clocks are read by which something is then believed.
+    #[inline]
     pub(crate) fn era(&self) -> u64 {
         self.era.load(Ordering::Acquire)
     }

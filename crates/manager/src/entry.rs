@@ -172,6 +172,7 @@ impl Entry {
     }
 
     /// What was read or committed last.
+    #[inline]
     pub(crate) fn known(&self) -> arc_swap::Guard<Option<Arc<Known>>> {
         self.known.load()
     }

@@ -28,7 +28,11 @@ pub enum SessionErrorKind {
 ///
 /// Cheap to clone: every caller of a shared refresh gets the same one. `Display` is one clause without the cause.
 #[derive(Clone)]
-pub struct SessionError {
+pub struct SessionError(Arc<Facts>);
+
+/// Behind a pointer: a result that is no error should not carry the room for one.
+#[derive(Clone)]
+struct Facts {
     kind: SessionErrorKind,
     outcome: &'static str,
     detail: String,
@@ -41,33 +45,33 @@ pub struct SessionError {
 impl SessionError {
     /// What the caller can do about it.
     pub fn kind(&self) -> SessionErrorKind {
-        self.kind
+        self.0.kind
     }
 
     /// The outcome as one stable word, such as `unavailable`, `outcome_unknown` or `ended`.
     pub fn outcome(&self) -> &'static str {
-        self.outcome
+        self.0.outcome
     }
 
     /// Why the session ended, if it has.
     pub fn end_reason(&self) -> Option<EndReason> {
-        self.end_reason
+        self.0.end_reason
     }
 
     /// When trying again makes sense, if that is known.
     pub fn retry_in(&self) -> Option<Duration> {
-        self.retry_in
+        self.0.retry_in
     }
 
     /// What the next sign-in must ask for to satisfy the authorization server, such as a `claims` challenge: parameters
     /// for [`SignInRequest::parameters`](oidc_session_core::SignInRequest::parameters).
     pub fn sign_in_parameters(&self) -> &[(String, String)] {
-        &self.sign_in_parameters
+        &self.0.sign_in_parameters
     }
 
     fn new(kind: SessionErrorKind, outcome: &'static str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        Self {
+        Self(Arc::new(Facts {
             kind,
             outcome,
             detail,
@@ -75,11 +79,15 @@ impl SessionError {
             retry_in: None,
             sign_in_parameters: Arc::default(),
             source: None,
-        }
+        }))
+    }
+
+    fn facts(&mut self) -> &mut Facts {
+        Arc::make_mut(&mut self.0)
     }
 
     fn because(mut self, source: impl Error + Send + Sync + 'static) -> Self {
-        self.source = Some(Arc::new(source));
+        self.facts().source = Some(Arc::new(source));
         self
     }
 
@@ -91,7 +99,7 @@ impl SessionError {
         let outcome = crate::Outcome::Ended(reason).as_str();
         let detail = format!("the session has ended: {reason}; {}", after(reason));
         let mut error = Self::new(SessionErrorKind::SignInNeeded, outcome, detail);
-        error.end_reason = Some(reason);
+        error.facts().end_reason = Some(reason);
         error
     }
 
@@ -132,7 +140,7 @@ impl SessionError {
                 let (kind, outcome, detail) = of_provider(kind);
                 let mut error = Self::new(kind, outcome, detail);
                 if let Some(cause) = provider {
-                    error.sign_in_parameters = cause.sign_in_parameters().into();
+                    error.facts().sign_in_parameters = cause.sign_in_parameters().into();
                     error = error.because(cause);
                 }
                 error
@@ -151,13 +159,13 @@ impl SessionError {
             FailureCause::TooSoon => Self::unavailable("the server's access tokens expire as soon as they arrive"),
             _ => Self::unavailable("the session kept changing meanwhile"),
         };
-        error.retry_in = failure.retry_in;
+        error.facts().retry_in = failure.retry_in;
         error
     }
 
     /// The same error, told again to somebody who came later.
     pub(crate) fn again_in(mut self, retry_in: Option<Duration>) -> Self {
-        self.retry_in = retry_in;
+        self.facts().retry_in = retry_in;
         self
     }
 
@@ -218,25 +226,25 @@ fn of_provider(kind: ProviderErrorKind) -> (SessionErrorKind, &'static str, &'st
 impl fmt::Debug for SessionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionError")
-            .field("kind", &self.kind)
-            .field("outcome", &self.outcome)
-            .field("detail", &self.detail)
-            .field("end_reason", &self.end_reason)
-            .field("retry_in", &self.retry_in)
-            .field("source", &self.source)
+            .field("kind", &self.0.kind)
+            .field("outcome", &self.0.outcome)
+            .field("detail", &self.0.detail)
+            .field("end_reason", &self.0.end_reason)
+            .field("retry_in", &self.0.retry_in)
+            .field("source", &self.0.source)
             .finish_non_exhaustive()
     }
 }
 
 impl fmt::Display for SessionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.detail)
+        f.write_str(&self.0.detail)
     }
 }
 
 impl Error for SessionError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+        self.0.source.as_deref().map(|source| source as &(dyn Error + 'static))
     }
 }
 

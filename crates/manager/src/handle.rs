@@ -12,6 +12,7 @@ use oidc_session_policy::Phase;
 use oidc_session_policy::protocol::{Now, Trigger};
 use tokio::sync::broadcast;
 
+use crate::clock_watch::Tick;
 use crate::entry::{Entry, Ticket, Writing};
 use crate::flight::Wish;
 use crate::known::Known;
@@ -176,10 +177,13 @@ impl SessionHandle {
     /// ```
     #[inline]
     pub fn try_authorization(&self) -> Option<HeaderValue> {
-        match self.admitted(KnownToken::authorization) {
-            Some(authorization) => authorization,
-            None => self.fresh_by_both_clocks()?.token(&self.target)?.authorization(),
+        if let Some(tick) = self.shared.following.tick() {
+            let known = self.entry.known();
+            if let Some(token) = self.admitted(known.as_deref(), tick) {
+                return token.authorization();
+            }
         }
+        self.fresh_by_both_clocks()?.token(&self.target)?.authorization()
     }
 
     /// Whether a fresh access token is at hand: the look that [`try_authorization`](Self::try_authorization) takes.
@@ -187,7 +191,12 @@ impl SessionHandle {
     /// `false` says nothing about the session.
     #[inline]
     pub fn is_fresh(&self) -> bool {
-        self.admitted(|_| ()).is_some() || self.fresh_by_both_clocks().is_some()
+        if let Some(tick) = self.shared.following.tick()
+            && self.admitted(self.entry.known().as_deref(), tick).is_some()
+        {
+            return true;
+        }
+        self.fresh_by_both_clocks().is_some()
     }
 
     /// A valid access token that stays valid for `min_valid`, with its facts.
@@ -454,9 +463,8 @@ impl SessionHandle {
     }
 
     #[inline]
-    fn admitted<T>(&self, serve: impl FnOnce(&KnownToken) -> T) -> Option<T> {
-        let tick = self.shared.following.tick()?;
-        hot_path::admitted(&self.shared, &self.entry, &self.target, tick, serve)
+    fn admitted<'known>(&self, known: Option<&'known Known>, tick: Tick) -> Option<&'known KnownToken> {
+        hot_path::admitted(&self.shared, &self.entry, known, &self.target, tick)
     }
 
     fn fresh_by_both_clocks(&self) -> Option<Arc<Known>> {

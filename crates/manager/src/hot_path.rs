@@ -12,23 +12,19 @@ use crate::known_token::KnownToken;
 use crate::shared::Shared;
 use crate::touch;
 
-/// What `serve` makes of a token that is fresh at `tick`. `None` if the coarse clock cannot decide; then both clocks do.
+/// The access token for `target`, if it is fresh at `tick`. `None` if the coarse clock cannot decide; then both clocks do.
 ///
-/// The tick comes before the look at what is known: what is installed after that is no older.
+/// The tick comes before the look at what is `known`: what is installed after that is no older.
 #[inline]
-pub(crate) fn admitted<T>(
+pub(crate) fn admitted<'known>(
     shared: &Arc<Shared>,
     entry: &Arc<Entry>,
+    known: Option<&'known Known>,
     target: &Target,
     tick: Tick,
-    serve: impl FnOnce(&KnownToken) -> T,
-) -> Option<T> {
-    let known = entry.known();
-    let known = known.as_deref()?;
-    let token = known.token(target)?;
-    if !token.pass.admits(tick) {
-        return None;
-    }
+) -> Option<&'known KnownToken> {
+    let known = known?;
+    let token = known.token(target).filter(|token| token.pass.admits(tick))?;
     if let Some(idleness) = known.idleness() {
         if idleness.is_over(tick.at) {
             return None;
@@ -37,7 +33,7 @@ pub(crate) fn admitted<T>(
             touch::write_down(shared, entry, known, tick.at);
         }
     }
-    Some(serve(token))
+    Some(token)
 }
 
 /// What is served without a look at the store, to a program that uses it, by the exact clocks. From then on one look at the

@@ -10,7 +10,6 @@ use oidc_session_policy::protocol::Rules;
 use oidc_session_policy::{ExpiredOnly, OnRefreshFailure, RefreshPolicy};
 use oidc_session_sealing::{KeyRing, Seal};
 
-use crate::known_token::KnownToken;
 use crate::shared::Shared;
 use crate::{BuildError, FeedState, SessionHandle, hot_path};
 
@@ -67,16 +66,20 @@ impl SessionManager {
     /// ```
     #[inline]
     pub fn try_authorization(&self, id: &SessionId) -> Option<HeaderValue> {
-        let tick = self.shared.following.tick();
         let own = Target::default();
-        let admitted = self.shared.cache.look(id, |entry| {
-            let tick = tick?;
-            entry.asked_at.note(tick.at);
-            hot_path::admitted(&self.shared, entry, &own, tick, KnownToken::authorization)
-        })?;
-        match admitted {
-            Some(authorization) => authorization,
-            None => self.session(id).try_authorization(),
+        let at_hand = self.shared.following.tick().map(|tick| {
+            self.shared.cache.look(id, |entry| {
+                entry.asked_at.note(tick.at);
+                let known = entry.known();
+                let token = hot_path::admitted(&self.shared, entry, known.as_deref(), &own, tick)?;
+                token.authorization()
+            })
+        });
+        match at_hand {
+            Some(Some(Some(authorization))) => Some(authorization),
+            // Nothing is known of it.
+            Some(None) => None,
+            Some(Some(None)) | None => self.session(id).try_authorization(),
         }
     }
 

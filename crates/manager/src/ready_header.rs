@@ -46,13 +46,16 @@ impl ReadyHeader {
     #[inline]
     pub(crate) fn get(&self) -> HeaderValue {
         let thread = this_thread();
-        if let Some(copies) = self.copies.get() {
-            return copies[thread as usize % copies.len()].clone();
-        }
-        if self.first.load(Ordering::Relaxed) != thread {
-            self.share(thread);
-        }
-        self.value.clone()
+        let value = match self.copies.get() {
+            Some(copies) => &copies[thread as usize % copies.len()],
+            None => {
+                if self.first.load(Ordering::Relaxed) != thread {
+                    self.share(thread);
+                }
+                &self.value
+            }
+        };
+        value.clone()
     }
 
     /// The whole value.
@@ -96,6 +99,7 @@ fn sensitive(text: Bytes) -> Option<HeaderValue> {
 const NOBODY: u32 = 0;
 
 /// The number of the calling thread.
+#[inline]
 fn this_thread() -> u32 {
     thread_local! {
         static NUMBER: Cell<u32> = const { Cell::new(NOBODY) };
