@@ -80,16 +80,16 @@ impl Cache {
         self.make_room(&mut part, now);
         asked(&made);
         part.table.insert_unique(hash, Arc::clone(&made), |entry| self.hasher.hash_one(&entry.id));
-        let key_hash = self.hasher.hash_one(made.address.key);
+        let key_hash = self.hasher.hash_one(made.key);
         write(self.key_part(key_hash))
-            .insert_unique(key_hash, Arc::clone(&made), |entry| self.hasher.hash_one(entry.address.key));
+            .insert_unique(key_hash, Arc::clone(&made), |entry| self.hasher.hash_one(entry.key));
         made
     }
 
     /// What is known of the session that stores call `key`.
     pub(crate) fn by_key(&self, key: &StoreKey) -> Option<Arc<Entry>> {
         let hash = self.hasher.hash_one(key);
-        read(self.key_part(hash)).find(hash, |entry| entry.address.key == *key).map(Arc::clone)
+        read(self.key_part(hash)).find(hash, |entry| entry.key == *key).map(Arc::clone)
     }
 
     /// Forgets what nobody has asked for lately, and if the part is full, the one of a few that was asked for longest ago.
@@ -127,7 +127,7 @@ impl Cache {
     fn forget(&self, part: &mut Sessions, place: usize) {
         let Ok(found) = part.table.get_bucket_entry(place) else { return };
         let (entry, _) = found.remove();
-        let hash = self.hasher.hash_one(entry.address.key);
+        let hash = self.hasher.hash_one(entry.key);
         if let Ok(found) = write(self.key_part(hash)).find_entry(hash, |other| Arc::ptr_eq(other, &entry)) {
             found.remove();
         }
@@ -179,8 +179,8 @@ mod tests {
         }
 
         fn get(&self, id: &SessionId, now: Timestamp) -> Arc<Entry> {
-            let address = Seal::none().address(id);
-            self.cache.get(id, now, || Entry::new(id.clone(), address, Arc::clone(&self.following)))
+            let key = Seal::none().address(id).key;
+            self.cache.get(id, now, || Entry::new(id.clone(), key, Arc::clone(&self.following)))
         }
 
         fn knows(&self, id: &SessionId) -> bool {
@@ -201,7 +201,7 @@ mod tests {
         let first: Vec<_> = ids.iter().map(|id| process.get(id, START)).collect();
         for (id, first) in ids.iter().zip(&first) {
             assert!(Arc::ptr_eq(&process.get(id, START), first));
-            assert!(process.cache.by_key(&first.address.key).is_some_and(|entry| Arc::ptr_eq(&entry, first)));
+            assert!(process.cache.by_key(&first.key).is_some_and(|entry| Arc::ptr_eq(&entry, first)));
         }
     }
 

@@ -57,7 +57,7 @@ pub(crate) async fn load(shared: &Arc<Shared>, entry: &Entry) -> Result<Option<(
     shared.follow();
     for _ in 0..MOST_CONFLICTS {
         let ticket = entry.ticket();
-        let call = shared.store.load(&entry.address.key);
+        let call = shared.store.load(&entry.key);
         let stored = shared.within_budget("load a session", call).await?;
         let version = stored.as_ref().map(|stored| stored.version);
         let state = stored.map(|stored| shared.open(entry, &stored)).transpose()?;
@@ -134,7 +134,7 @@ fn conclude(shared: &Shared, entry: &Entry, error: Option<&SessionError>) {
     }
     let was_unreadable = std::mem::replace(&mut entry.turn().unreadable, error.is_some());
     if let Some(error) = error.filter(|_| !was_unreadable) {
-        tracing::warn!(key = ?entry.address.key, %error, "a session cannot be read; what is known of it still serves");
+        tracing::warn!(key = ?entry.key, %error, "a session cannot be read; what is known of it still serves");
     }
 }
 

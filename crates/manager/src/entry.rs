@@ -2,13 +2,13 @@
 
 mod changes;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use oidc_session_core::{SessionId, Target, Version};
+use oidc_session_core::{SessionId, StoreKey, Target, Version};
 use oidc_session_policy::Jitter;
 use oidc_session_sealing::Address;
 use tokio::sync::broadcast;
@@ -27,8 +27,8 @@ use crate::{SessionError, SessionEvent, SessionEventKind};
 pub(crate) struct Entry {
     pub(crate) id: SessionId,
     pub(crate) asked_at: AskedAt,
-    /// Where the store keeps it.
-    pub(crate) address: Address,
+    /// What the store calls it.
+    pub(crate) key: StoreKey,
     pub(crate) jitter: Jitter,
     pub(crate) last_use: Arc<LastUse>,
     known: ArcSwapOption<Known>,
@@ -53,7 +53,7 @@ pub(crate) struct Turn {
     /// What was known before the store told of a change: for those who ask what is new.
     outdated: Option<Arc<Known>>,
     /// The refresh under way.
-    pub(crate) flight: Option<FlightSlot>,
+    pub(crate) flight: Option<Box<FlightSlot>>,
     /// The look at the store under way.
     pub(crate) look: Option<Look>,
     /// Whether the last look found a record that cannot be read.
@@ -64,7 +64,7 @@ pub(crate) struct Turn {
     /// The end that was announced last.
     told: Option<Version>,
     /// What refreshes came to nothing lately, and for how long that is left alone.
-    rests: HashMap<Target, Rest>,
+    rests: BTreeMap<Target, Rest>,
 }
 
 /// Refreshes of one target that came to nothing, and for how long they are left alone.
@@ -156,12 +156,12 @@ impl Turn {
 }
 
 impl Entry {
-    pub(crate) fn new(id: SessionId, address: Address, following: Arc<Following>) -> Self {
+    pub(crate) fn new(id: SessionId, key: StoreKey, following: Arc<Following>) -> Self {
         Self {
             id,
             asked_at: AskedAt::default(),
-            address,
-            jitter: Jitter::of(&address.key),
+            key,
+            jitter: Jitter::of(&key),
             last_use: Arc::default(),
             known: ArcSwapOption::empty(),
             confirmed_until: AtomicU64::new(0),
@@ -175,6 +175,11 @@ impl Entry {
     #[inline]
     pub(crate) fn known(&self) -> arc_swap::Guard<Option<Arc<Known>>> {
         self.known.load()
+    }
+
+    /// Where the store keeps it.
+    pub(crate) fn address(&self) -> Address {
+        Address { key: self.key, digest: self.id.store_key() }
     }
 
     pub(crate) fn turn(&self) -> MutexGuard<'_, Turn> {

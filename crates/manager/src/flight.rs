@@ -94,7 +94,7 @@ impl Wish {
 fn board(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: &Wish, asking: Option<&Arc<()>>) -> (FlightSlot, bool) {
     let (slot, tell) = {
         let mut turn = entry.turn();
-        if let Some(slot) = turn.flight.clone() {
+        if let Some(slot) = turn.flight.as_deref().cloned() {
             // What is due comes with any refresh of its target, so it need not be wanted beside one.
             let comes_anyway = wish.trigger == Trigger::IfDue && slot.wish.target == wish.target;
             if let Some(asking) = asking.filter(|_| !slot.wish.wants_the_same_as(wish) && !comes_anyway) {
@@ -106,7 +106,7 @@ fn board(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: &Wish, asking: Option<&
         let wanted = turn.next_wanted();
         let (tell, landed) = watch::channel(None);
         let slot = FlightSlot { wish: wanted.unwrap_or_else(|| wish.clone()), landed };
-        turn.flight = Some(slot.clone());
+        turn.flight = Some(Box::new(slot.clone()));
         (slot, tell)
     };
     // From here to the commit the task owns the refresh. It clears the slot however it ends; also if there is no
@@ -123,7 +123,7 @@ fn board(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: &Wish, asking: Option<&
         // Cleared before anybody hears of the landing: whoever asks again starts anew.
         if wish.is_use {
             // Who keeps it fresh has planned for other tokens than these.
-            shared_by_task.keeper.wake(&clear.0.address.key);
+            shared_by_task.keeper.wake(&clear.0.key);
         }
         drop(clear);
         tell.send_replace(Some(result));
@@ -184,13 +184,13 @@ fn conclude(shared: &Shared, entry: &Entry, target: &Arc<Target>, landing: Landi
         // Told when the record was installed.
         Landed::Ended(reason) => {
             if let Some(error) = &provider_error {
-                tracing::info!(key = ?entry.address.key, %error, "the session has ended");
+                tracing::info!(key = ?entry.key, %error, "the session has ended");
             }
             (Ok(Outcome::Ended(reason)), None)
         }
         Landed::Postponed(failure) => {
             let error = failed(failure, provider_error);
-            tracing::warn!(key = ?entry.address.key, %error, "an early refresh failed; the access token still serves");
+            tracing::warn!(key = ?entry.key, %error, "an early refresh failed; the access token still serves");
             (Ok(Outcome::Postponed), Some(SessionEventKind::Unavailable(error.outcome())))
         }
         Landed::Unavailable(failure) => {
@@ -207,7 +207,7 @@ fn conclude(shared: &Shared, entry: &Entry, target: &Arc<Target>, landing: Landi
         Ok(outcome) => outcome.as_str(),
         Err(error) => error.outcome(),
     };
-    tracing::debug!(key = ?entry.address.key, outcome = word, "session refresh");
+    tracing::debug!(key = ?entry.key, outcome = word, "session refresh");
     if let Some(kind) = event {
         entry.announce(SessionEvent { kind, target: Arc::clone(target), at: shared.clock.now() });
     }

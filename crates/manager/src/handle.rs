@@ -318,7 +318,7 @@ impl SessionHandle {
         let state = SessionState::from(session);
         for _ in 0..MOST_CONFLICTS {
             let ticket = self.entry.ticket();
-            let call = self.shared.store.load(&self.entry.address.key);
+            let call = self.shared.store.load(&self.entry.key);
             let stored = self.shared.within_budget("load a session", call).await?;
             if let Some(stored) = &stored
                 && let Ok(known) = self.shared.known(&self.entry, stored)
@@ -340,7 +340,7 @@ impl SessionHandle {
     /// Writes under the lease: a commit ends the lease with its journal, so the journal moves into the record.
     async fn write_expired(&self) -> Result<()> {
         let (holder, ticket) = (HolderId::random(), self.entry.ticket());
-        let call = self.shared.store.try_lease(&self.entry.address.key, holder, self.shared.lease_ttl);
+        let call = self.shared.store.try_lease(&self.entry.key, holder, self.shared.lease_ttl);
         let (stored, unsettled) = match self.shared.within_budget("lease a session", call).await? {
             Lease::Granted { stored, unsettled } => (stored, unsettled),
             Lease::Absent => return Err(SessionError::no_session()),
@@ -348,7 +348,7 @@ impl SessionHandle {
         };
         let written = self.commit_expired(ticket, stored, unsettled).await;
         if written.is_err() {
-            let call = self.shared.store.release(&self.entry.address.key, holder, Release::default());
+            let call = self.shared.store.release(&self.entry.key, holder, Release::default());
             // A lease that cannot be given back ends by itself.
             let _ = self.shared.within_budget("release a lease", call).await;
         }
@@ -370,7 +370,7 @@ impl SessionHandle {
         let next = self.shared.close(&self.entry, expected, state)?;
         let keep_until = state.keep_until();
         let _writing = Writing::new(&self.entry, next.version);
-        let call = self.shared.store.commit(&self.entry.address.key, expected, &next, keep_until);
+        let call = self.shared.store.commit(&self.entry.key, expected, &next, keep_until);
         match self.shared.within_budget("commit a session", call).await {
             Ok(Commit::Done) => {
                 let known = self.shared.know(&self.entry, next.version, state);
@@ -517,7 +517,7 @@ impl SessionHandle {
     }
 
     async fn detached<T: Send + 'static>(&self, work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
-        let (shared, key) = (Arc::clone(&self.shared), self.entry.address.key);
+        let (shared, key) = (Arc::clone(&self.shared), self.entry.key);
         let work = async move {
             let result = work.await;
             // A sign-in, or an end.

@@ -87,7 +87,7 @@ impl Hands {
         let mut event = Event::Started;
         loop {
             let action = flight.step(event, self.shared.now());
-            tracing::trace!(key = ?self.entry.address.key, ?action, "refresh protocol");
+            tracing::trace!(key = ?self.entry.key, ?action, "refresh protocol");
             // Whatever else there is to do, and to wait for, is nothing to the authorization server.
             if !matches!(action, Action::Lease { .. } | Action::Refresh { .. } | Action::Renew { .. }) {
                 self.permit = None;
@@ -120,7 +120,7 @@ impl Hands {
                 Action::End { expected, reason } => Event::Committed(self.end(expected, reason).await),
                 Action::Renew { ttl } => Event::Renewed(self.renew(ttl).await),
                 Action::Release(release) => {
-                    let call = self.shared.store.release(&self.entry.address.key, self.holder, release);
+                    let call = self.shared.store.release(&self.entry.key, self.holder, release);
                     // A lease that cannot be given back ends by itself.
                     let _ = self.shared.within_budget("release a lease", call).await;
                     Event::Released
@@ -139,7 +139,7 @@ impl Hands {
 
     async fn load(&mut self) -> Result<Option<RecordView>, StoreErrorKind> {
         self.ticket = self.entry.ticket();
-        let call = self.shared.store.load(&self.entry.address.key);
+        let call = self.shared.store.load(&self.entry.key);
         let loaded = self.shared.within_budget("load a session", call).await;
         match loaded {
             Ok(None) => {
@@ -162,7 +162,7 @@ impl Hands {
 
     async fn lease(&mut self, ttl: Duration) -> Result<LeaseView, StoreErrorKind> {
         self.ticket = self.entry.ticket();
-        let call = self.shared.store.try_lease(&self.entry.address.key, self.holder, ttl);
+        let call = self.shared.store.try_lease(&self.entry.key, self.holder, ttl);
         match self.shared.within_budget("lease a session", call).await {
             Ok(Lease::Absent) => {
                 self.read = None;
@@ -178,7 +178,7 @@ impl Hands {
     }
 
     async fn renew(&mut self, ttl: Duration) -> Result<Renewal, StoreErrorKind> {
-        let call = self.shared.store.renew(&self.entry.address.key, self.holder, ttl);
+        let call = self.shared.store.renew(&self.entry.key, self.holder, ttl);
         match self.shared.within_budget("renew a lease", call).await {
             Ok(renewal) => Ok(renewal),
             Err(error) => Err(self.store_failed(error)),
@@ -264,7 +264,7 @@ impl Hands {
             versions.push(next.version);
         }
         self.writing.push(Writing::new(&self.entry, next.version));
-        let call = self.shared.store.commit(&self.entry.address.key, Expected::At(expected), &next, keep_until);
+        let call = self.shared.store.commit(&self.entry.key, Expected::At(expected), &next, keep_until);
         match self.shared.within_budget("commit a session", call).await {
             Ok(Commit::Done) => {
                 self.read = Some((next.version, state));

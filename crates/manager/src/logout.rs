@@ -32,7 +32,7 @@ pub(crate) async fn logout(shared: &Arc<Shared>, entry: &Arc<Entry>) -> Result<L
         Err(_) => Err(ProviderError::new(ProviderErrorKind::OutcomeUnknown, "no answer within the request budget")),
     };
     if let Err(error) = &revocation {
-        tracing::warn!(key = ?entry.address.key, %error, "the session has ended, but its tokens could not be revoked");
+        tracing::warn!(key = ?entry.key, %error, "the session has ended, but its tokens could not be revoked");
     }
     Ok(LogoutReport { ended: Some(session), revocation: Some(revocation) })
 }
@@ -43,7 +43,7 @@ pub(crate) async fn logout(shared: &Arc<Shared>, entry: &Arc<Entry>) -> Result<L
 async fn bury(shared: &Shared, entry: &Arc<Entry>) -> Result<Option<Session>, SessionError> {
     for _ in 0..MOST_CONFLICTS {
         let ticket = entry.ticket();
-        let loaded = shared.within_budget("load a session", shared.store.load(&entry.address.key)).await?;
+        let loaded = shared.within_budget("load a session", shared.store.load(&entry.key)).await?;
         let Some(stored) = loaded else {
             let _ = entry.install_read(ticket, None);
             return Ok(None);
@@ -65,12 +65,12 @@ async fn bury(shared: &Shared, entry: &Arc<Entry>) -> Result<Option<Session>, Se
         let keep_until = state.keep_until();
         let next = shared.close(entry, Expected::At(stored.version), &state)?;
         let _writing = Writing::new(entry, next.version);
-        let call = shared.store.commit(&entry.address.key, Expected::At(stored.version), &next, keep_until);
+        let call = shared.store.commit(&entry.key, Expected::At(stored.version), &next, keep_until);
         match shared.within_budget("commit a session", call).await {
             Ok(Commit::Done) => {}
             Ok(Commit::Conflict) => continue,
             // The tombstone may be there all the same. Then the tokens in our hands are the only ones left to revoke.
-            Err(error) => match shared.within_budget("load a session", shared.store.load(&entry.address.key)).await {
+            Err(error) => match shared.within_budget("load a session", shared.store.load(&entry.key)).await {
                 Ok(Some(found)) if found == next => {}
                 _ => {
                     entry.forget();

@@ -88,7 +88,7 @@ impl Shared {
     }
 
     pub(crate) fn entry(&self, id: &SessionId) -> Arc<Entry> {
-        let make = || Entry::new(id.clone(), self.seal.address(id), Arc::clone(&self.following));
+        let make = || Entry::new(id.clone(), self.seal.address(id).key, Arc::clone(&self.following));
         self.cache.get(id, self.clock.coarse(), make)
     }
 
@@ -123,12 +123,12 @@ impl Shared {
 
     /// Reads what the store keeps of a session.
     pub(crate) fn open(&self, entry: &Entry, stored: &Stored) -> Result<SessionState, RecordError> {
-        self.seal.open(&entry.address.key, stored).map(|opened| opened.state)
+        self.seal.open(&entry.key, stored).map(|opened| opened.state)
     }
 
     /// Makes what is to be committed in place of what is `expected`.
     pub(crate) fn close(&self, entry: &Entry, expected: Expected, state: &SessionState) -> Result<Stored, RecordError> {
-        self.seal.close(&entry.address, expected, state, self.clock.now())
+        self.seal.close(&entry.address(), expected, state, self.clock.now())
     }
 
     /// Bounds a call to the store.

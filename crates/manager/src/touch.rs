@@ -57,7 +57,7 @@ fn start(shared: &Arc<Shared>, entry: &Arc<Entry>) {
     let (task_shared, entry) = (Arc::clone(shared), Arc::clone(entry));
     shared.detach(async move {
         if let Err(error) = touch(&task_shared, &entry).await {
-            tracing::debug!(key = ?entry.address.key, %error, "the last use of a session could not be stored");
+            tracing::debug!(key = ?entry.key, %error, "the last use of a session could not be stored");
         }
     });
 }
@@ -65,7 +65,7 @@ fn start(shared: &Arc<Shared>, entry: &Arc<Entry>) {
 async fn touch(shared: &Shared, entry: &Arc<Entry>) -> Result<()> {
     // Most often another process has written a use of its own. Then there is nothing to do, and no lease to take.
     let ticket = entry.ticket();
-    let loaded = shared.within_budget("load a session", shared.store.load(&entry.address.key)).await?;
+    let loaded = shared.within_budget("load a session", shared.store.load(&entry.key)).await?;
     let wanted = loaded.as_ref().map(|stored| is_wanted(shared, entry, stored)).transpose()?.unwrap_or_default();
     if !wanted {
         let known = loaded.map(|stored| shared.known(entry, &stored)).transpose()?;
@@ -74,7 +74,7 @@ async fn touch(shared: &Shared, entry: &Arc<Entry>) -> Result<()> {
         return Ok(());
     }
     let (holder, ticket) = (HolderId::random(), entry.ticket());
-    let call = shared.store.try_lease(&entry.address.key, holder, shared.lease_ttl);
+    let call = shared.store.try_lease(&entry.key, holder, shared.lease_ttl);
     let written = match shared.within_budget("lease a session", call).await {
         Ok(Lease::Granted { stored, unsettled }) => write(shared, entry, ticket, &stored, unsettled).await,
         Ok(Lease::Absent | Lease::Held { .. } | Lease::Paused { .. }) => return Ok(()),
@@ -82,7 +82,7 @@ async fn touch(shared: &Shared, entry: &Arc<Entry>) -> Result<()> {
         Err(error) => Err(error.into()),
     };
     if !matches!(written, Ok(true)) {
-        let call = shared.store.release(&entry.address.key, holder, Release::default());
+        let call = shared.store.release(&entry.key, holder, Release::default());
         // A lease that cannot be given back ends by itself.
         let _ = shared.within_budget("release a lease", call).await;
     }
@@ -116,7 +116,7 @@ async fn write(shared: &Shared, entry: &Arc<Entry>, ticket: Ticket, stored: &Sto
     let next = shared.close(entry, Expected::At(stored.version), &state)?;
     let keep_until = state.keep_until();
     let _writing = Writing::new(entry, next.version);
-    let call = shared.store.commit(&entry.address.key, Expected::At(stored.version), &next, keep_until);
+    let call = shared.store.commit(&entry.key, Expected::At(stored.version), &next, keep_until);
     match shared.within_budget("commit a session", call).await {
         Ok(Commit::Done) => {
             install(shared, entry, ticket, next.version, state);

@@ -114,6 +114,6 @@ fn rest_of(entry: &Entry, known: &Known, target: &Target, now: Now) -> Option<Du
 /// A time and a part of `more`, the same for each session: so that a herd does not stay one.
 pub(super) fn spread(entry: &Entry, time: Duration, more: Duration) -> Duration {
     // Other bytes than those of the schedule's jitter.
-    let [_, _, _, _, a, b, ..] = *entry.address.key.as_bytes();
+    let [_, _, _, _, a, b, ..] = *entry.key.as_bytes();
     time + more * u32::from(u16::from_le_bytes([a, b])) / (u32::from(u16::MAX) + 1)
 }

@@ -64,7 +64,7 @@ impl Register {
             slots.slots.push(Slot::default());
             slots.slots.len() - 1
         });
-        let hash = hash_of(&kept.entry.address.key);
+        let hash = hash_of(&kept.entry.key);
         let slot = &mut slots.slots[index];
         slot.kept = Some(kept);
         let place = Place { index, generation: slot.generation };
@@ -106,7 +106,7 @@ impl Register {
         let mut any = false;
         for index in by_key.iter_hash(hash_of(key)) {
             let slot = &mut all[*index];
-            if slot.kept.as_ref().is_some_and(|kept| kept.entry.address.key == *key) {
+            if slot.kept.as_ref().is_some_and(|kept| kept.entry.key == *key) {
                 any = true;
                 if !std::mem::replace(&mut slot.noted, true) {
                     noted.push(*index);
@@ -197,7 +197,7 @@ impl Slots {
 
 impl Slot {
     fn hash(&self) -> u64 {
-        self.kept.as_ref().map_or(0, |kept| hash_of(&kept.entry.address.key))
+        self.kept.as_ref().map_or(0, |kept| hash_of(&kept.entry.key))
     }
 
     fn read(&self, index: usize) -> (Place, Option<Kept>) {
