@@ -59,13 +59,13 @@ impl Cache {
     pub(crate) fn look<T>(&self, id: &SessionId, look: impl FnOnce(&Arc<Entry>) -> T) -> Option<T> {
         let hash = self.hasher.hash_one(id);
         let part = read(&self.part(hash).0);
-        part.table.find(hash, |entry| entry.id == *id).map(look)
+        part.table.find(hash, |entry| entry.front.id == *id).map(look)
     }
 
     /// The entry of `id`, or the one that is made for it `now`.
     pub(crate) fn get(&self, id: &SessionId, now: Timestamp, make: impl FnOnce() -> Entry) -> Arc<Entry> {
         let asked = |entry: &Arc<Entry>| {
-            entry.asked_at.note(now);
+            entry.front.asked_at.note(now);
             Arc::clone(entry)
         };
         if let Some(entry) = self.look(id, asked) {
@@ -74,12 +74,12 @@ impl Cache {
         let hash = self.hasher.hash_one(id);
         let made = Arc::new(make());
         let mut part = write(&self.part(hash).0);
-        if let Some(entry) = part.table.find(hash, |entry| entry.id == *id) {
+        if let Some(entry) = part.table.find(hash, |entry| entry.front.id == *id) {
             return asked(entry);
         }
         self.make_room(&mut part, now);
         asked(&made);
-        part.table.insert_unique(hash, Arc::clone(&made), |entry| self.hasher.hash_one(&entry.id));
+        part.table.insert_unique(hash, Arc::clone(&made), |entry| self.hasher.hash_one(&entry.front.id));
         let key_hash = self.hasher.hash_one(made.key);
         write(self.key_part(key_hash))
             .insert_unique(key_hash, Arc::clone(&made), |entry| self.hasher.hash_one(entry.key));
@@ -110,7 +110,7 @@ impl Cache {
             let place = part.hand % part.table.num_buckets();
             part.hand = place + 1;
             let Some(entry) = part.table.get_bucket(place).filter(|entry| !is_held(entry)) else { continue };
-            let asked_at = entry.asked_at.get();
+            let asked_at = entry.front.asked_at.get();
             if now >= asked_at + self.forget_after {
                 self.forget(part, place);
             } else if oldest.is_none_or(|(oldest, _)| asked_at < oldest) {

@@ -14,19 +14,19 @@ use oidc_session_sealing::Address;
 use tokio::sync::broadcast;
 
 pub(crate) use self::changes::Writing;
-use crate::asked_at::AskedAt;
 use crate::confirm::Look;
 use crate::flight::{FlightSlot, Wish};
 use crate::following::Following;
+use crate::front::Front;
 use crate::known::Known;
 use crate::last_use::LastUse;
 use crate::{SessionError, SessionEvent, SessionEventKind};
 
 /// What this process knows of one session. Shared by every handle of it.
 #[derive(Debug)]
+#[repr(C)] // The front at the front: beside the counts of references, on the lines that a look by id touches.
 pub(crate) struct Entry {
-    pub(crate) id: SessionId,
-    pub(crate) asked_at: AskedAt,
+    pub(crate) front: Front,
     /// What the store calls it.
     pub(crate) key: StoreKey,
     pub(crate) jitter: Jitter,
@@ -158,8 +158,7 @@ impl Turn {
 impl Entry {
     pub(crate) fn new(id: SessionId, key: StoreKey, following: Arc<Following>) -> Self {
         Self {
-            id,
-            asked_at: AskedAt::default(),
+            front: Front::new(id),
             key,
             jitter: Jitter::of(&key),
             last_use: Arc::default(),
@@ -179,7 +178,7 @@ impl Entry {
 
     /// Where the store keeps it.
     pub(crate) fn address(&self) -> Address {
-        Address { key: self.key, digest: self.id.store_key() }
+        Address { key: self.key, digest: self.front.id.store_key() }
     }
 
     pub(crate) fn turn(&self) -> MutexGuard<'_, Turn> {
@@ -225,7 +224,7 @@ impl Entry {
         }
         self.tell_end(&mut turn, known.as_ref());
         let known = known.map(|known| Arc::new(known.after(before.as_deref())));
-        self.known.store(known.clone());
+        self.set_known(known.clone());
         self.confirm(ticket);
         Ok(Looked { before, known })
     }
@@ -234,7 +233,14 @@ impl Entry {
     pub(crate) fn forget(&self) {
         let mut turn = self.turn();
         turn.generation += 1;
-        self.known.store(None);
+        self.set_known(None);
+    }
+
+    /// To be called by whoever has the turn.
+    fn set_known(&self, known: Option<Arc<Known>>) -> Option<Arc<Known>> {
+        let before = self.known.swap(known);
+        self.front.hide();
+        before
     }
 
     fn tell_end(&self, turn: &mut Turn, known: Option<&Known>) {
@@ -259,7 +265,7 @@ impl Entry {
         let before = self.known.load_full().or(turn.outdated.take());
         turn.wake(before.as_deref(), known.as_ref(), true);
         self.tell_end(&mut turn, known.as_ref());
-        self.known.store(known.filter(|_| undisturbed).map(|known| Arc::new(known.after(before.as_deref()))));
+        self.set_known(known.filter(|_| undisturbed).map(|known| Arc::new(known.after(before.as_deref()))));
         self.confirm(ticket);
     }
 
@@ -269,7 +275,7 @@ impl Entry {
         // That one of its commits took effect after all is no reason to serve nothing.
         let overtaken = self.is_overtaken(&turn, ticket, Some(&known)) && !turn.is_writing_last_change();
         if turn.generation == ticket.generation && !overtaken {
-            self.known.store(Some(Arc::new(known)));
+            self.set_known(Some(Arc::new(known)));
             self.confirm(ticket);
         }
     }

@@ -66,6 +66,14 @@ impl KnownToken {
         }
     }
 
+    /// The same for the front of the entry, which is no use by a thread.
+    pub(crate) fn authorization_to_show(&self) -> Option<HeaderValue> {
+        match &self.text {
+            Text::Header(header) => Some(header.first()),
+            Text::None | Text::NoHeader(_) => None,
+        }
+    }
+
     /// The token as text.
     pub(crate) fn access_token(&self) -> Option<AccessToken> {
         match &self.text {

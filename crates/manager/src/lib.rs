@@ -15,6 +15,7 @@ mod feed_state;
 mod flight;
 mod follow;
 mod following;
+mod front;
 mod handle;
 mod hands;
 mod hot_path;

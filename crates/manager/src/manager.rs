@@ -69,7 +69,10 @@ impl SessionManager {
         let own = Target::default();
         let at_hand = self.shared.following.tick().map(|tick| {
             self.shared.cache.look(id, |entry| {
-                entry.asked_at.note(tick.at);
+                entry.front.asked_at.note(tick.at);
+                if let Some(authorization) = entry.front.authorization(tick) {
+                    return Some(authorization);
+                }
                 let known = entry.known();
                 let token = hot_path::admitted(&self.shared, entry, known.as_deref(), &own, tick)?;
                 token.authorization()

@@ -35,6 +35,10 @@ impl Pass {
         let until = u64::try_from(until.as_unix_millis()).unwrap_or(0).min(Self::TIME_MASK);
         self.0.store(((era & ERA_MASK) << Self::TIME_BITS) | until, Ordering::Release);
     }
+
+    pub(crate) fn withdraw(&self) {
+        self.0.store(0, Ordering::Release);
+    }
 }
 
 const ERA_MASK: u64 = u64::MAX >> Pass::TIME_BITS;

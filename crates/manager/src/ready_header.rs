@@ -58,6 +58,11 @@ impl ReadyHeader {
         value.clone()
     }
 
+    /// The value that the first thread gets.
+    pub(crate) fn first(&self) -> HeaderValue {
+        self.value.clone()
+    }
+
     /// The whole value.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.value.as_bytes()
@@ -100,7 +105,7 @@ const NOBODY: u32 = 0;
 
 /// The number of the calling thread.
 #[inline]
-fn this_thread() -> u32 {
+pub(crate) fn this_thread() -> u32 {
     thread_local! {
         static NUMBER: Cell<u32> = const { Cell::new(NOBODY) };
     }

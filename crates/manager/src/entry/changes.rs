@@ -69,7 +69,14 @@ impl Entry {
         let Some(current) = current.as_ref().filter(|current| Arc::ptr_eq(current, known)) else { return };
         if let Some(token) = current.token(target) {
             let confirmed_for = self.following.holds_for(ConfirmedUntil::load(&self.confirmed_until), now.monotonic);
-            token.pass.issue(era, now.wall, token.fresh_for(now).min(confirmed_for));
+            let holds = token.fresh_for(now).min(confirmed_for);
+            token.pass.issue(era, now.wall, holds);
+            if target.is_default()
+                && current.idleness().is_none()
+                && let Some(authorization) = token.authorization_to_show()
+            {
+                self.front.show(authorization, era, now.wall, holds);
+            }
         }
     }
 
@@ -105,7 +112,7 @@ impl Entry {
     }
 
     fn outdate(&self, turn: &mut Turn) {
-        if let Some(known) = self.known.swap(None) {
+        if let Some(known) = self.set_known(None) {
             turn.outdated = Some(known);
         }
     }

@@ -91,10 +91,28 @@ async fn nothing_is_at_hand_before_the_store_was_looked_at_nor_when_the_token_is
 #[tokio::test]
 async fn a_session_that_has_ended_is_not_at_hand() {
     let world = World::new();
-    let handle = world.signed_in().await;
-    assert!(handle.try_authorization().is_some());
+    world.signed_in().await;
+    let manager = world.builder().build().unwrap();
+    let handle = manager.session(&id());
+    assert_eq!(token_of(&handle).await, "at-0");
+    assert!(handle.try_authorization().is_some() && manager.try_authorization(&id()).is_some());
     handle.logout().await.unwrap();
-    assert!(handle.try_authorization().is_none() && !handle.is_fresh());
+    assert!(handle.try_authorization().is_none() && !handle.is_fresh() && manager.try_authorization(&id()).is_none());
+}
+
+#[tokio::test]
+async fn a_new_sign_in_and_a_refresh_replace_what_is_at_hand() {
+    let world = World::new();
+    world.signed_in().await;
+    let manager = world.builder().build().unwrap();
+    let handle = manager.session(&id());
+    let at_hand = || (handle.try_authorization().unwrap(), manager.try_authorization(&id()).unwrap());
+    assert_eq!(token_of(&handle).await, "at-0");
+    assert_eq!(at_hand(), ("Bearer at-0".parse().unwrap(), "Bearer at-0".parse().unwrap()));
+    handle.refresh().await.unwrap();
+    assert_eq!(at_hand(), ("Bearer at-1".parse().unwrap(), "Bearer at-1".parse().unwrap()));
+    handle.sign_in(world.session_with("other", "rt-other")).await.unwrap();
+    assert_eq!(at_hand(), ("Bearer other".parse().unwrap(), "Bearer other".parse().unwrap()));
 }
 
 #[tokio::test]
