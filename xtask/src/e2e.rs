@@ -29,7 +29,6 @@ use cli::Cli;
 use program::Program;
 use provider::Provider;
 
-use crate::command_line::CommandLine;
 use crate::{Result, test, workspace};
 
 /// What to do on a machine where node is missing and cannot be installed.
@@ -55,13 +54,13 @@ pub(crate) fn task() -> Result {
 
 /// Runs everything, or, if `without_node` allows it, everything that needs no node.
 pub(crate) fn run(without_node: WithoutNode) -> Result {
-    CommandLine::cargo(["build", "--package", "oidc-session-cli", "--package", Program::PACKAGE]).run()?;
+    let programs = workspace::build(&["oidc-session", Program::PACKAGE])?;
     let target = PathBuf::from(workspace::metadata()?.target_directory);
-    let program = Program::new(target.join("debug").join(Program::PACKAGE));
+    let program = Program::new(programs.join(Program::PACKAGE));
     let folder = target.join("e2e").join(format!("run-{}", std::process::id()));
     fs::create_dir_all(&folder)?;
 
-    let cli = Cli::new(target.join("debug/oidc-session"), folder.clone());
+    let cli = Cli::new(programs.join("oidc-session"), folder.clone());
     let mut checks = Checks::new();
     let outcome = check_everything(&cli, &program, &mut checks, &target.join("e2e"), without_node);
     if outcome.is_ok() {

@@ -3,6 +3,7 @@
 use crate::Result;
 use crate::command_line::CommandLine;
 use crate::test_servers::missing_for_the_fleet;
+use crate::workspace;
 
 const FLEET: &str = "oidc-session-fleet";
 
@@ -19,6 +20,6 @@ pub(crate) fn run() -> Result {
     let missing = missing_for_the_fleet();
     let mut installed =
         ["redis", "postgres"].into_iter().filter(|name| !missing.iter().any(|need| need.is_called(name)));
-    let fleet = CommandLine::cargo(["run", "--quiet", "--package", FLEET, "--"]);
+    let fleet = CommandLine::new(&workspace::build(&[FLEET])?.join(FLEET).to_string_lossy(), []);
     installed.try_for_each(|name| fleet.clone().args([name]).run())
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use cargo_metadata::{Metadata, MetadataCommand, Package};
 
 use crate::Result;
+use crate::command_line::CommandLine;
 
 /// The folder of the root `Cargo.toml`.
 pub(crate) fn root() -> Result<PathBuf> {
@@ -24,6 +25,15 @@ pub(crate) fn metadata() -> Result<Metadata> {
 pub(crate) fn member<'a>(metadata: &'a Metadata, name: &str) -> Result<&'a Package> {
     let package = metadata.workspace_packages().into_iter().find(|package| package.name.as_str() == name);
     Ok(package.ok_or_else(|| format!("the workspace has no package `{name}`"))?)
+}
+
+/// Builds the workspace's `programs` and returns the folder they are in.
+///
+/// With the features of the whole workspace, as the tests have been built: after them, nothing else is compiled.
+pub(crate) fn build(programs: &[&str]) -> Result<PathBuf> {
+    let names = programs.iter().flat_map(|program| ["--bin", program]);
+    CommandLine::cargo(["build", "--workspace", "--all-features"]).args(names).run()?;
+    Ok(PathBuf::from(metadata()?.target_directory).join("debug"))
 }
 
 /// Whether the package may never be published (`publish = false`).
