@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use oidc_session_core::{
     Clock, DpopBinding, EndReason, Fingerprint, Limits, Session, SessionEnd, SessionState, SignInId, Target, Timestamp,
@@ -148,6 +149,13 @@ impl Known {
     /// The instants of `target`.
     pub(crate) fn schedule(&self, target: &Target) -> Schedule {
         self.token(target).map_or(Schedule::NoAccessToken, |token| token.schedule)
+    }
+
+    /// For how long what is fresh `now` stays so: by whichever clock says it earlier, and if nobody uses the session.
+    pub(crate) fn fresh_for(&self, target: &Target, now: Now) -> Duration {
+        let idle_end = self.idleness.as_ref().and_then(|idleness| idleness.over_at());
+        let unused = idle_end.map_or(Duration::MAX, |end| end.saturating_since(now.wall));
+        self.token(target).map_or(Duration::ZERO, |token| token.fresh_for(now)).min(unused)
     }
 
     /// Where `now` falls among them. Without an access token, or when nobody used the session for too long, it has

@@ -90,7 +90,12 @@ impl Idleness {
 
     /// Whether the session has gone unused for too long.
     pub(crate) fn is_over(&self, now: Timestamp) -> bool {
-        self.last_use.at().is_some_and(|at| now >= at + self.limit)
+        self.over_at().is_some_and(|end| now >= end)
+    }
+
+    /// From when on it has, unless somebody uses it before.
+    pub(crate) fn over_at(&self) -> Option<Timestamp> {
+        self.last_use.at().map(|at| at + self.limit)
     }
 
     /// Notes a use, unless it comes too late. Whether it ought to be written down.

@@ -77,22 +77,8 @@ impl Next {
 
 /// After what time a fresh access token is due, if ever, by whichever clock says so first.
 fn due_in(known: &Known, target: &Target, now: Now) -> Option<Duration> {
-    let by_wall = known.schedule(target).refresh_at()?.saturating_since(now.wall);
-    let is_fresh = |time: Duration| {
-        let then = Now { wall: now.wall + time, monotonic: now.monotonic.saturating_add(time) };
-        known.phase(target, then) == Phase::Fresh
-    };
-    let millisecond = Duration::from_millis(1);
-    if is_fresh(by_wall.saturating_sub(millisecond)) {
-        return Some(by_wall);
-    }
-    // The wall clock was turned back, or the session will have gone unused for too long before.
-    let (mut fresh, mut due) = (Duration::ZERO, by_wall);
-    while due - fresh > millisecond {
-        let middle = fresh + (due - fresh) / 2;
-        if is_fresh(middle) { fresh = middle } else { due = middle }
-    }
-    Some(due)
+    known.schedule(target).refresh_at()?;
+    Some(known.fresh_for(target, now))
 }
 
 /// For how long a refresh could not come to anything.
