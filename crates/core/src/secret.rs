@@ -1,6 +1,7 @@
 //! Secret values: redacted in `Debug`, without `Display`, wiped from memory when dropped.
 
 use std::fmt;
+use std::sync::Arc;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
@@ -9,15 +10,15 @@ macro_rules! secret {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         ///
-        /// `Debug` prints `[redacted]`, there is no `Display` and no `Serialize`, and the memory is wiped on drop.
-        /// Equality compares digests, so its timing says nothing about the value.
+        /// `Debug` prints `[redacted]`, there is no `Display` and no `Serialize`. Clones share one place in memory, which
+        /// is wiped with the last of them. Equality compares digests, so its timing says nothing about the value.
         #[derive(Clone)]
-        pub struct $name(SecretString);
+        pub struct $name(Arc<SecretString>);
 
         impl $name {
             /// Wraps a value.
             pub fn new(value: impl Into<String>) -> Self {
-                Self(SecretString::from(value.into()))
+                Self(Arc::new(SecretString::from(value.into())))
             }
 
             /// The value itself. Every call is a place where the secret can leak.
