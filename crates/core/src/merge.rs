@@ -203,7 +203,7 @@ impl Session {
     fn fitted(mut self, target: &Target) -> Option<Self> {
         loop {
             let state = SessionState::from(self);
-            let fits = Record::encode(&state).is_ok();
+            let fits = Record::length(&state).is_ok();
             let SessionState::Active(session) = state else { return None };
             if fits {
                 return Some(*session);

@@ -1,13 +1,13 @@
 //! [`Record`]: a session as bytes. The one place where sessions are encoded.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::{fmt, io};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
-use zeroize::Zeroizing;
+use zeroize::Zeroize as _;
 
 use crate::{
     AccessToken, DpopBinding, DpopKey, EndReason, IdToken, ProviderId, RefreshToken, Scopes, Session, SessionData,
@@ -20,9 +20,9 @@ use crate::{
 /// Format 1, protection 0 is plain JSON with explicit units in its field names; protection 1 is such a record sealed by
 /// `oidc-session-sealing`. Readers accept every format ever written; fields that a later minor version adds are optional.
 ///
-/// `Debug` shows only the length, and the bytes are wiped on drop.
+/// `Debug` shows only the length. What is not sealed is wiped on drop.
 #[derive(Clone, Eq, PartialEq)]
-pub struct Record(Zeroizing<Vec<u8>>);
+pub struct Record(Box<[u8]>);
 
 impl Record {
     /// The largest record that is written, in bytes, before it is sealed.
@@ -32,6 +32,8 @@ impl Record {
     /// How deep application data may be nested: deeper than this, what is written could not be read back.
     pub const MAX_DEPTH: usize = 64;
 
+    /// How many bytes come before the payload.
+    const HEAD: usize = 4;
     const MAGIC: [u8; 2] = *b"OS";
     const FORMAT: u8 = 1;
     const PLAIN: u8 = 0;
@@ -39,6 +41,21 @@ impl Record {
 
     /// Encodes a state in the newest format.
     pub fn encode(state: &SessionState) -> Result<Self, RecordError> {
+        let length = Self::length(state)?;
+        // All the room at once: bytes that have to move leave a copy behind.
+        let mut bytes = Vec::with_capacity(length);
+        bytes.extend([Self::MAGIC[0], Self::MAGIC[1], Self::FORMAT, Self::PLAIN]);
+        let written = serde_json::to_writer(&mut bytes, &WireRef::from(state));
+        let record = Self::from_bytes(bytes);
+        written.map(|()| record).map_err(|_| RecordError::Corrupt)
+    }
+
+    /// How long the record of a state is, in bytes, before it is sealed.
+    ///
+    /// # Errors
+    ///
+    /// It is longer than [`MAX_LENGTH`](Self::MAX_LENGTH), or nested deeper than [`MAX_DEPTH`](Self::MAX_DEPTH).
+    pub fn length(state: &SessionState) -> Result<usize, RecordError> {
         let (data, provider_data) = match state {
             SessionState::Active(session) => (&session.data, Some(&session.provider_data)),
             SessionState::Ended(tombstone) => {
@@ -49,14 +66,19 @@ impl Record {
         if !values.all(|value| nests_at_most(Self::MAX_DEPTH, value)) {
             return Err(RecordError::TooLarge);
         }
-        let mut bytes = Zeroizing::new(vec![Self::MAGIC[0], Self::MAGIC[1], Self::FORMAT, Self::PLAIN]);
-        serde_json::to_writer(&mut *bytes, &WireRef::from(state)).map_err(|_| RecordError::Corrupt)?;
-        if bytes.len() > Self::MAX_LENGTH { Err(RecordError::TooLarge) } else { Ok(Self(bytes)) }
+        let mut length = Length(Self::HEAD);
+        serde_json::to_writer(&mut length, &WireRef::from(state)).map_err(|_| RecordError::Corrupt)?;
+        if length.0 > Self::MAX_LENGTH { Err(RecordError::TooLarge) } else { Ok(length.0) }
     }
 
     /// Decodes any format this version knows.
     pub fn decode(&self) -> Result<SessionState, RecordError> {
-        match self.0.as_slice() {
+        Self::decode_bytes(&self.0)
+    }
+
+    /// As [`decode`](Self::decode), from the bytes of a record that are kept somewhere else.
+    pub fn decode_bytes(bytes: &[u8]) -> Result<SessionState, RecordError> {
+        match bytes {
             [m0, m1, Self::FORMAT, Self::PLAIN, payload @ ..] if [*m0, *m1] == Self::MAGIC => {
                 // The parser's message could quote a token, so it goes no further.
                 let wire: Wire = serde_json::from_slice(payload).map_err(|_| RecordError::Corrupt)?;
@@ -72,25 +94,53 @@ impl Record {
 
     /// A record whose payload somebody sealed.
     pub fn sealed(payload: &[u8]) -> Self {
-        Self(Zeroizing::new([&Self::MAGIC[..], &[Self::FORMAT, Self::SEALED], payload].concat()))
+        Self([&Self::MAGIC[..], &[Self::FORMAT, Self::SEALED], payload].concat().into())
     }
 
     /// The payload of a sealed record. `None` if it is not one.
     pub fn sealed_payload(&self) -> Option<&[u8]> {
-        match self.0.as_slice() {
+        match &*self.0 {
             [m0, m1, Self::FORMAT, Self::SEALED, payload @ ..] if [*m0, *m1] == Self::MAGIC => Some(payload),
             _ => None,
         }
     }
 
     /// A record from bytes that a store kept. Nothing is checked before [`decode`](Self::decode).
-    pub fn from_bytes(bytes: Vec<u8>) -> Self {
-        Self(Zeroizing::new(bytes))
+    pub fn from_bytes(mut bytes: Vec<u8>) -> Self {
+        if bytes.len() == bytes.capacity() {
+            return Self(bytes.into());
+        }
+        let record = Self(bytes.as_slice().into());
+        bytes.zeroize();
+        record
     }
 
     /// The bytes, for a store to keep.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+}
+
+/// What a record keeps in the clear is wiped.
+impl Drop for Record {
+    fn drop(&mut self) {
+        if self.sealed_payload().is_none() {
+            self.0.zeroize();
+        }
+    }
+}
+
+/// Counts what is written, and keeps nothing of it.
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -90,7 +90,7 @@ impl Seal {
         if address.key != *key {
             return Err(RecordError::Refused);
         }
-        Ok(Opened { state: Record::from_bytes(record.to_vec()).decode()?, address })
+        Ok(Opened { state: Record::decode_bytes(record)?, address })
     }
 
     /// The same state at the same place, sealed anew with the newest key, to be committed in place of `stored`. `None` if
