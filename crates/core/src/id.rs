@@ -1,6 +1,7 @@
 //! Names of things: sessions, store keys, lease holders, sign-ins, versions, providers.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -26,7 +27,7 @@ use crate::{Expected, Timestamp};
 pub struct SessionId(Text);
 
 /// Text that lies in the value itself if it is short, as random ids are: so that who compares two ids looks nowhere else.
-#[derive(Clone, Eq, Hash, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 enum Text {
     /// The bytes behind the length are zero.
     Short {
@@ -44,6 +45,17 @@ impl Text {
             // It was text when it was put there.
             Self::Short { length, bytes } => str::from_utf8(&bytes[..usize::from(*length)]).unwrap_or_default(),
             Self::Long(text) => text,
+        }
+    }
+}
+
+impl Hash for Text {
+    /// In one go, and always as much of a short one: it is hashed for each look at a table.
+    #[inline]
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        match self {
+            Self::Short { bytes, .. } => hasher.write(bytes),
+            Self::Long(text) => hasher.write(text.as_bytes()),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! [`Record`]: a session as bytes. The one place where sessions are encoded.
 
 use std::collections::BTreeMap;
-use std::{fmt, io};
 use std::time::Duration;
+use std::{fmt, io};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,19 +1,24 @@
 //! [`Cache`]: what this process knows, by session.
 
 use std::hash::BuildHasher;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::ptr;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 use std::time::Duration;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 use oidc_session_core::{SessionId, StoreKey, Timestamp};
 
 use crate::entry::Entry;
+use crate::place::Place;
+use crate::slot::Slot;
 
 /// What this process knows, by session: in so many parts that threads seldom meet, and that none is large.
 ///
 /// What must be done to a part while it is locked takes as long as the part is large: a thousand sessions at most. To make
 /// room is a look at a few of them.
 pub(crate) struct Cache {
+    /// For the places of its entries.
+    this: Weak<Self>,
     hasher: DefaultHashBuilder,
     parts: Box<[Part]>,
     /// The same entries under the names that stores tell changes by.
@@ -30,56 +35,67 @@ struct Part(RwLock<Sessions>);
 
 #[derive(Default)]
 struct Sessions {
-    table: HashTable<Arc<Entry>>,
+    table: HashTable<Slot>,
     /// Where the search for one to forget goes on.
     hand: usize,
 }
 
 impl Cache {
-    const SESSIONS_IN_PART: usize = 512;
-    const MOST_PARTS: usize = 2_048;
+    /// A little less than what a table of 1,024 places takes before it grows.
+    const SESSIONS_IN_PART: usize = 830;
+    const MOST_PARTS: usize = 1 << 15;
     /// How many are looked at to find one to forget.
     const CANDIDATES: usize = 8;
     /// How many places are looked at for these, at most: where most are held, there is little to find.
     const PLACES: usize = 64;
 
-    pub(crate) fn new(most: usize, forget_after: Duration) -> Self {
-        let parts = (most / Self::SESSIONS_IN_PART).next_power_of_two().min(Self::MOST_PARTS);
-        Self {
+    pub(crate) fn new(most: usize, forget_after: Duration) -> Arc<Self> {
+        let parts = most.div_ceil(Self::SESSIONS_IN_PART).clamp(1, Self::MOST_PARTS);
+        Arc::new_cyclic(|this| Self {
+            this: Weak::clone(this),
             hasher: DefaultHashBuilder::default(),
             parts: (0..parts).map(|_| Part::default()).collect(),
             by_key: (0..parts).map(|_| RwLock::default()).collect(),
             most_in_part: (most / parts).max(1),
             forget_after,
+        })
+    }
+
+    /// Looks at the slot of `id`, in the hot path: the part is locked meanwhile.
+    #[inline]
+    pub(crate) fn look<T>(&self, id: &SessionId, look: impl FnOnce(&Slot) -> T) -> Option<T> {
+        let hash = self.hasher.hash_one(id);
+        let part = read(&self.part(hash).0);
+        part.table.find(hash, |slot| slot.id == *id).map(look)
+    }
+
+    /// Changes the slot of `entry`, whose id has this `hash`.
+    pub(crate) fn change(&self, hash: u64, entry: &Entry, change: impl FnOnce(&mut Slot)) {
+        let mut part = write(&self.part(hash).0);
+        if let Some(slot) = part.table.find_mut(hash, |slot| ptr::eq(&*slot.entry, entry)) {
+            change(slot);
         }
     }
 
-    /// Looks at what is known of `id`, in the hot path: the part is locked meanwhile.
-    #[inline]
-    pub(crate) fn look<T>(&self, id: &SessionId, look: impl FnOnce(&Arc<Entry>) -> T) -> Option<T> {
-        let hash = self.hasher.hash_one(id);
-        let part = read(&self.part(hash).0);
-        part.table.find(hash, |entry| entry.front.id == *id).map(look)
-    }
-
     /// The entry of `id`, or the one that is made for it `now`.
-    pub(crate) fn get(&self, id: &SessionId, now: Timestamp, make: impl FnOnce() -> Entry) -> Arc<Entry> {
-        let asked = |entry: &Arc<Entry>| {
-            entry.front.asked_at.note(now);
-            Arc::clone(entry)
+    pub(crate) fn get(&self, id: &SessionId, now: Timestamp, make: impl FnOnce(Place) -> Entry) -> Arc<Entry> {
+        let asked = |slot: &Slot| {
+            slot.asked_at.note(now);
+            Arc::clone(&slot.entry)
         };
         if let Some(entry) = self.look(id, asked) {
             return entry;
         }
         let hash = self.hasher.hash_one(id);
-        let made = Arc::new(make());
+        let made = Arc::new(make(Place::new(Weak::clone(&self.this), hash)));
         let mut part = write(&self.part(hash).0);
-        if let Some(entry) = part.table.find(hash, |entry| entry.front.id == *id) {
-            return asked(entry);
+        if let Some(slot) = part.table.find(hash, |slot| slot.id == *id) {
+            return asked(slot);
         }
         self.make_room(&mut part, now);
-        asked(&made);
-        part.table.insert_unique(hash, Arc::clone(&made), |entry| self.hasher.hash_one(&entry.front.id));
+        let slot = Slot::new(id.clone(), Arc::clone(&made));
+        slot.asked_at.note(now);
+        part.table.insert_unique(hash, slot, |slot| self.hasher.hash_one(&slot.id));
         let key_hash = self.hasher.hash_one(made.key);
         write(self.key_part(key_hash))
             .insert_unique(key_hash, Arc::clone(&made), |entry| self.hasher.hash_one(entry.key));
@@ -109,8 +125,8 @@ impl Cache {
         for _ in 0..part.table.num_buckets().min(Self::PLACES) {
             let place = part.hand % part.table.num_buckets();
             part.hand = place + 1;
-            let Some(entry) = part.table.get_bucket(place).filter(|entry| !is_held(entry)) else { continue };
-            let asked_at = entry.front.asked_at.get();
+            let Some(slot) = part.table.get_bucket(place).filter(|slot| !is_held(&slot.entry)) else { continue };
+            let asked_at = slot.asked_at.get();
             if now >= asked_at + self.forget_after {
                 self.forget(part, place);
             } else if oldest.is_none_or(|(oldest, _)| asked_at < oldest) {
@@ -126,7 +142,7 @@ impl Cache {
 
     fn forget(&self, part: &mut Sessions, place: usize) {
         let Ok(found) = part.table.get_bucket_entry(place) else { return };
-        let (entry, _) = found.remove();
+        let (Slot { entry, .. }, _) = found.remove();
         let hash = self.hasher.hash_one(entry.key);
         if let Ok(found) = write(self.key_part(hash)).find_entry(hash, |other| Arc::ptr_eq(other, &entry)) {
             found.remove();
@@ -134,13 +150,18 @@ impl Cache {
     }
 
     fn part(&self, hash: u64) -> &Part {
-        // The table goes by the bits below, and the marks in it by those at the top.
-        &self.parts[(hash >> 40) as usize & (self.parts.len() - 1)]
+        &self.parts[index(hash, self.parts.len())]
     }
 
     fn key_part(&self, hash: u64) -> &RwLock<HashTable<Arc<Entry>>> {
-        &self.by_key[(hash >> 40) as usize & (self.by_key.len() - 1)]
+        &self.by_key[index(hash, self.by_key.len())]
     }
+}
+
+/// Which of so many parts. A table goes by the bits at the bottom, and its marks are the seven at the top.
+fn index(hash: u64, parts: usize) -> usize {
+    let middle = u64::from((hash >> 24) as u32);
+    ((middle * parts as u64) >> u32::BITS) as usize
 }
 
 /// Whether somebody holds it besides the two tables, or listens to it.
@@ -168,7 +189,7 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3_600);
 
     struct Process {
-        cache: Cache,
+        cache: Arc<Cache>,
         following: Arc<Following>,
     }
 
@@ -179,8 +200,8 @@ mod tests {
         }
 
         fn get(&self, id: &SessionId, now: Timestamp) -> Arc<Entry> {
-            let key = Seal::none().address(id).key;
-            self.cache.get(id, now, || Entry::new(id.clone(), key, Arc::clone(&self.following)))
+            let address = Seal::none().address(id);
+            self.cache.get(id, now, |place| Entry::new(&address, place, Arc::clone(&self.following)))
         }
 
         fn knows(&self, id: &SessionId) -> bool {

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use crate::entry::{Entry, Looked, Stale, Ticket};
 use crate::handle::MOST_CONFLICTS;
 use crate::known::Known;
+use crate::known_token::KnownToken;
 use crate::outage::{Advice, Outage};
 use crate::shared::Shared;
 use crate::{SessionError, SessionErrorKind, SessionEvent, SessionEventKind};
@@ -87,12 +88,12 @@ pub(crate) fn install(
 fn begin(shared: &Arc<Shared>, entry: &Arc<Entry>) -> Look {
     let (look, tell) = {
         let mut turn = entry.turn();
-        if let Some(look) = &turn.look {
+        if let Some(look) = turn.look() {
             return look.clone();
         }
         let (tell, told) = watch::channel(None);
         let look = Look(told);
-        turn.look = Some(look.clone());
+        turn.under_way().look = Some(look.clone());
         (look, tell)
     };
     // As with a flight: cleared however the task ends, also if there is no runtime to run it.
@@ -120,7 +121,7 @@ struct ClearLook(Arc<Entry>);
 
 impl Drop for ClearLook {
     fn drop(&mut self) {
-        self.0.turn().look = None;
+        self.0.turn().end(|under_way| under_way.look = None);
     }
 }
 
@@ -148,8 +149,8 @@ fn announce_news(shared: &Shared, entry: &Entry, before: &Known, known: &Known) 
         return announce(SessionEventKind::SignedIn, Arc::default());
     }
     for target in std::iter::once(&Target::default()).chain(known.targets()) {
-        let access = |known: &Known| known.token(target).and_then(|token| token.access);
-        if access(known).is_some() && access(known) != access(before) {
+        let is_another = |token: &KnownToken| before.token(target).is_none_or(|before| !token.is_the_same_as(before));
+        if known.token(target).is_some_and(is_another) {
             announce(SessionEventKind::Adopted, Arc::new(target.clone()));
         }
     }

@@ -1,92 +1,49 @@
 //! [`Entry`]: what this process knows of one session.
 
 mod changes;
+mod turn;
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use oidc_session_core::{SessionId, StoreKey, Target, Version};
+use http::HeaderValue;
+use oidc_session_core::{StoreKey, Timestamp};
 use oidc_session_policy::Jitter;
 use oidc_session_sealing::Address;
 use tokio::sync::broadcast;
 
 pub(crate) use self::changes::Writing;
-use crate::confirm::Look;
-use crate::flight::{FlightSlot, Wish};
+pub(crate) use self::turn::Turn;
+use crate::extras::Extras;
 use crate::following::Following;
-use crate::front::Front;
 use crate::known::Known;
-use crate::last_use::LastUse;
-use crate::{SessionError, SessionEvent, SessionEventKind};
+use crate::place::Place;
+use crate::slot::Slot;
+use crate::{SessionEvent, SessionEventKind};
 
 /// What this process knows of one session. Shared by every handle of it.
 #[derive(Debug)]
-#[repr(C)] // The front at the front: beside the counts of references, on the lines that a look by id touches.
 pub(crate) struct Entry {
-    pub(crate) front: Front,
     /// What the store calls it.
     pub(crate) key: StoreKey,
-    pub(crate) jitter: Jitter,
-    pub(crate) last_use: Arc<LastUse>,
+    /// The digest of its id, if the store calls it something else.
+    digest: Option<Box<StoreKey>>,
+    place: Place,
     known: ArcSwapOption<Known>,
     /// Until when that is served without asking the store.
     confirmed_until: AtomicU64,
     following: Arc<Following>,
     turn: Mutex<Turn>,
-    events: OnceLock<broadcast::Sender<SessionEvent>>,
-}
-
-/// What only one caller at a time may change.
-#[derive(Debug, Default)]
-pub(crate) struct Turn {
-    /// Counts what was installed and written. What was read before must not be installed after.
-    generation: u64,
-    /// Counts the changes that the store told of.
-    changes: u64,
-    /// The version that the last of them told.
-    last_change: Option<Version>,
-    /// What this process is writing. To hear of it is no news.
-    writing: Vec<Version>,
-    /// What was known before the store told of a change: for those who ask what is new.
-    outdated: Option<Arc<Known>>,
-    /// The refresh under way.
-    pub(crate) flight: Option<Box<FlightSlot>>,
-    /// The look at the store under way.
-    pub(crate) look: Option<Look>,
-    /// Whether the last look found a record that cannot be read.
-    pub(crate) unreadable: bool,
-    /// The refreshes that somebody wants beside the one under way, each wish once, the oldest first. None of them may
-    /// wait for ever behind those that come later.
-    wanted: VecDeque<(Wish, Weak<()>)>,
-    /// The end that was announced last.
-    told: Option<Version>,
-    /// What refreshes came to nothing lately, and for how long that is left alone.
-    rests: BTreeMap<Target, Rest>,
-}
-
-/// Refreshes of one target that came to nothing, and for how long they are left alone.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Rest {
-    /// Refreshes that failed in a row.
-    pub(crate) failures: u32,
-    /// Until then, on the monotonic clock, no refresh is started unless it is asked for outright.
-    pub(crate) quiet_until: Option<Duration>,
-    /// Until then, on the monotonic clock, no early refresh is started: it could not come to anything.
-    pub(crate) not_early_until: Option<Duration>,
-    /// Whether the server answered the last of them, and refused: then its answer to another target changes nothing.
-    pub(crate) refused: bool,
-    /// What the last of them was told: it holds for those who come while nobody tries.
-    pub(crate) why: Option<SessionError>,
+    extras: OnceLock<Arc<Extras>>,
 }
 
 /// Where an entry stood when a read or a write began. Taken before it, shown when its result is installed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ticket {
-    generation: u64,
-    changes: u64,
+    generation: u32,
+    changes: u32,
     /// Which subscription told of changes, and when that was, on the monotonic clock.
     pub(crate) subscription: u64,
     pub(crate) began: Duration,
@@ -102,71 +59,18 @@ pub(crate) struct Looked {
     pub(crate) known: Option<Arc<Known>>,
 }
 
-impl Turn {
-    /// How many targets are remembered as resting. Of more, all are forgotten: the worst is one more try for each.
-    const MOST_RESTS: usize = 64;
-
-    /// Keeps a place for `wish` as long as `asking` lives.
-    pub(crate) fn want(&mut self, wish: &Wish, asking: &Arc<()>) {
-        self.wanted.retain(|(_, asking)| asking.strong_count() > 0);
-        if !self.wanted.iter().any(|(wanted, _)| wanted == wish) {
-            self.wanted.push_back((wish.clone(), Arc::downgrade(asking)));
-        }
-    }
-
-    /// The wish that has waited longest and that somebody still has.
-    pub(crate) fn next_wanted(&mut self) -> Option<Wish> {
-        self.wanted.retain(|(_, asking)| asking.strong_count() > 0);
-        self.wanted.pop_front().map(|(wish, _)| wish)
-    }
-
-    /// Drops the wishes that a flight has fulfilled.
-    pub(crate) fn fulfil(&mut self, settled: impl Fn(&Wish) -> bool) {
-        self.wanted.retain(|(wish, _)| !settled(wish));
-    }
-
-    /// How `target` rests, if it does.
-    pub(crate) fn rest(&self, target: &Target) -> Option<&Rest> {
-        self.rests.get(target)
-    }
-
-    pub(crate) fn set_rest(&mut self, target: &Target, rest: Rest) {
-        if self.rests.len() >= Self::MOST_RESTS && !self.rests.contains_key(target) {
-            self.rests.clear();
-        }
-        self.rests.insert(target.clone(), rest);
-    }
-
-    pub(crate) fn end_rest(&mut self, target: &Target) {
-        self.rests.remove(target);
-    }
-
-    /// Ends the rests that the record which is installed gives a reason to end.
-    fn wake(&mut self, before: Option<&Known>, now: Option<&Known>, wrote: bool) {
-        let sign_in = |known: Option<&Known>| known.map(|known| known.sign_in);
-        if (wrote || before.is_some()) && sign_in(before) != sign_in(now) {
-            return self.rests.clear();
-        }
-        if wrote {
-            // Whatever could not be reached is there again. What was refused is no better for it.
-            self.rests.retain(|_, rest| rest.refused);
-        }
-        self.rests.values_mut().for_each(|rest| rest.not_early_until = None);
-    }
-}
-
 impl Entry {
-    pub(crate) fn new(id: SessionId, key: StoreKey, following: Arc<Following>) -> Self {
+    pub(crate) fn new(address: &Address, place: Place, following: Arc<Following>) -> Self {
+        let Address { key, digest } = *address;
         Self {
-            front: Front::new(id),
             key,
-            jitter: Jitter::of(&key),
-            last_use: Arc::default(),
+            digest: (digest != key).then(|| Box::new(digest)),
+            place,
             known: ArcSwapOption::empty(),
             confirmed_until: AtomicU64::new(0),
             following,
             turn: Mutex::default(),
-            events: OnceLock::new(),
+            extras: OnceLock::new(),
         }
     }
 
@@ -178,7 +82,22 @@ impl Entry {
 
     /// Where the store keeps it.
     pub(crate) fn address(&self) -> Address {
-        Address { key: self.key, digest: self.front.id.store_key() }
+        Address { key: self.key, digest: self.digest.as_deref().copied().unwrap_or(self.key) }
+    }
+
+    /// How far from the rest of a herd it keeps.
+    pub(crate) fn jitter(&self) -> Jitter {
+        Jitter::of(&self.key)
+    }
+
+    /// Room for what few sessions have.
+    pub(crate) fn extras(&self) -> &Arc<Extras> {
+        self.extras.get_or_init(Arc::default)
+    }
+
+    /// When it was used last, if it has an idle limit and this process knows of a use.
+    pub(crate) fn last_use(&self) -> Option<Timestamp> {
+        self.extras.get()?.last_use.at()
     }
 
     pub(crate) fn turn(&self) -> MutexGuard<'_, Turn> {
@@ -219,7 +138,7 @@ impl Entry {
         }
         let before = current.or(turn.outdated.take());
         if before.is_some() || known.is_some() {
-            turn.generation += 1;
+            turn.begin_generation();
             turn.wake(before.as_deref(), known.as_ref(), false);
         }
         self.tell_end(&mut turn, known.as_ref());
@@ -232,23 +151,28 @@ impl Entry {
     /// Forgets what is known, so that the next call asks the store.
     pub(crate) fn forget(&self) {
         let mut turn = self.turn();
-        turn.generation += 1;
+        turn.begin_generation();
         self.set_known(None);
     }
 
     /// To be called by whoever has the turn.
     fn set_known(&self, known: Option<Arc<Known>>) -> Option<Arc<Known>> {
         let before = self.known.swap(known);
-        self.front.hide();
+        self.place.change(self, Slot::hide);
         before
+    }
+
+    /// Whoever looks by id finds this at once. To be called by whoever has the turn.
+    pub(crate) fn show(&self, authorization: HeaderValue, era: u64, at: Timestamp, holds: Duration) {
+        self.place.change(self, |slot| slot.show(authorization, era, at, holds));
     }
 
     fn tell_end(&self, turn: &mut Turn, known: Option<&Known>) {
         if let Some(known) = known
             && let Some((reason, at)) = known.ended()
-            && turn.told != Some(known.version)
+            && turn.told() != Some(known.version)
         {
-            turn.told = Some(known.version);
+            turn.under_way().told = Some(known.version);
             let (kind, target) = (SessionEventKind::Ended(reason), Arc::default());
             self.announce(SessionEvent { kind, target, at });
         }
@@ -261,7 +185,7 @@ impl Entry {
     pub(crate) fn install_written(&self, ticket: Ticket, known: Option<Known>) {
         let mut turn = self.turn();
         let undisturbed = turn.generation == ticket.generation && !self.is_overtaken(&turn, ticket, known.as_ref());
-        turn.generation += 1;
+        turn.begin_generation();
         let before = self.known.load_full().or(turn.outdated.take());
         turn.wake(before.as_deref(), known.as_ref(), true);
         self.tell_end(&mut turn, known.as_ref());
@@ -281,18 +205,22 @@ impl Entry {
     }
 
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<SessionEvent> {
-        self.events.get_or_init(|| broadcast::channel(64).0).subscribe()
+        self.extras().events.get_or_init(|| broadcast::channel(64).0).subscribe()
     }
 
     /// Whether anybody listens: to drop the entry would leave them deaf.
     pub(crate) fn has_subscribers(&self) -> bool {
-        self.events.get().is_some_and(|events| events.receiver_count() > 0)
+        self.events().is_some_and(|events| events.receiver_count() > 0)
     }
 
     pub(crate) fn announce(&self, event: SessionEvent) {
-        if let Some(events) = self.events.get() {
+        if let Some(events) = self.events() {
             // Nobody listening is fine.
             let _ = events.send(event);
         }
+    }
+
+    fn events(&self) -> Option<&broadcast::Sender<SessionEvent>> {
+        self.extras.get()?.events.get()
     }
 }

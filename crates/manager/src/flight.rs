@@ -65,7 +65,7 @@ pub(crate) fn start(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: &Wish) {
 pub(crate) fn trigger(known: &Known, target: &Target, now: Now) -> Trigger {
     let turned_back = known.token(target).and_then(|token| {
         let wall = token.schedule.phase(now.wall);
-        token.access.filter(|_| wall < token.phase(now))
+        if wall < token.phase(now) { token.fingerprint() } else { None }
     });
     turned_back.map_or(Trigger::IfDue, Trigger::IfCurrentIs)
 }
@@ -94,7 +94,7 @@ impl Wish {
 fn board(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: &Wish, asking: Option<&Arc<()>>) -> (FlightSlot, bool) {
     let (slot, tell) = {
         let mut turn = entry.turn();
-        if let Some(slot) = turn.flight.as_deref().cloned() {
+        if let Some(slot) = turn.flight().cloned() {
             // What is due comes with any refresh of its target, so it need not be wanted beside one.
             let comes_anyway = wish.trigger == Trigger::IfDue && slot.wish.target == wish.target;
             if let Some(asking) = asking.filter(|_| !slot.wish.wants_the_same_as(wish) && !comes_anyway) {
@@ -106,7 +106,7 @@ fn board(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: &Wish, asking: Option<&
         let wanted = turn.next_wanted();
         let (tell, landed) = watch::channel(None);
         let slot = FlightSlot { wish: wanted.unwrap_or_else(|| wish.clone()), landed };
-        turn.flight = Some(Box::new(slot.clone()));
+        turn.under_way().flight = Some(slot.clone());
         (slot, tell)
     };
     // From here to the commit the task owns the refresh. It clears the slot however it ends; also if there is no
@@ -138,7 +138,7 @@ fn served_early(shared: &Shared, entry: &Entry, wish: &Wish) -> Result<Outcome> 
             && match wish.trigger {
                 Trigger::IfDue => true,
                 Trigger::Force => false,
-                Trigger::IfCurrentIs(rejected) => token.access != Some(rejected),
+                Trigger::IfCurrentIs(rejected) => token.fingerprint() != Some(rejected),
             }
     });
     let failure = Failure { cause: FailureCause::Store(StoreErrorKind::Unavailable), retry_in: None };
@@ -163,7 +163,7 @@ struct ClearSlot(Arc<Entry>);
 
 impl Drop for ClearSlot {
     fn drop(&mut self) {
-        self.0.turn().flight = None;
+        self.0.turn().end(|under_way| under_way.flight = None);
     }
 }
 
@@ -240,7 +240,7 @@ fn rest(shared: &Shared, entry: &Entry, target: &Target, outcome: Landed, error:
                     rest.failures = rest.failures.saturating_add(1);
                     rest.refused = is_refusal(failure.cause);
                     rest.why = error.cloned().or(rest.why);
-                    let pause = back_off(rest.failures, entry.jitter).max(asked);
+                    let pause = back_off(rest.failures, entry.jitter()).max(asked);
                     rest.quiet_until = Some(now.saturating_add(pause));
                 }
                 // A sign-in changes this, and clears it.

@@ -12,7 +12,7 @@ use oidc_session_policy::Phase;
 use oidc_session_policy::protocol::{Now, Trigger};
 use tokio::sync::broadcast;
 
-use crate::clock_watch::Tick;
+use crate::authorization::Authorization;
 use crate::entry::{Entry, Ticket, Writing};
 use crate::flight::Wish;
 use crate::known::Known;
@@ -151,12 +151,13 @@ impl SessionHandle {
     /// # Errors
     ///
     /// As [`access_token`](Self::access_token); also if the token has characters that no header may carry.
-    pub async fn authorization(&self) -> Result<HeaderValue> {
-        if let Some(authorization) = self.try_authorization() {
-            return Ok(authorization);
-        }
-        // Boxed, so that the future of the fast way stays small.
-        let known = Box::pin(self.usable()).await?;
+    #[inline]
+    pub fn authorization(&self) -> impl Future<Output = Result<HeaderValue>> + Send {
+        Authorization::of(self)
+    }
+
+    pub(crate) async fn usable_authorization(&self) -> Result<HeaderValue> {
+        let known = self.usable().await?;
         let authorization = known.token(&self.target).and_then(KnownToken::authorization);
         authorization.ok_or_else(SessionError::not_a_header)
     }
@@ -177,13 +178,7 @@ impl SessionHandle {
     /// ```
     #[inline]
     pub fn try_authorization(&self) -> Option<HeaderValue> {
-        if let Some(tick) = self.shared.following.tick() {
-            let known = self.entry.known();
-            if let Some(token) = self.admitted(known.as_deref(), tick) {
-                return token.authorization();
-            }
-        }
-        self.fresh_by_both_clocks()?.token(&self.target)?.authorization()
+        hot_path::try_authorization(&self.shared, &self.entry, &self.target)
     }
 
     /// Whether a fresh access token is at hand: the look that [`try_authorization`](Self::try_authorization) takes.
@@ -191,12 +186,7 @@ impl SessionHandle {
     /// `false` says nothing about the session.
     #[inline]
     pub fn is_fresh(&self) -> bool {
-        if let Some(tick) = self.shared.following.tick()
-            && self.admitted(self.entry.known().as_deref(), tick).is_some()
-        {
-            return true;
-        }
-        self.fresh_by_both_clocks().is_some()
+        hot_path::is_fresh(&self.shared, &self.entry, &self.target)
     }
 
     /// A valid access token that stays valid for `min_valid`, with its facts.
@@ -438,9 +428,9 @@ impl SessionHandle {
         let token = known.token(&self.target).ok_or_else(SessionError::no_session)?;
         Ok(ServedToken {
             access_token: token.access_token().ok_or_else(SessionError::no_session)?,
-            token_type: token.token_type.clone(),
+            token_type: token.token_type(),
             expires_at: token.schedule.expires_at(),
-            dpop: known.dpop().cloned().filter(|_| token.token_type == TokenType::DPoP),
+            dpop: known.dpop().cloned().filter(|_| token.token_type() == TokenType::DPoP),
             outcome,
         })
     }
@@ -460,11 +450,6 @@ impl SessionHandle {
             Some(lifetime) if lifetime <= min_valid => Err(SessionError::lifetime_too_short(lifetime, min_valid)),
             _ => Ok(()),
         }
-    }
-
-    #[inline]
-    fn admitted<'known>(&self, known: Option<&'known Known>, tick: Tick) -> Option<&'known KnownToken> {
-        hot_path::admitted(&self.shared, &self.entry, known, &self.target, tick)
     }
 
     fn fresh_by_both_clocks(&self) -> Option<Arc<Known>> {

@@ -78,7 +78,7 @@ impl Hands {
 
     /// Flies to the end. `served` is called if callers can be served before that.
     pub(crate) async fn fly(mut self, trigger: Trigger, is_use: bool, mut served: impl FnMut() + Send) -> Landing {
-        let cached = self.entry.last_known().map(|known| known.view(&self.target, self.entry.last_use.at()));
+        let cached = self.entry.last_known().map(|known| known.view(&self.target, self.entry.last_use()));
         let quiet_until = self.entry.turn().rest(&self.target).and_then(|rest| rest.quiet_until);
         let mut flight = Flight::new(self.shared.rules, trigger, cached).quiet_until(quiet_until);
         if !self.target.is_default() {
@@ -95,8 +95,8 @@ impl Hands {
             // Only where a refresh is wanted is it clear that the session lives. Noted before the waits there, or a
             // session could become idle in them. Whoever refreshes outright is not using it.
             let lives = matches!(action, Action::Prepare | Action::Lease { .. } | Action::Refresh { .. });
-            if lives && is_use && trigger != Trigger::Force {
-                self.entry.last_use.note(self.shared.clock.now());
+            if lives && is_use && trigger != Trigger::Force && self.may_become_idle() {
+                self.entry.extras().last_use.note(self.shared.clock.now());
             }
             event = match action {
                 Action::Done(outcome) => return self.land(outcome),
@@ -339,7 +339,15 @@ impl Hands {
     /// What the protocol sees of a record.
     fn look(&self, version: Version, state: &SessionState) -> RecordView {
         let Shared { policy, limits, .. } = &*self.shared;
-        RecordView::of(version, state, &self.target, &**policy, self.entry.jitter, *limits, self.entry.last_use.at())
+        RecordView::of(version, state, &self.target, &**policy, self.entry.jitter(), *limits, self.entry.last_use())
+    }
+
+    /// Whether the session has an idle limit, as far as is known by now.
+    fn may_become_idle(&self) -> bool {
+        match self.session() {
+            Some(session) => self.shared.limits.idle_limit_of(session).is_some(),
+            None => self.entry.last_known().is_some_and(|known| known.idleness().is_some()),
+        }
     }
 
     fn session(&self) -> Option<&Session> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::HeaderValue;
 use oidc_session_core::Target;
 use oidc_session_policy::Phase;
 
@@ -12,11 +13,33 @@ use crate::known_token::KnownToken;
 use crate::shared::Shared;
 use crate::touch;
 
+/// A ready `Authorization` header value, if a fresh one is at hand.
+#[inline]
+pub(crate) fn try_authorization(shared: &Arc<Shared>, entry: &Arc<Entry>, target: &Target) -> Option<HeaderValue> {
+    if let Some(tick) = shared.following.tick()
+        && let Some(token) = admitted(shared, entry, entry.known().as_deref(), target, tick)
+    {
+        return token.authorization();
+    }
+    fresh_by_both_clocks(shared, entry, target)?.token(target)?.authorization()
+}
+
+/// Whether a fresh access token is at hand.
+#[inline]
+pub(crate) fn is_fresh(shared: &Arc<Shared>, entry: &Arc<Entry>, target: &Target) -> bool {
+    if let Some(tick) = shared.following.tick()
+        && admitted(shared, entry, entry.known().as_deref(), target, tick).is_some()
+    {
+        return true;
+    }
+    fresh_by_both_clocks(shared, entry, target).is_some()
+}
+
 /// The access token for `target`, if it is fresh at `tick`. `None` if the coarse clock cannot decide; then both clocks do.
 ///
 /// The tick comes before the look at what is `known`: what is installed after that is no older.
 #[inline]
-pub(crate) fn admitted<'known>(
+fn admitted<'known>(
     shared: &Arc<Shared>,
     entry: &Arc<Entry>,
     known: Option<&'known Known>,

@@ -11,8 +11,9 @@ use oidc_session_core::{
 use oidc_session_policy::protocol::{Now, RecordView, SessionView, StateView};
 use oidc_session_policy::{Jitter, Phase, RefreshPolicy, Schedule};
 
+use crate::extras::Extras;
 use crate::known_token::KnownToken;
-use crate::last_use::{Idleness, LastUse};
+use crate::last_use::Idleness;
 
 /// What this process keeps of a record that it read or committed last: what callers are served, and what the protocol
 /// looks at. No refresh token and no ID token: those are only ever read under the lease.
@@ -23,7 +24,7 @@ pub(crate) struct Known {
     life: Life,
     /// The access token that the sign-in asked for.
     own: KnownToken,
-    further: BTreeMap<Target, KnownToken>,
+    further: Option<Box<BTreeMap<Target, KnownToken>>>,
     /// Where the session stands to its idle limit, if it has one.
     idleness: Option<Box<Idleness>>,
 }
@@ -44,21 +45,21 @@ enum Life {
 }
 
 impl Known {
-    pub(crate) fn new(
+    pub(crate) fn new<'entry>(
         version: Version,
         state: &SessionState,
         policy: &dyn RefreshPolicy,
         jitter: Jitter,
         clock: &dyn Clock,
         limits: Limits,
-        last_use: &Arc<LastUse>,
+        extras: impl FnOnce() -> &'entry Arc<Extras>,
     ) -> Self {
         let sign_in = state.sign_in_id();
         let session = match state {
             SessionState::Active(session) => session,
             SessionState::Ended(tombstone) => {
                 let life = Life::Ended { reason: tombstone.reason, at: tombstone.ended_at };
-                let (own, further) = (KnownToken::none(), BTreeMap::new());
+                let (own, further) = (KnownToken::none(), None);
                 return Self { version, sign_in, life, own, further, idleness: None };
             }
         };
@@ -69,16 +70,17 @@ impl Known {
         };
         let own = token(&Target::default(), &session.tokens);
         let further = session.further_tokens.iter().map(|(target, tokens)| (target.clone(), token(target, tokens)));
-        let idleness = Idleness::of(session, limits, last_use).map(Box::new);
-        Self { version, sign_in, life: Life::of(session, limits), own, further: further.collect(), idleness }
+        let further = Some(further.collect::<BTreeMap<_, _>>()).filter(|further| !further.is_empty()).map(Box::new);
+        let idleness = Idleness::of(session, limits, extras).map(Box::new);
+        Self { version, sign_in, life: Life::of(session, limits), own, further, idleness }
     }
 
     /// The same, known after `before`.
     pub(crate) fn after(mut self, before: Option<&Self>) -> Self {
         if let Some(before) = before {
             self.own.keep_deadlines_of(&before.own);
-            for (target, token) in &mut self.further {
-                if let Some(before) = before.further.get(target) {
+            for (target, token) in self.further.iter_mut().flat_map(|further| further.iter_mut()) {
+                if let Some(before) = before.further(target) {
                     token.keep_deadlines_of(before);
                 }
             }
@@ -108,7 +110,7 @@ impl Known {
             Life::Ended { reason, .. } => StateView::Ended(reason),
             Life::Active { refresh, unsettled, fixed_end, .. } => StateView::Active(SessionView {
                 schedule: self.schedule(target),
-                access: self.token(target).and_then(|token| token.access),
+                access: self.token(target).and_then(KnownToken::fingerprint),
                 refresh,
                 sign_in: self.sign_in,
                 end: SessionEnd::earliest(fixed_end, self.idleness.as_ref().map(|idleness| idleness.end(used))),
@@ -137,13 +139,17 @@ impl Known {
     /// The access token for `target`, if there is one.
     #[inline]
     pub(crate) fn token(&self, target: &Target) -> Option<&KnownToken> {
-        let token = if target.is_default() { &self.own } else { self.further.get(target)? };
-        token.access.is_some().then_some(token)
+        let token = if target.is_default() { &self.own } else { self.further(target)? };
+        token.is_there().then_some(token)
+    }
+
+    fn further(&self, target: &Target) -> Option<&KnownToken> {
+        self.further.as_ref()?.get(target)
     }
 
     /// The targets of which an access token is known.
     pub(crate) fn targets(&self) -> impl Iterator<Item = &Target> {
-        self.further.keys()
+        self.further.iter().flat_map(|further| further.keys())
     }
 
     /// The instants of `target`.

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use oidc_session_core::{Limits, Session, Timestamp};
 
+use crate::extras::Extras;
+
 /// When a session was used last, as this process knows: by its own callers, and from the records it has read.
 ///
 /// Every caller looks at it and nothing else hangs on it, so its order with other memory does not matter.
@@ -26,7 +28,7 @@ pub(crate) struct Idleness {
     stored: Timestamp,
     /// While now falls in here, the record knows of a use that is recent enough.
     written_down: Range<Timestamp>,
-    last_use: Arc<LastUse>,
+    extras: Arc<Extras>,
 }
 
 impl LastUse {
@@ -76,11 +78,16 @@ impl Default for LastUse {
 
 impl Idleness {
     /// How `session` stands. `None` if it may go unused for ever.
-    pub(crate) fn of(session: &Session, limits: Limits, last_use: &Arc<LastUse>) -> Option<Self> {
+    pub(crate) fn of<'entry>(
+        session: &Session,
+        limits: Limits,
+        extras: impl FnOnce() -> &'entry Arc<Extras>,
+    ) -> Option<Self> {
         let limit = limits.idle_limit_of(session)?;
         let stored = session.last_used();
-        last_use.learn(stored);
-        Some(Self { limit, stored, written_down: Limits::written_down(limit, stored), last_use: Arc::clone(last_use) })
+        let extras = Arc::clone(extras());
+        extras.last_use.learn(stored);
+        Some(Self { limit, stored, written_down: Limits::written_down(limit, stored), extras })
     }
 
     /// When the session ends, if nobody uses it after `used` or what its record knows, whichever is later.
@@ -95,7 +102,7 @@ impl Idleness {
 
     /// From when on it has, unless somebody uses it before.
     pub(crate) fn over_at(&self) -> Option<Timestamp> {
-        self.last_use.at().map(|at| at + self.limit)
+        self.extras.last_use.at().map(|at| at + self.limit)
     }
 
     /// Notes a use, unless it comes too late. Whether it ought to be written down.
@@ -105,12 +112,12 @@ impl Idleness {
 
     /// The same for a session that is not over.
     pub(crate) fn note_living(&self, now: Timestamp) -> bool {
-        self.last_use.note(now);
+        self.extras.last_use.note(now);
         !self.written_down.contains(&now)
     }
 
     /// Whether the caller is the one to write the last use down now.
     pub(crate) fn claim_touch(&self, now: Timestamp) -> bool {
-        self.last_use.claim_touch(self.limit, now)
+        self.extras.last_use.claim_touch(self.limit, now)
     }
 }

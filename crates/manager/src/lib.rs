@@ -4,6 +4,7 @@
 //! [`SessionStore`](oidc_session_core::SessionStore) says where.
 
 mod asked_at;
+mod authorization;
 mod build_error;
 mod cache;
 mod clock_watch;
@@ -11,11 +12,11 @@ mod confirm;
 mod entry;
 mod error;
 mod event;
+mod extras;
 mod feed_state;
 mod flight;
 mod follow;
 mod following;
-mod front;
 mod handle;
 mod hands;
 mod hot_path;
@@ -28,8 +29,10 @@ mod manager;
 mod outage;
 mod outcome;
 mod pass;
+mod place;
 mod ready_header;
 mod shared;
+mod slot;
 mod snapshot;
 mod touch;
 

@@ -66,23 +66,17 @@ impl SessionManager {
     /// ```
     #[inline]
     pub fn try_authorization(&self, id: &SessionId) -> Option<HeaderValue> {
-        let own = Target::default();
-        let at_hand = self.shared.following.tick().map(|tick| {
-            self.shared.cache.look(id, |entry| {
-                entry.front.asked_at.note(tick.at);
-                if let Some(authorization) = entry.front.authorization(tick) {
-                    return Some(authorization);
-                }
-                let known = entry.known();
-                let token = hot_path::admitted(&self.shared, entry, known.as_deref(), &own, tick)?;
-                token.authorization()
-            })
+        let tick = self.shared.following.tick();
+        let looked = self.shared.cache.look(id, |slot| {
+            let shown = tick.and_then(|tick| {
+                slot.asked_at.note(tick.at);
+                slot.authorization(tick)
+            });
+            shown.ok_or_else(|| Arc::clone(&slot.entry))
         });
-        match at_hand {
-            Some(Some(Some(authorization))) => Some(authorization),
-            // Nothing is known of it.
-            Some(None) => None,
-            Some(Some(None)) | None => self.session(id).try_authorization(),
+        match looked? {
+            Ok(authorization) => Some(authorization),
+            Err(entry) => hot_path::try_authorization(&self.shared, &entry, &Target::default()),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::thread;
 
 use bytes::Bytes;
@@ -17,37 +17,50 @@ use zeroize::Zeroizing;
 /// and then have no copies.
 pub(crate) struct ReadyHeader {
     value: HeaderValue,
+    /// How much of it is the scheme.
+    scheme: u16,
+    /// How often others than the first thread have asked.
+    others: AtomicU16,
     /// The number of the thread that asked first. It has `value` to itself until there are copies.
     first: AtomicU32,
-    /// How often others have asked.
-    others: AtomicU32,
-    copies: OnceLock<Box<[HeaderValue]>>,
+    copies: OnceLock<Box<Copies>>,
 }
+
+/// One for each thread, or for a few of them.
+struct Copies(Box<[HeaderValue]>);
 
 impl ReadyHeader {
     /// After this many uses by other threads, copies are made.
-    const MANY: u32 = 256;
+    const MANY: u16 = 256;
     const MOST_COPIES: usize = 64;
 
     /// `None` if the token has characters that no header may carry.
     pub(crate) fn new(scheme: &str, token: &str) -> Option<Self> {
-        let mut text = Zeroizing::new(Vec::with_capacity(scheme.len() + 1 + token.len()));
-        text.extend_from_slice(scheme.as_bytes());
-        text.push(b' ');
-        text.extend_from_slice(token.as_bytes());
+        let text = [scheme.as_bytes(), b" ", token.as_bytes()].concat().into_boxed_slice();
         Some(Self {
-            value: sensitive(Bytes::from_owner(text))?,
+            value: sensitive(Bytes::from_owner(Zeroizing::new(text)))?,
+            scheme: u16::try_from(scheme.len()).ok()?,
+            others: AtomicU16::new(0),
             first: AtomicU32::new(NOBODY),
-            others: AtomicU32::new(0),
             copies: OnceLock::new(),
         })
+    }
+
+    /// How the token is presented.
+    pub(crate) fn scheme(&self) -> Option<&str> {
+        str::from_utf8(&self.value.as_bytes()[..usize::from(self.scheme)]).ok()
+    }
+
+    /// The token.
+    pub(crate) fn token(&self) -> Option<&str> {
+        str::from_utf8(&self.value.as_bytes()[usize::from(self.scheme) + 1..]).ok()
     }
 
     #[inline]
     pub(crate) fn get(&self) -> HeaderValue {
         let thread = this_thread();
         let value = match self.copies.get() {
-            Some(copies) => &copies[thread as usize % copies.len()],
+            Some(copies) => copies.of(thread),
             None => {
                 if self.first.load(Ordering::Relaxed) != thread {
                     self.share(thread);
@@ -58,14 +71,9 @@ impl ReadyHeader {
         value.clone()
     }
 
-    /// The value that the first thread gets.
-    pub(crate) fn first(&self) -> HeaderValue {
+    /// A clone that counts in one place with the first thread's.
+    pub(crate) fn original(&self) -> HeaderValue {
         self.value.clone()
-    }
-
-    /// The whole value.
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.value.as_bytes()
     }
 
     #[cold]
@@ -73,21 +81,31 @@ impl ReadyHeader {
         if self.first.compare_exchange(NOBODY, thread, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             return;
         }
-        if self.others.fetch_add(1, Ordering::Relaxed) == Self::MANY {
-            let threads = thread::available_parallelism().map_or(1, usize::from).saturating_mul(2);
-            let copy = |_| sensitive(Bytes::from_owner(OwnLines(Zeroizing::new(self.as_bytes().to_vec()))));
-            let copies: Option<Box<[_]>> = (0..threads.next_power_of_two().min(Self::MOST_COPIES)).map(copy).collect();
-            if let Some(copies) = copies {
-                // Nobody else makes any: the count passes there once.
-                let _ = self.copies.set(copies);
-            }
+        if self.others.fetch_add(1, Ordering::Relaxed) == Self::MANY
+            && let Some(copies) = Copies::of_text(self.value.as_bytes())
+        {
+            // Whoever was faster made the same.
+            let _ = self.copies.set(Box::new(copies));
         }
+    }
+}
+
+impl Copies {
+    fn of_text(text: &[u8]) -> Option<Self> {
+        let threads = thread::available_parallelism().map_or(1, usize::from).saturating_mul(2);
+        let copy = |_| sensitive(Bytes::from_owner(OwnLines(Zeroizing::new(text.into()))));
+        (0..threads.next_power_of_two().min(ReadyHeader::MOST_COPIES)).map(copy).collect::<Option<_>>().map(Self)
+    }
+
+    #[inline]
+    fn of(&self, thread: u32) -> &HeaderValue {
+        &self.0[thread as usize % self.0.len()]
     }
 }
 
 /// A header's text whose reference count shares no line of the caches with another one's.
 #[repr(align(128))]
-struct OwnLines(Zeroizing<Vec<u8>>);
+struct OwnLines(Zeroizing<Box<[u8]>>);
 
 impl AsRef<[u8]> for OwnLines {
     fn as_ref(&self) -> &[u8] {
@@ -105,7 +123,7 @@ const NOBODY: u32 = 0;
 
 /// The number of the calling thread.
 #[inline]
-pub(crate) fn this_thread() -> u32 {
+fn this_thread() -> u32 {
     thread_local! {
         static NUMBER: Cell<u32> = const { Cell::new(NOBODY) };
     }
@@ -172,7 +190,7 @@ mod tests {
             let third = scope.spawn(address).join().unwrap();
             [first, second, third]
         });
-        assert!(addresses[1] != addresses[2] || header.copies.get().unwrap().len() == 1);
+        assert!(addresses[1] != addresses[2] || header.copies.get().unwrap().0.len() == 1);
     }
 
     #[test]

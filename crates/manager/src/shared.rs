@@ -33,7 +33,7 @@ pub(crate) struct Shared {
     pub(crate) rules: Rules,
     pub(crate) lease_ttl: Duration,
     pub(crate) store_budget: Duration,
-    pub(crate) cache: Cache,
+    pub(crate) cache: Arc<Cache>,
     /// A permit for each refresh that may be under way at a time.
     pub(crate) refreshes: Arc<Semaphore>,
     pub(crate) limits: Limits,
@@ -88,7 +88,7 @@ impl Shared {
     }
 
     pub(crate) fn entry(&self, id: &SessionId) -> Arc<Entry> {
-        let make = || Entry::new(id.clone(), self.seal.address(id).key, Arc::clone(&self.following));
+        let make = |place| Entry::new(&self.seal.address(id), place, Arc::clone(&self.following));
         self.cache.get(id, self.clock.coarse(), make)
     }
 
@@ -118,7 +118,7 @@ impl Shared {
     }
 
     pub(crate) fn know(&self, entry: &Entry, version: Version, state: &SessionState) -> Known {
-        Known::new(version, state, &*self.policy, entry.jitter, &*self.clock, self.limits, &entry.last_use)
+        Known::new(version, state, &*self.policy, entry.jitter(), &*self.clock, self.limits, || entry.extras())
     }
 
     /// Reads what the store keeps of a session.

@@ -39,7 +39,7 @@ pub(crate) fn used_as_known(shared: &Arc<Shared>, entry: &Arc<Entry>, known: &Kn
 pub(crate) fn write_down(shared: &Arc<Shared>, entry: &Arc<Entry>, known: &Known, now: Timestamp) {
     // Where there is no runtime, a later use will find one. A refresh under way writes the use down with its tokens.
     let has_runtime = tokio::runtime::Handle::try_current().is_ok();
-    if has_runtime && known.claim_touch(now) && entry.turn().flight.is_none() {
+    if has_runtime && known.claim_touch(now) && entry.turn().flight().is_none() {
         start(shared, entry);
     }
 }
@@ -47,7 +47,7 @@ pub(crate) fn write_down(shared: &Arc<Shared>, entry: &Arc<Entry>, known: &Known
 /// What a commit of `session` is to say about its last use, if it has an idle limit.
 pub(crate) fn carry_use(shared: &Shared, entry: &Entry, session: &mut Session) {
     if shared.limits.idle_limit_of(session).is_some() {
-        let used = entry.last_use.at().unwrap_or(session.last_used());
+        let used = entry.last_use().unwrap_or(session.last_used());
         session.note_use(used, shared.clock.now());
     }
 }
@@ -98,7 +98,7 @@ fn is_wanted(shared: &Shared, entry: &Entry, stored: &Stored) -> Result<bool> {
 fn lacks_use(shared: &Shared, entry: &Entry, session: &Session) -> bool {
     let now = shared.clock.now();
     let Some(limit) = shared.limits.idle_limit_of(session) else { return false };
-    let lives = shared.limits.end_of(session, entry.last_use.at()).is_some_and(|end| now < end.at);
+    let lives = shared.limits.end_of(session, entry.last_use()).is_some_and(|end| now < end.at);
     lives && !Limits::written_down(limit, session.last_used()).contains(&now)
 }
 

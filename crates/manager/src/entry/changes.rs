@@ -20,7 +20,7 @@ pub(crate) struct Writing {
 
 impl Writing {
     pub(crate) fn new(entry: &Arc<Entry>, version: Version) -> Self {
-        entry.turn().writing.push(version);
+        entry.turn().under_way().writing.push(version);
         Self { entry: Arc::clone(entry), version }
     }
 }
@@ -28,14 +28,14 @@ impl Writing {
 impl Drop for Writing {
     fn drop(&mut self) {
         let mut turn = self.entry.turn();
-        turn.writing.retain(|version| *version != self.version);
+        turn.end(|under_way| under_way.writing.retain(|version| *version != self.version));
         self.entry.outdate_before_last(&mut turn);
     }
 }
 
 impl Turn {
     pub(super) fn is_writing_last_change(&self) -> bool {
-        self.last_change.is_some_and(|version| self.writing.contains(&version))
+        self.last_change.is_some_and(|version| self.writing().contains(&version))
     }
 }
 
@@ -43,14 +43,14 @@ impl Entry {
     /// The store tells that `version` is there now, or nothing.
     pub(crate) fn changed(&self, version: Option<Version>) {
         let mut turn = self.turn();
-        turn.changes += 1;
+        turn.changes = turn.changes.wrapping_add(1);
         turn.last_change = version;
         match version {
             // Ours. Whoever wrote it is about to install it.
             Some(_) if turn.is_writing_last_change() => {}
             Some(_) => self.outdate_before_last(&mut turn),
             None => {
-                turn.generation += 1;
+                turn.begin_generation();
                 self.outdate(&mut turn);
             }
         }
@@ -75,7 +75,7 @@ impl Entry {
                 && current.idleness().is_none()
                 && let Some(authorization) = token.authorization_to_show()
             {
-                self.front.show(authorization, era, now.wall, holds);
+                self.show(authorization, era, now.wall, holds);
             }
         }
     }
