@@ -62,9 +62,12 @@ impl ReadyHeader {
 pub struct Slots(Vec<RwLock<(i64, HeaderValue)>>);
 
 impl Slots {
-    /// So many sessions, each with a header value of its own, all fresh for a day.
-    pub fn fresh(count: usize) -> Self {
-        Self((0..count).map(|_| RwLock::new((tomorrow(), header()))).collect())
+    /// A session for each header value, all fresh for a day.
+    ///
+    /// To be compared with a table of the same header values: what a clone is counted in lies somewhere in memory, and to
+    /// go there is most of the way.
+    pub fn of(headers: impl IntoIterator<Item = HeaderValue>) -> Self {
+        Self(headers.into_iter().map(|header| RwLock::new((tomorrow(), header))).collect())
     }
 
     /// The header value of a session, if it is fresh.
@@ -118,6 +121,6 @@ mod tests {
     fn a_floor_serves_a_sensitive_header() {
         let ready = ReadyHeader::fresh().authorization().expect("fresh");
         assert!(ready.is_sensitive());
-        assert_eq!(Slots::fresh(2).authorization(1).expect("fresh"), ready);
+        assert_eq!(Slots::of([header(), ready.clone()]).authorization(1).expect("fresh"), ready);
     }
 }

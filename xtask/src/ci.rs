@@ -33,6 +33,7 @@ pub(crate) fn task() -> Result {
             tally.replace(test::run()?);
             Ok(())
         })
+        .command("instructions of the hot path", instructions())
         .step("benchmarks run once", benches(&metadata)?.to_string(), || benches(&metadata)?.run())
         .command("packages", package(&metadata))
         .step("licences and advisories", deny().to_string(), check_licences)
@@ -63,6 +64,11 @@ fn benches(metadata: &Metadata) -> Result<CommandLine> {
     let names = targets.iter().filter(|target| target.is_bench()).map(|target| target.name.clone());
     let command = CommandLine::cargo(["test", "--workspace", "--all-features"]);
     Ok(command.args(names.flat_map(|name| ["--bench".to_owned(), name])))
+}
+
+/// Optimised, or the count would mean nothing.
+fn instructions() -> CommandLine {
+    CommandLine::cargo(["run", "--profile", "gate", "-p", BENCHES, "--bin", "count_instructions"])
 }
 
 fn package(metadata: &Metadata) -> CommandLine {

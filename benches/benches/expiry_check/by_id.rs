@@ -47,7 +47,7 @@ pub(crate) fn sessions(criterion: &mut Criterion) {
     }
 }
 
-/// The same sessions in slots and in a manager, and whom is asked for.
+/// The same header values in slots and in a manager, and whom is asked for.
 struct Population {
     slots: Slots,
     sessions: SignedIn,
@@ -62,6 +62,8 @@ impl Population {
         let (count, hot) = if measures() { (count, 1_000) } else { (100, 10) };
         let ids: Vec<SessionId> = (0..count).map(|_| SessionId::random()).collect();
         let sessions = SignedIn::all(&ids);
+        let header = |id| sessions.manager.try_authorization(id).expect("fresh");
+        let slots = Slots::of(ids.iter().map(header));
         let visit = |slot: &usize| Visit { id: ids[*slot].clone(), slot: *slot };
         let mut random = Rng::with_seed(1);
         let mut order: Vec<usize> = (0..count).collect();
@@ -70,6 +72,6 @@ impl Population {
         let mut hot: Vec<usize> = order[..hot].repeat(4);
         random.shuffle(&mut hot);
         let hot = hot.iter().map(visit).collect();
-        Self { slots: Slots::fresh(count), sessions, uniform, hot }
+        Self { slots, sessions, uniform, hot }
     }
 }

@@ -14,7 +14,7 @@ use crate::slot::Slot;
 
 /// What this process knows, by session: in so many parts that threads seldom meet, and that none is large.
 ///
-/// What must be done to a part while it is locked takes as long as the part is large: a thousand sessions at most. To make
+/// What must be done to a part while it is locked takes as long as the part is large: some thousand sessions. To make
 /// room is a look at a few of them.
 pub(crate) struct Cache {
     /// For the places of its entries.
@@ -41,16 +41,21 @@ struct Sessions {
 }
 
 impl Cache {
-    /// A little less than what a table of 1,024 places takes before it grows.
-    const SESSIONS_IN_PART: usize = 830;
-    const MOST_PARTS: usize = 1 << 15;
+    /// A little less than what a table of 4,096 places takes before it grows. Its marks fill a page: more parts of a
+    /// million sessions would have more pages than the processor remembers.
+    const SESSIONS_IN_PART: usize = 3_400;
+    /// As many parts as keep threads apart, unless they were nearly empty.
+    const FEW_PARTS: usize = 64;
+    const SESSIONS_IN_FEW: usize = 64;
+    const MOST_PARTS: usize = 1 << 12;
     /// How many are looked at to find one to forget.
     const CANDIDATES: usize = 8;
     /// How many places are looked at for these, at most: where most are held, there is little to find.
     const PLACES: usize = 64;
 
     pub(crate) fn new(most: usize, forget_after: Duration) -> Arc<Self> {
-        let parts = most.div_ceil(Self::SESSIONS_IN_PART).clamp(1, Self::MOST_PARTS);
+        let few = most.div_ceil(Self::SESSIONS_IN_FEW).clamp(1, Self::FEW_PARTS);
+        let parts = most.div_ceil(Self::SESSIONS_IN_PART).clamp(few, Self::MOST_PARTS);
         Arc::new_cyclic(|this| Self {
             this: Weak::clone(this),
             hasher: DefaultHashBuilder::default(),

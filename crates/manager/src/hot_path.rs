@@ -14,7 +14,6 @@ use crate::shared::Shared;
 use crate::touch;
 
 /// A ready `Authorization` header value, if a fresh one is at hand.
-#[inline]
 pub(crate) fn try_authorization(shared: &Arc<Shared>, entry: &Arc<Entry>, target: &Target) -> Option<HeaderValue> {
     if let Some(tick) = shared.following.tick()
         && let Some(token) = admitted(shared, entry, entry.known().as_deref(), target, tick)
@@ -25,7 +24,6 @@ pub(crate) fn try_authorization(shared: &Arc<Shared>, entry: &Arc<Entry>, target
 }
 
 /// Whether a fresh access token is at hand.
-#[inline]
 pub(crate) fn is_fresh(shared: &Arc<Shared>, entry: &Arc<Entry>, target: &Target) -> bool {
     if let Some(tick) = shared.following.tick()
         && admitted(shared, entry, entry.known().as_deref(), target, tick).is_some()

@@ -1,6 +1,5 @@
 //! [`Known`]: what this process keeps of a record that it read or committed.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +23,8 @@ pub(crate) struct Known {
     life: Life,
     /// The access token that the sign-in asked for.
     own: KnownToken,
-    further: Option<Box<BTreeMap<Target, KnownToken>>>,
+    /// A few, if any.
+    further: Box<[(Target, KnownToken)]>,
     /// Where the session stands to its idle limit, if it has one.
     idleness: Option<Box<Idleness>>,
 }
@@ -59,7 +59,7 @@ impl Known {
             SessionState::Active(session) => session,
             SessionState::Ended(tombstone) => {
                 let life = Life::Ended { reason: tombstone.reason, at: tombstone.ended_at };
-                let (own, further) = (KnownToken::none(), None);
+                let (own, further) = (KnownToken::none(), Box::default());
                 return Self { version, sign_in, life, own, further, idleness: None };
             }
         };
@@ -70,16 +70,15 @@ impl Known {
         };
         let own = token(&Target::default(), &session.tokens);
         let further = session.further_tokens.iter().map(|(target, tokens)| (target.clone(), token(target, tokens)));
-        let further = Some(further.collect::<BTreeMap<_, _>>()).filter(|further| !further.is_empty()).map(Box::new);
         let idleness = Idleness::of(session, limits, extras).map(Box::new);
-        Self { version, sign_in, life: Life::of(session, limits), own, further, idleness }
+        Self { version, sign_in, life: Life::of(session, limits), own, further: further.collect(), idleness }
     }
 
     /// The same, known after `before`.
     pub(crate) fn after(mut self, before: Option<&Self>) -> Self {
         if let Some(before) = before {
             self.own.keep_deadlines_of(&before.own);
-            for (target, token) in self.further.iter_mut().flat_map(|further| further.iter_mut()) {
+            for (target, token) in &mut self.further {
                 if let Some(before) = before.further(target) {
                     token.keep_deadlines_of(before);
                 }
@@ -144,12 +143,12 @@ impl Known {
     }
 
     fn further(&self, target: &Target) -> Option<&KnownToken> {
-        self.further.as_ref()?.get(target)
+        self.further.iter().find(|(other, _)| other == target).map(|(_, token)| token)
     }
 
     /// The targets of which an access token is known.
     pub(crate) fn targets(&self) -> impl Iterator<Item = &Target> {
-        self.further.iter().flat_map(|further| further.keys())
+        self.further.iter().map(|(target, _)| target)
     }
 
     /// The instants of `target`.

@@ -39,7 +39,7 @@ pub(crate) fn be_asked(question: &str) -> ExitCode {
             drop(black_box(answer).expect("no wait").expect("fresh"));
         }),
         "by_id/floor" => {
-            let slots = Slots::fresh(1);
+            let slots = Slots::of([ReadyHeader::copy()]);
             tracer::ask(|| drop(black_box(black_box(&slots).authorization(black_box(0))).expect("fresh")))
         }
         "by_id/try_authorization" => tracer::ask(|| {
