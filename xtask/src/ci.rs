@@ -68,7 +68,7 @@ fn benches(metadata: &Metadata) -> Result<CommandLine> {
 
 /// Optimised, or the count would mean nothing.
 fn instructions() -> CommandLine {
-    CommandLine::cargo(["run", "--profile", "gate", "-p", BENCHES, "--bin", "count_instructions"])
+    CommandLine::cargo(["run", "--profile", "bench", "-p", BENCHES, "--bin", "count_instructions"])
 }
 
 fn package(metadata: &Metadata) -> CommandLine {

@@ -87,7 +87,7 @@ pub(super) fn run(places: &Places, only: &[String], quick: bool) -> Result {
         plan = plan.command(name.as_str(), quickly(command, quick));
     }
     for name in programs.iter().filter(|name| is_wanted(name)) {
-        let command = CommandLine::cargo(["run", "--release", "--package", OURS, "--bin", name]);
+        let command = CommandLine::cargo(["run", "--profile", "bench", "--package", OURS, "--bin", name]);
         plan = plan.command(name.as_str(), command);
     }
     match &places.peers {
@@ -108,7 +108,7 @@ fn add_peers<'a>(mut plan: Plan<'a>, peers: &Place, quick: bool) -> Plan<'a> {
         plan = plan.command(format!("{PEERS}: {name}"), quickly(cargo("bench").args(["--bench", name]), quick));
     }
     for name in &peers.programs {
-        plan = plan.command(format!("{PEERS}: {name}"), cargo("run").args(["--release", "--bin", name]));
+        plan = plan.command(format!("{PEERS}: {name}"), cargo("run").args(["--profile", "bench", "--bin", name]));
     }
     plan
 }

@@ -1,7 +1,7 @@
 //! Counts the instructions of the hot path, and fails if there are too many.
 //!
 //! ```text
-//! cargo run --profile gate -p oidc-session-benches --bin count_instructions
+//! cargo run --profile bench -p oidc-session-benches --bin count_instructions
 //! ```
 //!
 //! Time on a shared machine says little; this count is the same on every run. A copy of this program asks the question so
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] if cfg!(debug_assertions) => {
-            eprintln!("the instructions of an unoptimised build mean nothing: run with --profile gate");
+            eprintln!("the instructions of an unoptimised build mean nothing: run with --profile bench");
             ExitCode::FAILURE
         }
         [] => bounds::check(),
