@@ -19,6 +19,10 @@ pub(crate) fn checks(criterion: &mut Criterion) {
             let handle = handle.clone();
             move || assert!(black_box(&handle).is_fresh())
         });
+        bench(&mut group, threads, "apart", || {
+            let own = SignedIn::one();
+            move || assert!(black_box(&own.1).is_fresh())
+        });
         group.finish();
     }
 }
@@ -47,6 +51,10 @@ pub(crate) fn headers(criterion: &mut Criterion) {
         bench(&mut group, threads, "try_authorization", || {
             let handle = handle.clone();
             move || drop(black_box(black_box(&handle).try_authorization()).expect("fresh"))
+        });
+        bench(&mut group, threads, "apart", || {
+            let own = SignedIn::one();
+            move || drop(black_box(black_box(&own.1).try_authorization()).expect("fresh"))
         });
         bench(&mut group, threads, "authorization", || {
             let handle = handle.clone();
