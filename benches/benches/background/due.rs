@@ -1,6 +1,7 @@
 //! `background`: many sessions fall due one after the other, and each is refreshed once.
 
 use std::io;
+use std::ops::Range;
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -93,37 +94,23 @@ struct Kept {
 
 impl Kept {
     async fn sign_in(plan: Plan, first_due: Timestamp) -> Self {
-        let Plan { sessions, window, skew, .. } = plan;
+        let Plan { sessions, skew, .. } = plan;
         let server = Server::of(sessions);
         let manager = SessionManager::builder(server.clone(), MemoryStore::new())
             .policy(Preemptive::skew(skew))
             .most_cached(2 * sessions)
             .build()
             .expect("the defaults fit each other");
-        let mut random = Rng::with_seed(1);
+        // On the runtime's own threads, half each: to and fro between threads would cost more than to sign in.
+        let half = |numbers| tokio::spawn(sign_in(manager.clone(), plan, first_due, numbers));
+        let halves = [half(0..sessions / 2), half(sessions / 2..sessions)];
         let (mut ids, mut planned, mut guards) = (Vec::new(), Vec::new(), Vec::new());
-        for number in 0..sessions {
-            if number > 0 && number % 100_000 == 0 {
-                eprintln!("signed in: {number} of {sessions}");
+        for half in halves {
+            for (id, when, guard) in half.await.expect("nobody panics") {
+                ids.push(id);
+                planned.push(when);
+                guards.push(guard);
             }
-            let mut session = Server::session(number);
-            let within = Duration::from_millis(random.u64(0..u64::try_from(window.as_millis()).unwrap_or(u64::MAX)));
-            // The jitter takes up to half the skew off again.
-            session.tokens.requested_at = first_due + skew / 2 + within + skew - LIFETIME;
-            session.tokens.received_at = session.tokens.requested_at;
-            session.tokens.expires_in = Some(LIFETIME);
-            let id = SessionId::random();
-            let handle = manager.session(&id);
-            handle.sign_in(session).await.expect("memory does not fail");
-            planned.push(match handle.snapshot().await.expect("memory does not fail") {
-                Snapshot::Active { schedule, .. } => Planned {
-                    refresh_at: schedule.refresh_at().expect("its lifetime is known"),
-                    expires_at: schedule.expires_at().expect("its lifetime is known"),
-                },
-                other => panic!("signed in, and then {other:?}"),
-            });
-            guards.push(handle.keep_fresh());
-            ids.push(id);
         }
         Self { server, manager, ids, planned, _guards: guards }
     }
@@ -229,6 +216,35 @@ impl Kept {
         table.push(Row::new("callers: expired", seen.expired as f64, Unit::Questions));
         table.publish()
     }
+}
+
+/// Signs in those of these numbers, and keeps them fresh.
+async fn sign_in(
+    manager: SessionManager,
+    plan: Plan,
+    first_due: Timestamp,
+    numbers: Range<usize>,
+) -> Vec<(SessionId, Planned, KeepFresh)> {
+    let mut random = Rng::with_seed(numbers.start as u64);
+    let mut kept = Vec::new();
+    for number in numbers {
+        let mut session = Server::session(number);
+        let within = plan.window.mul_f64(random.f64());
+        // The jitter takes up to half the skew off again.
+        session.tokens.requested_at = first_due + plan.skew / 2 + within + plan.skew - LIFETIME;
+        session.tokens.received_at = session.tokens.requested_at;
+        session.tokens.expires_in = Some(LIFETIME);
+        let id = SessionId::random();
+        let handle = manager.session(&id);
+        handle.sign_in(session).await.expect("memory does not fail");
+        let Snapshot::Active { schedule, .. } = handle.snapshot().await.expect("memory does not fail") else {
+            panic!("it has signed in");
+        };
+        let known = (schedule.refresh_at(), schedule.expires_at());
+        let (Some(refresh_at), Some(expires_at)) = known else { panic!("its lifetime is known") };
+        kept.push((id, Planned { refresh_at, expires_at }, handle.keep_fresh()));
+    }
+    kept
 }
 
 fn since(before: Option<Duration>) -> Option<Duration> {

@@ -13,6 +13,6 @@ mod timers;
 use std::io;
 
 fn main() -> io::Result<()> {
-    timers::measure()?;
-    due::measure()
+    due::measure()?;
+    timers::measure()
 }
