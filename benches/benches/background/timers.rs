@@ -22,11 +22,10 @@ pub(crate) fn measure() -> io::Result<()> {
         "One timer of the keeper",
         "A session that is kept fresh, and not any more: `begun and dropped`. A timer that fires, finds a token that is \
          fresh for a while yet, and is set again: `fired and set again`. Processor time for each of so many sessions, on \
-         one thread. The floor is that of the fewest.",
+         one thread. The floor is that of the fewest, for whom a processor wakes up that has slept.",
     );
     let costs: Vec<(usize, Cost)> = counts.iter().filter_map(|count| Some((*count, Cost::among(*count)?))).collect();
-    let cases: [(&str, fn(&Cost) -> Duration); 2] =
-        [("begun and dropped", |cost| cost.kept), ("fired and set again", |cost| cost.fired)];
+    let cases: [(&str, Of); 2] = [("begun and dropped", |cost| cost.kept), ("fired and set again", |cost| cost.fired)];
     for (who, of) in cases {
         let each = |(count, cost): &(usize, Cost)| of(cost).as_nanos() as f64 / *count as f64;
         let floor = costs.first().map(each).unwrap_or_default();
@@ -36,6 +35,9 @@ pub(crate) fn measure() -> io::Result<()> {
     }
     table.publish()
 }
+
+/// One of the costs.
+type Of = fn(&Cost) -> Duration;
 
 /// Of all timers together.
 #[derive(Clone, Copy, Debug)]

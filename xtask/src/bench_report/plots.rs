@@ -246,3 +246,24 @@ fn floor_of(measurement: &Measurement) -> Option<f64> {
 fn count(value: f64) -> String {
     thousands(&format!("{value:.0}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::measurement::tests::measurement;
+    use super::*;
+
+    #[test]
+    fn a_timer_is_drawn_against_how_many_there_are() {
+        let json = r#"{"title": "T", "rows": [
+            {"who": "fired", "value": 600, "unit": "ns", "against_floor": 1.0, "extra": {"sessions": 1000}},
+            {"who": "fired", "value": 660, "unit": "ns", "against_floor": 1.1, "extra": {"sessions": 1000000}}
+        ]}"#;
+        let measured =
+            |json| Measured { measurements: vec![measurement("background-timers", json)], ..Measured::default() };
+        let plot = timers(&measured(json)).unwrap().unwrap();
+        for text in ["fired  660 ns, 1.10×", "1,000,000"] {
+            assert!(plot.svg.contains(text), "{text} is missing");
+        }
+        assert!(timers(&measured(r#"{"title": "T", "rows": []}"#)).unwrap().is_none());
+    }
+}
