@@ -39,7 +39,7 @@ impl Plan {
     /// A refresh is some 60 µs of work: the window leaves two cores more than half idle.
     const MEASURED: Self = Self {
         sessions: 1_000_000,
-        before: Duration::from_secs(75),
+        before: Duration::from_secs(90),
         idle: Duration::from_secs(20),
         window: Duration::from_secs(120),
         skew: Duration::from_secs(60),
@@ -122,17 +122,18 @@ impl Kept {
         Self { server, manager, ids, planned, _guards: guards }
     }
 
-    /// How much the processors do in a while in which nothing is due.
+    /// How much the processors do in a minute in which nothing is due.
     async fn idle(&self, plan: Plan, first_due: Timestamp) -> io::Result<Option<Duration>> {
         let left = first_due.saturating_since(SystemClock.now());
         eprintln!("signed in, {left:?} before the first is due");
-        if left < plan.idle && measures() {
+        if left.is_zero() && measures() {
             return Err(io::Error::other("this machine signs in too slowly for the plan"));
         }
         sleep(left.saturating_sub(plan.idle)).await;
-        let before = processor_time();
-        sleep(first_due.saturating_since(SystemClock.now())).await;
-        Ok(since(before))
+        let (began, before) = (SystemClock.now(), processor_time());
+        sleep(first_due.saturating_since(began)).await;
+        let minutes = SystemClock.now().saturating_since(began).as_secs_f64() / 60.0;
+        Ok(since(before).filter(|_| minutes > 0.0).map(|work| work.div_f64(minutes)))
     }
 
     /// Callers come and go meanwhile. What they found, and how much the processors did.
@@ -221,8 +222,7 @@ impl Kept {
         }
         if let Some(idle) = idle {
             // It hardly depends on how many are kept, so it is not divided by them.
-            let minute = idle.as_secs_f64() * 60.0 / plan.idle.as_secs_f64();
-            table.push(Row::new("work: a minute with nothing due", minute * 1_000.0, Unit::Ms));
+            table.push(Row::new("work: a minute with nothing due", idle.as_secs_f64() * 1_000.0, Unit::Ms));
         }
         table.push(Row::new("callers", seen.questions as f64, Unit::Questions));
         table.push(Row::new("callers: due, not yet swapped", seen.due as f64, Unit::Questions));
