@@ -232,10 +232,15 @@ impl Kept {
     }
 }
 
-/// Has all of them read and confirmed.
-async fn confirm(manager: SessionManager, ids: Vec<SessionId>) {
-    for id in ids {
-        drop(manager.session(&id).authorization().await.expect("signed in"));
+/// Has all of them read and confirmed, those again of which the feed has lost track meanwhile.
+async fn confirm(manager: SessionManager, mut ids: Vec<SessionId>) {
+    for _ in 0..5 {
+        // It follows again after a while.
+        sleep(CALLERS_COME).await;
+        for id in &ids {
+            drop(manager.session(id).authorization().await.expect("signed in"));
+        }
+        ids.retain(|id| manager.try_authorization(id).is_none());
     }
 }
 
