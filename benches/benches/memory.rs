@@ -1,6 +1,7 @@
 //! Bytes and allocations: exact counts, no times.
 //!
-//! `memory`: what a manager keeps of each session beyond the bytes of its tokens. `refresh-overhead`: how often a forced
+//! `memory`: what a manager keeps of each session beyond the bytes of its tokens, and beyond that of each that is kept
+//! fresh. `refresh-overhead`: how often a forced
 //! refresh allocates, the store's copy included.
 
 use std::io;
@@ -44,8 +45,29 @@ fn memory() -> io::Result<()> {
         Row::new("a session beyond its tokens", each - tokens, Unit::Bytes)
             .with("allocations", full.count_current as f64 / others.len() as f64),
     );
+    let kept = kept_fresh(&second, &ids);
+    table.push(
+        Row::new("to keep a session fresh, beyond that", kept.bytes_current as f64 / count as f64, Unit::Bytes)
+            .with("allocations", kept.count_current as f64 / count as f64),
+    );
     table.push(Row::new("a manager and its first session", empty.bytes_current as f64, Unit::Bytes));
     table.publish()
+}
+
+/// What is allocated to keep all of them fresh, guards and timers included.
+fn kept_fresh(sessions: &SignedIn, ids: &[SessionId]) -> AllocationInfo {
+    let mut guards = None;
+    let counted = measure(|| {
+        sessions.runtime.block_on(async {
+            guards = Some(ids.iter().map(|id| sessions.manager.session(id).keep_fresh()).collect::<Vec<_>>());
+            // Hundreds are planned at each turn, and the turns of a runtime alternate.
+            for _ in 0..ids.len() / 100 + 100 {
+                tokio::task::yield_now().await;
+            }
+        });
+    });
+    drop(guards);
+    counted
 }
 
 /// The bytes that nobody can do without.

@@ -41,7 +41,9 @@ fn main() -> io::Result<()> {
             size.tasks, size.repeats
         );
         let mut table = Measurements::new("storm", "10,000 callers and one expired token", note);
-        let row = |who, time| Row::new(who, millis(time), Unit::Ms).against(millis(floor));
+        // Few tasks do nothing but wait: their ratio would always be one.
+        let least = if measures() { millis(floor) } else { 0.0 };
+        let row = |who, time| Row::new(who, millis(time), Unit::Ms).against(least);
         table.push(Row::new("floor", millis(floor), Unit::Ms));
         table.push(row("oidc-session", ours).with("refreshes", refreshes as f64));
         table.push(row("by hand, looks twice", twice).with("refreshes", twice_refreshes as f64));

@@ -25,5 +25,5 @@ pub use self::sample::{
     ACCESS_TOKEN_LENGTH, expired_session, fresh_session, largest_session, medium_session, opaque_token, small_session,
 };
 pub use self::signed_in::SignedIn;
-pub use self::stopwatch::{median, time, time_async};
+pub use self::stopwatch::{median, processor_time, time, time_async};
 pub use self::threads::on_threads;

@@ -36,14 +36,22 @@ pub struct Row {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Unit {
+    /// Seconds.
+    S,
     /// Milliseconds.
     Ms,
+    /// Nanoseconds.
+    Ns,
     /// Bytes.
     Bytes,
     /// Calls of the allocator.
     Allocations,
     /// Instructions of the program, without those of the kernel.
     Instructions,
+    /// Sessions.
+    Sessions,
+    /// Questions of callers.
+    Questions,
 }
 
 impl Measurements {

@@ -18,6 +18,18 @@ pub async fn time_async(work: impl Future<Output = ()>) -> Duration {
     began.elapsed()
 }
 
+/// How long this process has run on any processor so far, its threads together; `None` where that cannot be read.
+#[cfg(target_os = "linux")]
+pub fn processor_time() -> Option<Duration> {
+    Duration::try_from(rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime)).ok()
+}
+
+/// How long this process has run on any processor so far, its threads together; `None` where that cannot be read.
+#[cfg(not(target_os = "linux"))]
+pub fn processor_time() -> Option<Duration> {
+    None
+}
+
 /// The middle one of an odd number of times; zero of none.
 pub fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
@@ -33,5 +45,12 @@ mod tests {
         let times = [9, 1, 5].map(Duration::from_millis);
         assert_eq!(median(times.to_vec()), Duration::from_millis(5));
         assert_eq!(median(Vec::new()), Duration::ZERO);
+    }
+
+    #[test]
+    fn work_takes_processor_time() {
+        let before = processor_time();
+        drop((0..100_000).map(std::hint::black_box).collect::<Vec<u64>>());
+        assert_eq!(processor_time() > before, cfg!(target_os = "linux"));
     }
 }

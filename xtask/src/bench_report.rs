@@ -79,6 +79,11 @@ impl Measured {
     fn family<'a>(&'a self, family: &'a str) -> impl Iterator<Item = &'a Group> {
         self.groups.iter().filter(move |group| group.family() == family)
     }
+
+    /// The tables about `family`, by name.
+    fn measurements_of<'a>(&'a self, family: &'a str) -> impl Iterator<Item = &'a Measurement> {
+        self.measurements.iter().filter(move |measurement| measurement.family() == family)
+    }
 }
 
 /// Runs the benchmarks, reads what they left, and writes the page, its plots and the headlines of the README.

@@ -19,6 +19,13 @@ pub(crate) fn checks(criterion: &mut Criterion) {
             let handle = handle.clone();
             move || assert!(black_box(&handle).is_fresh())
         });
+        bench(&mut group, threads, "apart", || {
+            let own = SignedIn::one();
+            move || {
+                let (_alive, handle) = &own;
+                assert!(black_box(handle).is_fresh());
+            }
+        });
         group.finish();
     }
 }
@@ -47,6 +54,13 @@ pub(crate) fn headers(criterion: &mut Criterion) {
         bench(&mut group, threads, "try_authorization", || {
             let handle = handle.clone();
             move || drop(black_box(black_box(&handle).try_authorization()).expect("fresh"))
+        });
+        bench(&mut group, threads, "apart", || {
+            let own = SignedIn::one();
+            move || {
+                let (_alive, handle) = &own;
+                drop(black_box(black_box(handle).try_authorization()).expect("fresh"));
+            }
         });
         bench(&mut group, threads, "authorization", || {
             let handle = handle.clone();

@@ -7,7 +7,8 @@
 //! | `header/<threads>` | is it fresh? Then the `Authorization` header. All threads ask about one session |
 //! | `by_id/<sessions>/<pattern>` | the header of one of many sessions: each in turn in random order, or 1,000 of them |
 //!
-//! Where threads ask, the time is that of one operation of one thread, while the others do the same.
+//! Where threads ask, the time is that of one operation of one thread, while the others do the same. In `apart` each of
+//! them has a manager of its own: what is slower there with more threads is the machine's doing, not that of sharing.
 //!
 //! Absolute times belong to the machine; compare with the floor of the same group.
 

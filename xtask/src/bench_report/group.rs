@@ -9,6 +9,9 @@ use super::criterion::Figure;
 /// The function that the others of its group are divided by.
 const FLOOR: &str = "floor";
 
+/// The function whose threads share nothing: each has a manager of its own.
+pub(super) const APART: &str = "apart";
+
 /// Figures of one group that lie further apart were not measured in one run.
 const LONGEST_RUN: Duration = Duration::from_secs(30 * 60);
 
@@ -44,10 +47,19 @@ impl Group {
 
     /// How many times the floor `figure` takes, if both were measured in one run.
     pub(super) fn ratio(&self, figure: &Figure) -> Option<f64> {
-        let floor = self.floor()?;
-        let apart = figure.at.duration_since(floor.at).unwrap_or_else(|earlier| earlier.duration());
-        (apart <= LONGEST_RUN).then_some(figure.time / floor.time)
+        times(figure, self.floor()?)
     }
+
+    /// How many times what the same threads take that share nothing, if that was measured in one run.
+    pub(super) fn ratio_to_apart(&self, figure: &Figure) -> Option<f64> {
+        times(figure, self.figure(APART)?)
+    }
+}
+
+/// How many times `other` a figure takes, if both were measured in one run.
+pub(super) fn times(figure: &Figure, other: &Figure) -> Option<f64> {
+    let between = figure.at.duration_since(other.at).unwrap_or_else(|earlier| earlier.duration());
+    (between <= LONGEST_RUN).then_some(figure.time / other.time)
 }
 
 /// Whether a figure is its group's floor.
@@ -122,6 +134,13 @@ pub(super) mod tests {
         assert_eq!(group.ratio(&group.figures[1]), Some(1.25));
         let group = by_name(vec![figure("check/1", "is_fresh", 5.0)]).remove(0);
         assert_eq!(group.ratio(&group.figures[0]), None);
+    }
+
+    #[test]
+    fn threads_that_share_are_compared_with_threads_that_do_not() {
+        let group = by_name(vec![figure("check/2", "apart", 4.0), figure("check/2", "is_fresh", 5.0)]).remove(0);
+        assert_eq!(group.ratio_to_apart(group.figure("is_fresh").unwrap()), Some(1.25));
+        assert_eq!(group.ratio(group.figure("is_fresh").unwrap()), None);
     }
 
     #[test]

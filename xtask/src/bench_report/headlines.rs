@@ -2,7 +2,7 @@
 
 use super::criterion::Figure;
 use super::group::{Group, is_floor};
-use super::quantity::{digits, duration, ratio};
+use super::quantity::{digits, duration, number, ratio};
 use super::{Measured, Report};
 
 /// Where the headlines begin in the README.
@@ -26,6 +26,7 @@ fn headlines(report: &Report) -> String {
         one(ours, "header/2/try_authorization", "The same on two threads that share the session"),
         one(ours, "by_id/1000000/uniform/try_authorization", "The same by id, of a million sessions in random order"),
         storm(ours),
+        kept(ours),
         others(peers),
     ];
     let known: Vec<String> = lines.into_iter().flatten().map(|line| format!("- {line}\n")).collect();
@@ -48,6 +49,21 @@ fn storm(measured: &Measured) -> Option<String> {
     let row = storm.rows.iter().find(|row| row.against_floor.is_some())?;
     let value = digits(row.value);
     Some(format!("{}: **{value} {}**{}", storm.title, row.unit, times_the_floor(row.against_floor)))
+}
+
+/// How punctually sessions are kept fresh.
+fn kept(measured: &Measured) -> Option<String> {
+    let table = measured.measurements.iter().find(|measurement| measurement.name == "background")?;
+    let row = |who: &str| table.rows.iter().find(|row| row.who == who);
+    let (refreshed, late, most) = (row("refreshed")?, row("late: 99 of 100")?, row("late: most")?);
+    Some(format!(
+        "{} sessions refreshed in the background: 99 of 100 within **{} {}** of the planned instant, all within {} {}",
+        number(refreshed.value),
+        digits(late.value),
+        late.unit,
+        digits(most.value),
+        most.unit
+    ))
 }
 
 /// Ours beside the fastest and the slowest of the others, all of the peers' run.
@@ -100,6 +116,20 @@ mod tests {
         let report = report(Measured::default(), Measured::default());
         assert_eq!(replaced("before\n", &report), None);
         assert_eq!(replaced(&format!("{BEGIN}\nno end\n"), &report), None);
+    }
+
+    #[test]
+    fn what_is_kept_fresh_is_told_with_how_punctually() {
+        let json = r#"{"title": "T", "rows": [
+            {"who": "refreshed", "value": 1000000, "unit": "sessions"},
+            {"who": "late: 99 of 100", "value": 3.0, "unit": "ms"},
+            {"who": "late: most", "value": 21.0, "unit": "ms"}
+        ]}"#;
+        let ours = Measured { measurements: vec![measurement("background", json)], ..Measured::default() };
+        assert!(headlines(&report(ours, Measured::default())).starts_with(
+            "- 1,000,000 sessions refreshed in the background: 99 of 100 within **3.00 ms** of the planned instant, all \
+             within 21.0 ms\n"
+        ));
     }
 
     #[test]

@@ -25,6 +25,11 @@ pub(super) struct Measurement {
 }
 
 impl Measurement {
+    /// What it is about: its name up to the first dash.
+    pub(super) fn family(&self) -> &str {
+        self.name.split('-').next().unwrap_or_default()
+    }
+
     /// Whether it tells how callers fare who come all at once.
     pub(super) fn is_storm(&self) -> bool {
         self.name.contains("storm")

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::group::{Group, is_floor};
+use super::criterion::Figure;
+use super::group::{self, APART, Group, is_floor};
 use super::machine::Machine;
 use super::measurement::{Measurement, Row};
-use super::plots::{Place, Plot};
+use super::plots::{Place, Plot, is_ours};
 use super::quantity::{digits, duration, number, ratio, thousands};
 use super::sections::{SECTIONS, section};
 use super::{Measured, Report};
@@ -43,7 +44,11 @@ pub(super) fn page(report: &Report, plots: &[Plot]) -> String {
         push(&mut page, format_args!("\n## {}\n\n{}\n", section.title, section.prose));
         page.push_str(&pictures(plots, Place::Family(section.family)));
         let groups: Vec<&Group> = report.ours.family(section.family).collect();
-        page.push_str(&times(&groups, section.case));
+        let tables: Vec<&Measurement> = report.ours.measurements_of(section.family).collect();
+        if !groups.is_empty() || tables.is_empty() {
+            page.push_str(&times(&groups, section.case));
+        }
+        tables.into_iter().for_each(|measurement| page.push_str(&table(measurement)));
     }
     for family in unknown_families(&report.ours) {
         push(&mut page, format_args!("\n## {family}\n"));
@@ -99,6 +104,9 @@ fn times(groups: &[&Group], case: &str) -> String {
     table.column_if(has_cases, case, Align::Left);
     table.column("Function", Align::Left).column("Median", Align::Right).column("95 %", Align::Right);
     table.column_if(has_floor, "To the floor", Align::Right);
+    let has_apart = groups.iter().any(|group| group.figure(APART).is_some());
+    table.column_if(has_apart, "To `apart`", Align::Right);
+    table.column_if(has_apart, "To one thread", Align::Right);
     for group in groups {
         for figure in &group.figures {
             let mut cells = Vec::new();
@@ -115,10 +123,21 @@ fn times(groups: &[&Group], case: &str) -> String {
                     group.ratio(figure).map_or("–".into(), ratio)
                 });
             }
+            if has_apart {
+                let to_apart = group.ratio_to_apart(figure).filter(|_| is_ours(&figure.function));
+                cells.push(to_apart.map_or("–".into(), ratio));
+                cells.push(to_one_thread(group, figure, groups).map_or("–".into(), ratio));
+            }
             table.row(cells);
         }
     }
     table.to_string()
+}
+
+/// How many times what it takes one thread alone.
+fn to_one_thread(group: &Group, figure: &Figure, groups: &[&Group]) -> Option<f64> {
+    let alone = groups.iter().find(|other| other.family() == group.family() && other.case() == "1")?;
+    if alone.name == group.name { None } else { group::times(figure, alone.figure(&figure.function)?) }
 }
 
 /// `1,000,000, hot`; the whole name where a table is about several families.
@@ -130,17 +149,23 @@ fn case_of(group: &Group, groups: &[&Group]) -> String {
 }
 
 fn measurements(measured: &Measured, plots: &[Plot], place: Place) -> String {
-    if measured.measurements.is_empty() {
+    // What has a section of its own stands there.
+    let here = measured.measurements.iter().filter(|table| section(table.family()).is_none());
+    let (storms, others): (Vec<_>, Vec<_>) = here.partition(|table| table.is_storm());
+    if storms.is_empty() && others.is_empty() {
         return NOT_MEASURED.to_owned();
     }
-    let (storms, others): (Vec<_>, Vec<_>) = measured.measurements.iter().partition(|table| table.is_storm());
     let mut text = pictures(plots, place);
-    for measurement in storms.into_iter().chain(others) {
-        push(&mut text, format_args!("\n### {}\n", measurement.title));
-        text.push_str(&rows(measurement));
-        if !measurement.note.is_empty() {
-            push(&mut text, format_args!("\n{}\n", measurement.note));
-        }
+    storms.into_iter().chain(others).for_each(|measurement| text.push_str(&table(measurement)));
+    text
+}
+
+/// A measurement under its title, with its note.
+fn table(measurement: &Measurement) -> String {
+    let mut text = format!("\n### {}\n", measurement.title);
+    text.push_str(&rows(measurement));
+    if !measurement.note.is_empty() {
+        push(&mut text, format_args!("\n{}\n", measurement.note));
     }
     text
 }
@@ -286,6 +311,31 @@ mod tests {
              | 1,000,000, hot | `floor` | 20.0 ns | 18.0 ns – 22.0 ns | floor |\n\
              | 1,000,000, hot | `try_authorization` | 25.0 ns | 22.5 ns – 27.5 ns | 1.25× |\n"
         );
+    }
+
+    #[test]
+    fn what_threads_share_is_told_from_what_a_further_processor_costs() {
+        let groups = by_name(vec![
+            figure("header/1", "try_authorization", 20.0),
+            figure("header/2", "apart", 25.0),
+            figure("header/2", "try_authorization", 30.0),
+            figure("header/2", "shared", 60.0),
+        ]);
+        let table = times(&groups.iter().collect::<Vec<_>>(), "Threads");
+        assert!(table.contains("| To `apart` | To one thread |"), "{table}");
+        assert!(table.contains("| 2 | `try_authorization` | 30.0 ns | 27.0 ns – 33.0 ns | 1.20× | 1.50× |"), "{table}");
+        assert!(table.contains("| 2 | `shared` | 60.0 ns | 54.0 ns – 66.0 ns | – | – |"), "{table}");
+    }
+
+    #[test]
+    fn a_measurement_of_a_section_stands_there() {
+        let table = measurement("background-timers", STORM);
+        let ours = Measured { measurements: vec![table], ..Measured::default() };
+        let page = page(&report(ours, Measured::default()), &[]);
+        assert_eq!(page.matches("### Storm").count(), 1);
+        assert!(page.find("### Storm") < page.find("## Storms and counts"));
+        // Neither it nor the section that it stands in is without figures.
+        assert_eq!(page.matches("Not measured.").count(), SECTIONS.len() + 2);
     }
 
     #[test]

@@ -50,6 +50,7 @@ pub(super) fn draw(report: &Report) -> Result<Vec<Plot>> {
         floor(ours, "header/1", "header", "A ready header value beside the floor, on one thread", header)?,
         threads(ours, "header", "header-threads", "A ready header value, on several threads", header)?,
         sessions(ours)?,
+        timers(ours)?,
         floor(
             peers,
             "header/1",
@@ -102,7 +103,7 @@ fn bars_beside_floor(group: &Group) -> Vec<Bar> {
 }
 
 /// What is our own in a group: other crates and what is written by hand are not.
-fn is_ours(function: &str) -> bool {
+pub(super) fn is_ours(function: &str) -> bool {
     function.starts_with("oidc-session") || ["authorization", "try_authorization", "is_fresh"].contains(&function)
 }
 
@@ -139,6 +140,40 @@ fn sessions(measured: &Measured) -> Result<Option<Plot>> {
     let (x_axis, y_axis) = ("sessions in memory (logarithmic)".to_owned(), TIME_PER_CALL.to_owned());
     let svg = Lines { title: title.to_owned(), x_axis, y_axis, lines: all }.draw()?;
     Ok(Some(plot("by-id-sessions", title, Place::Family("by_id"), svg)))
+}
+
+/// What a timer costs against the number of sessions that have one.
+fn timers(measured: &Measured) -> Result<Option<Plot>> {
+    let family = "background";
+    let Some(timers) = measured.measurements_of(family).find(|table| table.name == "background-timers") else {
+        return Ok(None);
+    };
+    let mut lines: Vec<Line> = Vec::new();
+    for row in timers.rows.iter().filter(|row| row.unit == "ns" && row.value > 0.0) {
+        let Some(sessions) = row.extra.get("sessions").and_then(serde_json::Value::as_f64) else { continue };
+        let at = lines.iter().position(|line| line.name == row.who).unwrap_or_else(|| {
+            let is_ours = lines.is_empty();
+            lines.push(Line {
+                name: row.who.clone(),
+                points: Vec::new(),
+                end: String::new(),
+                is_floor: false,
+                is_ours,
+            });
+            lines.len() - 1
+        });
+        lines[at].points.push((sessions, row.value));
+        let times = row.against_floor.map(|times| format!(", {}", ratio(times))).unwrap_or_default();
+        lines[at].end = format!("{}{times}", duration(row.value));
+    }
+    if lines.iter().all(|line| line.points.len() < 2) {
+        return Ok(None);
+    }
+    let title = "One timer of the keeper, among many sessions";
+    let x_axis = "sessions that are kept fresh (logarithmic)".to_owned();
+    let y_axis = "processor time of one (logarithmic)".to_owned();
+    let svg = Lines { title: title.to_owned(), x_axis, y_axis, lines }.draw()?;
+    Ok(Some(plot("background-timers", title, Place::Family(family), svg)))
 }
 
 /// One line for each function; it ends with what it took in the last group, beside the floor there.
@@ -210,4 +245,25 @@ fn floor_of(measurement: &Measurement) -> Option<f64> {
 /// `1,000,000` as it is, on an axis.
 fn count(value: f64) -> String {
     thousands(&format!("{value:.0}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::measurement::tests::measurement;
+    use super::*;
+
+    #[test]
+    fn a_timer_is_drawn_against_how_many_there_are() {
+        let json = r#"{"title": "T", "rows": [
+            {"who": "fired", "value": 600, "unit": "ns", "against_floor": 1.0, "extra": {"sessions": 1000}},
+            {"who": "fired", "value": 660, "unit": "ns", "against_floor": 1.1, "extra": {"sessions": 1000000}}
+        ]}"#;
+        let measured =
+            |json| Measured { measurements: vec![measurement("background-timers", json)], ..Measured::default() };
+        let plot = timers(&measured(json)).unwrap().unwrap();
+        for text in ["fired  660 ns, 1.10×", "1,000,000"] {
+            assert!(plot.svg.contains(text), "{text} is missing");
+        }
+        assert!(timers(&measured(r#"{"title": "T", "rows": []}"#)).unwrap().is_none());
+    }
 }

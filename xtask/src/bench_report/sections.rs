@@ -17,7 +17,8 @@ pub(super) const SECTIONS: [Section; 8] = [
         family: "check",
         title: "Is the token fresh?",
         prose: "All threads ask one session. The floor compares the coarse clock with a deadline behind a pointer that a\n\
-                refresh may swap.",
+                refresh may swap. In `apart` each thread has a manager of its own, and shares nothing: what is slower\n\
+                there with more threads is the machine's doing.",
         case: "Threads",
     },
     Section {
@@ -25,7 +26,9 @@ pub(super) const SECTIONS: [Section; 8] = [
         title: "A ready header value",
         prose: "All threads ask one session for its `Authorization` header value. The floor decides the same, and\n\
                 clones a ready value of which each thread has a copy; `shared` is the same with one value for all threads.\n\
-                `by_hand` is a token behind a lock, the standard clock, and a value built for each call.",
+                `by_hand` is a token behind a lock, the standard clock, and a value built for each call. `apart` is\n\
+                `try_authorization` by threads that share nothing, each with a manager of its own: what sharing costs\n\
+                is the ratio to it, and what the machine's further processors cost is in its own ratio to one thread.",
         case: "Threads",
     },
     Section {
@@ -63,9 +66,10 @@ pub(super) const SECTIONS: [Section; 8] = [
         case: "Case",
     },
     Section {
-        family: "timers",
-        title: "Timers",
-        prose: "What refreshing in the background costs with many sessions.",
+        family: "background",
+        title: "Kept fresh in the background",
+        prose: "Sessions that are refreshed when they are due, without callers: how punctually, at what cost, and what one\n\
+                timer of them costs among how many.",
         case: "Sessions",
     },
 ];

@@ -51,8 +51,11 @@ impl Report {
     }
 }
 
-/// The folder above that of the profile, above that of this program.
+/// Where cargo builds: as the environment says, or else the folder above that of the profile, above that of this program.
 fn target_folder() -> PathBuf {
+    if let Some(folder) = env::var_os("CARGO_TARGET_DIR") {
+        return folder.into();
+    }
     let program = env::current_exe().expect("a program has a path");
     program.ancestors().nth(3).expect("cargo has put it there").to_owned()
 }
