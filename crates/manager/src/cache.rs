@@ -41,9 +41,9 @@ struct Sessions {
 }
 
 impl Cache {
-    /// A little less than what a table of 4,096 places takes before it grows. Its marks fill a page: more parts of a
+    /// A little less than what a table of 8,192 places takes before it grows. Its marks fill two pages: more parts of a
     /// million sessions would have more pages than the processor remembers.
-    const SESSIONS_IN_PART: usize = 3_400;
+    const SESSIONS_IN_PART: usize = 6_800;
     /// As many parts as keep threads apart, unless they were nearly empty.
     const FEW_PARTS: usize = 64;
     const SESSIONS_IN_FEW: usize = 64;
@@ -124,17 +124,24 @@ impl Cache {
         }
     }
 
-    /// Forgets what nobody has asked for lately among the next few, and returns the place of the oldest that is left of them.
+    /// Forgets what nobody has asked for lately among the next few. If the part is full, returns the place of the oldest that
+    /// is left of them.
     fn forget_some(&self, part: &mut Sessions, now: Timestamp) -> Option<usize> {
+        let is_full = part.table.len() >= self.most_in_part;
         let (mut candidates, mut oldest) = (0, None);
         for _ in 0..part.table.num_buckets().min(Self::PLACES) {
             let place = part.hand % part.table.num_buckets();
             part.hand = place + 1;
-            let Some(slot) = part.table.get_bucket(place).filter(|slot| !is_held(&slot.entry)) else { continue };
+            let Some(slot) = part.table.get_bucket(place) else { continue };
             let asked_at = slot.asked_at.get();
-            if now >= asked_at + self.forget_after {
+            let is_old = now >= asked_at + self.forget_after;
+            // The entry is elsewhere in memory, so it is looked at only if that matters.
+            if (is_old || is_full) && is_held(&slot.entry) {
+                continue;
+            }
+            if is_old {
                 self.forget(part, place);
-            } else if oldest.is_none_or(|(oldest, _)| asked_at < oldest) {
+            } else if is_full && oldest.is_none_or(|(oldest, _)| asked_at < oldest) {
                 oldest = Some((asked_at, place));
             }
             candidates += 1;
