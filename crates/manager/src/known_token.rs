@@ -18,7 +18,7 @@ pub(crate) struct KnownToken {
     text: Text,
     pub(crate) schedule: Schedule,
     pub(crate) received_at: Timestamp,
-    /// The schedule on the monotonic clock, which cannot be turned back, in milliseconds. The latest stands for none.
+    /// The schedule on the monotonic clock, which cannot be turned back, in nanoseconds. The latest stands for none.
     refresh_by: u64,
     expires_by: u64,
 }
@@ -35,7 +35,7 @@ enum Text {
 impl KnownToken {
     pub(crate) fn new(tokens: &TokenSet, schedule: Schedule, now: Now) -> Self {
         let on_monotonic = |at: Option<Timestamp>| {
-            at.map_or(u64::MAX, |at| millis(now.monotonic.saturating_add(at.saturating_since(now.wall))))
+            at.map_or(u64::MAX, |at| nanos(now.monotonic.saturating_add(at.saturating_since(now.wall))))
         };
         Self {
             pass: Pass::default(),
@@ -114,9 +114,9 @@ impl KnownToken {
         if wall == Phase::Expired {
             return wall;
         }
-        if millis(now.monotonic) >= self.expires_by {
+        if nanos(now.monotonic) >= self.expires_by {
             Phase::Expired
-        } else if millis(now.monotonic) >= self.refresh_by {
+        } else if nanos(now.monotonic) >= self.refresh_by {
             Phase::Due
         } else {
             wall
@@ -126,7 +126,7 @@ impl KnownToken {
     /// For how long a token that is fresh `now` stays so, by the clock that says it earlier.
     pub(crate) fn fresh_for(&self, now: Now) -> Duration {
         let by_wall = self.schedule.refresh_at().map_or(Duration::MAX, |at| at.saturating_since(now.wall));
-        by_wall.min(Duration::from_millis(self.refresh_by).saturating_sub(now.monotonic))
+        by_wall.min(Duration::from_nanos(self.refresh_by).saturating_sub(now.monotonic))
     }
 
     /// The same access token in another version of the record lives no longer for it, even if the wall clock was turned
@@ -149,7 +149,6 @@ impl Text {
     }
 }
 
-/// Rounded down, so that a deadline is not later.
-fn millis(instant: Duration) -> u64 {
-    u64::try_from(instant.as_millis()).unwrap_or(u64::MAX)
+fn nanos(instant: Duration) -> u64 {
+    u64::try_from(instant.as_nanos()).unwrap_or(u64::MAX)
 }
