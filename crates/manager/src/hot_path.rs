@@ -24,6 +24,7 @@ pub(crate) fn try_authorization(shared: &Arc<Shared>, entry: &Arc<Entry>, target
 }
 
 /// Whether a fresh access token is at hand.
+#[inline]
 pub(crate) fn is_fresh(shared: &Arc<Shared>, entry: &Arc<Entry>, target: &Target) -> bool {
     if let Some(tick) = shared.following.tick()
         && admitted(shared, entry, entry.known().as_deref(), target, tick).is_some()
