@@ -51,12 +51,13 @@ fn main() -> ExitCode {
     }
     let mut criterion = Criterion::default().configure_from_args();
     let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
-    write_and_sync(&mut criterion);
     let footprints: Vec<Footprint> =
         present.into_iter().filter_map(|backend| calls(&mut criterion, &runtime, backend)).collect();
     if !footprints.is_empty() {
         println!("{}", footprint::Table(&footprints));
     }
+    // Last: what it gave back to the process would hide what the store in memory takes.
+    write_and_sync(&mut criterion);
     criterion.final_summary();
     ExitCode::SUCCESS
 }
