@@ -7,6 +7,7 @@ mod command_line;
 mod dependencies;
 mod e2e;
 mod fleet;
+mod model;
 mod plan;
 mod tally;
 mod test;
@@ -40,6 +41,8 @@ enum Task {
     E2e,
     /// Run two real processes over Redis and PostgreSQL: storms, logouts, servers that die, networks that are cut.
     Fleet,
+    /// Explore every interleaving of two and three processes that run the protocol, with more faults than the tests have.
+    Model,
     /// Run the benchmarks, and write what they measured to docs/performance.md, with plots.
     ///
     /// The page says what of it was not measured. If README.md has the comments `bench:begin` and `bench:end`, the
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Task::Dependencies { check } => dependencies::task(check),
         Task::E2e => e2e::task(),
         Task::Fleet => fleet::task(),
+        Task::Model => model::task(),
         Task::BenchReport(options) => bench_report::task(&options),
     };
     match outcome {

@@ -199,17 +199,24 @@ impl SessionHandle {
     /// As [`access_token`](Self::access_token); also if the server's access tokens never live that long. Whatever was
     /// refreshed is stored by then.
     pub async fn token_for(&self, min_valid: Duration) -> Result<ServedToken> {
-        let mut outcome = self.refresh_if_expired().await?;
+        let outcome = self.refresh_if_expired().await?;
         let mut served = self.served(outcome).await?;
-        if self.remaining(&served) < min_valid {
+        for _ in 0..MOST_CONFLICTS {
+            if self.remaining(&served) >= min_valid {
+                return Ok(served);
+            }
             self.check_lifetime(min_valid)?;
-            outcome = self.refresh_if_current_is(&served.access_token).await?;
-            served = self.served(outcome).await?;
-            if self.remaining(&served) < min_valid {
-                return Err(SessionError::lifetime_too_short(self.remaining(&served), min_valid));
+            // What another process refreshed a while ago may be too old as well: then it is ours to refresh.
+            let outcome = self.refresh_if_current_is(&served.access_token).await?;
+            let before = std::mem::replace(&mut served, self.served(outcome).await?);
+            if outcome == Outcome::Refreshed || served.access_token == before.access_token {
+                break;
             }
         }
-        Ok(served)
+        if self.remaining(&served) >= min_valid {
+            return Ok(served);
+        }
+        Err(SessionError::lifetime_too_short(self.remaining(&served), min_valid))
     }
 
     /// Has this process refresh the access token whenever it is due, with or without callers, as long as the returned

@@ -2,7 +2,7 @@
 
 use oidc_session_policy::protocol::Action;
 
-use crate::hands::Process;
+use crate::hands::{Clock, Process};
 use crate::server::Token;
 use crate::store::Record;
 use crate::world::World;
@@ -24,6 +24,9 @@ pub(crate) enum Choice {
     /// The request is given up and reaches the server later.
     GiveUp(usize),
     LateRequestArrives,
+    /// The server asks to come back later, and has not looked at the request.
+    TurnedAway(usize),
+    ClockJumps(usize, Clock),
     Crash(usize),
     LeaseExpires,
     PauseEnds,
@@ -85,10 +88,13 @@ impl World {
         }
         if self.may_fail() {
             choices.push(Choice::Crash(index));
+            if self.setting.clocks && process.clock == Clock::Right {
+                choices.extend([Clock::Ahead, Clock::Back].map(|clock| Choice::ClockJumps(index, clock)));
+            }
             match action {
                 Action::Refresh { .. } if process.reply.is_some() => choices.push(Choice::FailAfter(index)),
                 Action::Refresh { .. } if self.late_request.is_none() => {
-                    choices.extend([Choice::FailBefore(index), Choice::GiveUp(index)]);
+                    choices.extend([Choice::FailBefore(index), Choice::TurnedAway(index), Choice::GiveUp(index)]);
                 }
                 Action::Refresh { .. } | Action::Load => choices.push(Choice::FailBefore(index)),
                 Action::Lease { .. } | Action::Commit { .. } | Action::End { .. } | Action::Renew { .. } => {

@@ -43,6 +43,29 @@ pub(crate) struct Process {
     pub(crate) late: bool,
     /// It was frozen past its lease.
     pub(crate) overslept: bool,
+    pub(crate) clock: Clock,
+}
+
+/// The wall clock of a process. Only the monotonic one can be relied on.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub(crate) enum Clock {
+    #[default]
+    Right,
+    Ahead,
+    Back,
+}
+
+impl Clock {
+    /// Farther than any token lives.
+    const JUMP: Duration = Duration::from_secs(1_000);
+
+    fn wall(self) -> Timestamp {
+        match self {
+            Self::Right => NOW,
+            Self::Ahead => NOW + Self::JUMP,
+            Self::Back => NOW - Self::JUMP,
+        }
+    }
 }
 
 impl Process {
@@ -64,22 +87,23 @@ impl Process {
             outcome: None,
             late: false,
             overslept: false,
+            clock: Clock::Right,
         }
     }
 
     pub(crate) fn begin(&mut self, trigger: Trigger, setting: &Setting) {
+        self.late = false;
         let mut flight = Flight::new(rules(setting), trigger, None);
         if self.target == Target::Further {
             flight = flight.for_further_target();
         }
-        self.action = Some(flight.step(Event::Started, now(false)));
+        self.action = Some(flight.step(Event::Started, now(self.clock, self.late)));
         self.flight = Some(flight);
         self.flights_left -= 1;
-        // Even numbers are one process, odd ones the other.
-        self.holder += 2;
+        // No two processes ever have the same number.
+        self.holder += setting.processes;
         self.forget();
         self.outcome = None;
-        self.late = false;
     }
 
     pub(crate) fn crash(&mut self) {
@@ -91,7 +115,7 @@ impl Process {
 
     pub(crate) fn step(&mut self, event: Event) {
         let Some(flight) = &mut self.flight else { return };
-        let action = flight.step(event, now(self.late));
+        let action = flight.step(event, now(self.clock, self.late));
         self.action = Some(action);
     }
 
@@ -174,6 +198,6 @@ fn rules(setting: &Setting) -> Rules {
 }
 
 /// `late`: past every patience.
-fn now(late: bool) -> Now {
-    Now { wall: NOW, monotonic: if late { Duration::from_secs(100_000) } else { Duration::from_secs(1) } }
+fn now(clock: Clock, late: bool) -> Now {
+    Now { wall: clock.wall(), monotonic: if late { Duration::from_secs(100_000) } else { Duration::from_secs(1) } }
 }

@@ -1,4 +1,4 @@
-//! Explores every interleaving of two processes that run the shipped protocol against a store and an authorization
+//! Explores every interleaving of two or three processes that run the shipped protocol against a store and an authorization
 //! server, with every fault at every step, and checks the promises in each state.
 //!
 //! Each mutant takes one safeguard away and must be found out.
@@ -12,6 +12,8 @@ mod setting;
 mod store;
 mod world;
 
+use std::time::Instant;
+
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
 use choice::Choice;
@@ -20,11 +22,13 @@ use setting::{Mutant, Setting};
 use world::World;
 
 const SOUND: Setting = Setting {
+    processes: 2,
     faults: 2,
     occasions: 1,
     in_all: 3,
     rotates: true,
     reuse_window: false,
+    clocks: false,
     due: false,
     forced: false,
     further: false,
@@ -33,6 +37,11 @@ const SOUND: Setting = Setting {
 
 /// With two targets each process has a grant of its own to get, so less may happen for a space of the same size.
 const TWO_TARGETS: Setting = Setting { occasions: 2, in_all: 2, further: true, ..SOUND };
+
+/// Three processes, where so much less may happen.
+const THREE: Setting = Setting { processes: 3, faults: 1, occasions: 1, in_all: 1, ..SOUND };
+
+const THREE_UNLUCKY: Setting = Setting { faults: 2, in_all: 2, ..THREE };
 
 /// Faults and occasions together, where each of them is rarer elsewhere.
 const MORE: Setting = Setting { occasions: 1, in_all: 3, ..TWO_TARGETS };
@@ -96,14 +105,22 @@ impl Model for Setting {
     }
 }
 
+/// `cargo xtask model` has the patience that the ordinary tests have not.
+fn is_full() -> bool {
+    std::env::var("OIDC_SESSION_MODEL").is_ok_and(|model| model == "full")
+}
+
 fn explore(setting: Setting, until: HasDiscoveries) -> impl Checker<Setting> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     setting.checker().threads(threads).finish_when(until).spawn_bfs().join()
 }
 
+#[expect(clippy::disallowed_methods, reason = "how long it took is for whoever reads the output")]
 fn holds(name: &str, setting: Setting) {
+    let begun = Instant::now();
     let checker = explore(setting, HasDiscoveries::AnyFailures);
-    println!("{name}: {} states, {} transitions", checker.unique_state_count(), checker.state_count());
+    let (states, transitions, took) = (checker.unique_state_count(), checker.state_count(), begun.elapsed());
+    println!("{name}: {states} states, {transitions} transitions, {:.1} s", took.as_secs_f64());
     checker.assert_properties();
     assert!(checker.is_done(), "{name}: not every state was explored");
 }
@@ -172,6 +189,53 @@ fn the_protocol_keeps_its_promises_with_two_targets_and_force_when_more_happens(
 #[test]
 fn the_protocol_keeps_its_promises_with_two_targets_and_no_rotation_when_more_happens() {
     holds("two targets, no rotation, more", Setting { rotates: false, ..MORE });
+}
+
+#[test]
+fn the_protocol_keeps_its_promises_when_clocks_are_set() {
+    for due in [false, true] {
+        holds("clocks", Setting { clocks: true, due, occasions: 0, in_all: 2, ..SOUND });
+    }
+}
+
+#[test]
+fn the_protocol_keeps_its_promises_with_three_processes() {
+    three("expired", THREE);
+}
+
+#[test]
+fn the_protocol_keeps_its_promises_with_three_processes_when_the_access_token_is_due() {
+    three("due", Setting { due: true, ..THREE });
+}
+
+#[test]
+fn the_protocol_keeps_its_promises_with_three_processes_when_a_refresh_is_forced() {
+    three("forced", Setting { due: true, forced: true, ..THREE });
+}
+
+#[test]
+fn the_protocol_keeps_its_promises_with_three_processes_and_a_reuse_window() {
+    three("reuse window", Setting { reuse_window: true, ..THREE });
+}
+
+#[test]
+fn the_protocol_keeps_its_promises_with_three_processes_over_a_refresh_token_that_stays() {
+    three("no rotation", Setting { rotates: false, ..THREE });
+}
+
+#[test]
+fn the_protocol_keeps_its_promises_with_three_processes_and_two_targets() {
+    three("two targets", Setting { further: true, ..THREE });
+}
+
+fn three(name: &str, setting: Setting) {
+    let setting = if is_full() { Setting { faults: 2, in_all: 2, ..setting } } else { setting };
+    holds(&format!("three processes, {name}"), setting);
+}
+
+#[test]
+fn a_lease_that_anybody_ends_loses_the_session() {
+    is_found_out(Mutant::AnybodyReleases, THREE_UNLUCKY, "no session is lost without an unavoidable fault");
 }
 
 #[test]

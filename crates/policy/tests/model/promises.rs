@@ -4,7 +4,7 @@ use oidc_session_policy::Phase;
 use oidc_session_policy::protocol::Outcome;
 
 use crate::choice::Choice;
-use crate::hands::NOW;
+use crate::hands::{Clock, NOW};
 use crate::store::{Record, TokenSets};
 use crate::world::World;
 
@@ -47,6 +47,7 @@ impl World {
         (world.faults, world.occasions) = (0, 0);
         world.store.expire_lease();
         world.store.end_pause();
+        world.processes.iter_mut().for_each(|process| process.clock = Clock::Right);
         world.refreshes_for(0) && (!self.setting.further || world.refreshes_for(1))
     }
 

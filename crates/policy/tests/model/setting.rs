@@ -3,6 +3,8 @@
 /// How much may happen in one run.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct Setting {
+    /// How many processes share the session: two or three.
+    pub(crate) processes: u8,
     /// Crashes, lost requests, lost answers, late requests, store failures, leases that end early.
     pub(crate) faults: u8,
     /// Logouts, sign-ins, revocations by an administrator, access tokens that expire.
@@ -12,6 +14,8 @@ pub(crate) struct Setting {
     /// The server replaces a refresh token whenever it is presented.
     pub(crate) rotates: bool,
     pub(crate) reuse_window: bool,
+    /// The clock of a process may be set ahead or back, by far: one more fault.
+    pub(crate) clocks: bool,
     /// The access token is due at first, not expired.
     pub(crate) due: bool,
     /// The second process wants a refresh in any case.
@@ -33,6 +37,8 @@ pub(crate) enum Mutant {
     PublishBeforeCommit,
     /// The tokens of other targets are written back as they were read first.
     OtherTargetsAsReadFirst,
+    /// The store ends a lease for whoever asks.
+    AnybodyReleases,
     /// The session's own access token is looked at for every target.
     OwnTokenForEveryTarget,
 }

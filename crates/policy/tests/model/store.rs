@@ -3,6 +3,7 @@
 use oidc_session_core::{EndReason, Version};
 
 use crate::server::{Grant, Target, Token};
+use crate::setting::Mutant;
 
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum Record {
@@ -46,7 +47,7 @@ pub(crate) struct Store {
     lease: Option<LeaseEntry>,
     unsettled: u32,
     paused: bool,
-    compares: bool,
+    mutant: Option<Mutant>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -63,8 +64,8 @@ pub(crate) enum Asked {
 }
 
 impl Store {
-    pub(crate) fn new(compares: bool) -> Self {
-        Self { record: None, next_version: 1, lease: None, unsettled: 0, paused: false, compares }
+    pub(crate) fn new(mutant: Option<Mutant>) -> Self {
+        Self { record: None, next_version: 1, lease: None, unsettled: 0, paused: false, mutant }
     }
 
     pub(crate) fn write(&mut self, record: Record) -> Version {
@@ -79,7 +80,7 @@ impl Store {
 
     pub(crate) fn commit(&mut self, expected: Version, record: Record) -> Option<Version> {
         let holds = self.record.is_some_and(|(version, _)| version == expected);
-        (holds || !self.compares).then(|| self.write(record))
+        (holds || self.mutant == Some(Mutant::NoCompareAndSet)).then(|| self.write(record))
     }
 
     pub(crate) fn try_lease(&mut self, holder: u8) -> Asked {
@@ -102,7 +103,7 @@ impl Store {
     }
 
     pub(crate) fn release(&mut self, holder: u8, unsettled: bool, paused: bool) {
-        if self.is_held_by(holder) {
+        if self.is_held_by(holder) || self.mutant == Some(Mutant::AnybodyReleases) {
             self.lease = None;
             self.unsettled += u32::from(unsettled);
             self.paused = paused;

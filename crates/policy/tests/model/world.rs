@@ -1,11 +1,11 @@
-//! The world of the model: two processes, a store, an authorization server, and all that can happen.
+//! The world of the model: a few processes, a store, an authorization server, and all that can happen.
 
 use oidc_session_core::{EndReason, ProviderErrorKind, Renewal, Version};
 use oidc_session_policy::Schedule;
 use oidc_session_policy::protocol::{Action, Answer, CommitView, Event, LeaseView, Outcome, RecordView, Trigger};
 
 use crate::choice::Choice;
-use crate::hands::{Process, fault, fingerprint, is_verdict, schedule, view};
+use crate::hands::{Clock, Process, fault, fingerprint, is_verdict, schedule, view};
 use crate::promises::Breach;
 use crate::server::{Reply, Server, Target, Token, Tokens};
 use crate::setting::{Mutant, Setting};
@@ -16,7 +16,7 @@ pub(crate) struct World {
     pub(crate) setting: Setting,
     pub(crate) store: Store,
     pub(crate) server: Server,
-    pub(crate) processes: [Process; 2],
+    pub(crate) processes: Vec<Process>,
     pub(crate) sign_ins: u8,
     pub(crate) faults: u8,
     pub(crate) occasions: u8,
@@ -51,13 +51,15 @@ impl World {
             committed.insert(grant.access);
         }
         let second = if setting.further { Target::Further } else { Target::Own };
-        let mut store = Store::new(setting.mutant != Some(Mutant::NoCompareAndSet));
+        let mut store = Store::new(setting.mutant);
         store.write(Record::Active { sign_in: 0, tokens });
         Self {
             setting,
             store,
             server,
-            processes: [Process::new(0, Target::Own), Process::new(1, second)],
+            processes: (0..setting.processes)
+                .map(|index| Process::new(index, if index == 1 { second } else { Target::Own }))
+                .collect(),
             sign_ins: 1,
             faults: setting.faults,
             occasions: setting.occasions,
@@ -108,6 +110,14 @@ impl World {
                     let _ = self.server.refresh(token, Target::Own);
                     self.revocation_excused = true;
                 }
+            }
+            Choice::TurnedAway(index) => {
+                self.spend_fault();
+                self.step(index, Event::Answered(Answer::Failed(fault(ProviderErrorKind::TryLater))));
+            }
+            Choice::ClockJumps(index, clock) => {
+                self.spend_fault();
+                self.processes[index].clock = clock;
             }
             Choice::Crash(index) => {
                 self.spend_fault();
@@ -254,7 +264,7 @@ impl World {
         let Some(token) = self.presented_token(index) else {
             return;
         };
-        if self.has_what_it_wants(index) {
+        if self.has_what_it_wants(index) && self.processes[index].clock == Clock::Right {
             self.breach = Some(Breach::RefreshedInVain);
         }
         let process = &mut self.processes[index];
