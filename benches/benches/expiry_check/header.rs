@@ -45,10 +45,10 @@ pub(crate) fn headers(criterion: &mut Criterion) {
                 drop(black_box(black_box(&floor).authorization()).expect("fresh"));
             }
         });
-        bench(&mut group, threads, "by_hand", || {
-            || {
-                let answer = black_box(&by_hand).authorization().now_or_never();
-                drop(black_box(answer).flatten().expect("fresh, and nobody writes"));
+        bench_awaiting(&mut group, threads, "by_hand", || {
+            async || {
+                let answer = black_box(&by_hand).authorization().await;
+                drop(black_box(answer).expect("fresh"));
             }
         });
         bench(&mut group, threads, "try_authorization", || {
@@ -62,12 +62,9 @@ pub(crate) fn headers(criterion: &mut Criterion) {
                 drop(black_box(black_box(handle).try_authorization()).expect("fresh"));
             }
         });
-        bench(&mut group, threads, "authorization", || {
+        bench_awaiting(&mut group, threads, "authorization", || {
             let handle = handle.clone();
-            move || {
-                let answer = black_box(&handle).authorization().now_or_never();
-                drop(black_box(answer).expect("no wait").expect("fresh"));
-            }
+            async move || drop(black_box(black_box(&handle).authorization().await).expect("fresh"))
         });
         group.finish();
     }
@@ -80,4 +77,32 @@ fn bench<O: FnMut()>(
     prepare: impl Fn() -> O + Sync,
 ) {
     group.bench_function(name, |bencher| bencher.iter_custom(|times| on_threads(threads, times, &prepare)));
+}
+
+/// So many awaits in one task, as programs do: to begin a task for each would cost more than the answer.
+const IN_A_TASK: u64 = 64;
+
+fn bench_awaiting<O: AsyncFnMut()>(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    threads: usize,
+    name: &str,
+    prepare: impl Fn() -> O + Sync,
+) {
+    let task = || {
+        let mut operation = prepare();
+        move || {
+            let task = async {
+                for _ in 0..IN_A_TASK {
+                    operation().await;
+                }
+            };
+            task.now_or_never().expect("nobody waits");
+        }
+    };
+    group.bench_function(name, |bencher| {
+        bencher.iter_custom(|times| {
+            let tasks = times.div_ceil(IN_A_TASK);
+            on_threads(threads, tasks, task).mul_f64(times as f64 / (tasks * IN_A_TASK) as f64)
+        });
+    });
 }

@@ -16,9 +16,11 @@ use tokio::sync::broadcast;
 
 pub(crate) use self::changes::Writing;
 pub(crate) use self::turn::Turn;
+use crate::clock_watch::Tick;
 use crate::extras::Extras;
 use crate::following::Following;
 use crate::known::Known;
+use crate::pass::Pass;
 use crate::place::Place;
 use crate::slot::Slot;
 use crate::{SessionEvent, SessionEventKind};
@@ -31,6 +33,8 @@ pub(crate) struct Entry {
     /// The digest of its id, if the store calls it something else.
     digest: Option<Box<StoreKey>>,
     place: Place,
+    /// Until when a fresh access token of the session itself is at hand: for whoever asks no more than that.
+    pass: Pass,
     known: ArcSwapOption<Known>,
     /// Until when that is served without asking the store.
     confirmed_until: AtomicU64,
@@ -66,12 +70,19 @@ impl Entry {
             key,
             digest: (digest != key).then(|| Box::new(digest)),
             place,
+            pass: Pass::default(),
             known: ArcSwapOption::empty(),
             confirmed_until: AtomicU64::new(0),
             following,
             turn: Mutex::default(),
             extras: OnceLock::new(),
         }
+    }
+
+    /// Whether a fresh access token of the session itself is at hand, without a look at it.
+    #[inline]
+    pub(crate) fn is_fresh(&self, tick: Tick) -> bool {
+        self.pass.admits(tick)
     }
 
     /// What was read or committed last.
@@ -158,12 +169,14 @@ impl Entry {
     /// To be called by whoever has the turn.
     fn set_known(&self, known: Option<Arc<Known>>) -> Option<Arc<Known>> {
         let before = self.known.swap(known);
+        self.pass.withdraw();
         self.place.change(self, Slot::hide);
         before
     }
 
-    /// Whoever looks by id finds this at once. To be called by whoever has the turn.
+    /// From now on a look by id finds this, and a fresh token is known to be there. To be called by whoever has the turn.
     pub(crate) fn show(&self, authorization: HeaderValue, era: u64, at: Timestamp, holds: Duration) {
+        self.pass.issue(era, at, holds);
         self.place.change(self, |slot| slot.show(authorization, era, at, holds));
     }
 

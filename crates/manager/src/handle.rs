@@ -164,8 +164,8 @@ impl SessionHandle {
 
     /// A ready `Authorization` header value, marked sensitive, if a fresh one is at hand: no wait, no lock, no allocation.
     ///
-    /// `None` says nothing about the session; [`authorization`](Self::authorization) is the way on then. It costs the same
-    /// when the token is fresh.
+    /// `None` says nothing about the session; [`authorization`](Self::authorization) is the way on then. It costs little
+    /// more when the token is fresh.
     ///
     /// ```
     /// # async fn example(session: oidc_session_manager::SessionHandle) -> Result<(), oidc_session_manager::SessionError> {

@@ -26,10 +26,13 @@ pub(crate) fn try_authorization(shared: &Arc<Shared>, entry: &Arc<Entry>, target
 /// Whether a fresh access token is at hand.
 #[inline]
 pub(crate) fn is_fresh(shared: &Arc<Shared>, entry: &Arc<Entry>, target: &Target) -> bool {
-    if let Some(tick) = shared.following.tick()
-        && admitted(shared, entry, entry.known().as_deref(), target, tick).is_some()
-    {
-        return true;
+    if let Some(tick) = shared.following.tick() {
+        if target.is_default() && entry.is_fresh(tick) {
+            return true;
+        }
+        if admitted(shared, entry, entry.known().as_deref(), target, tick).is_some() {
+            return true;
+        }
     }
     fresh_by_both_clocks(shared, entry, target).is_some()
 }

@@ -21,9 +21,9 @@ pub(crate) fn report() -> Report {
     let mut report = Report::new(
         "10,000 tasks, one expired token, a token endpoint that takes 50 ms",
         "Milliseconds from the first task's start until all have the header value of the new token, the median of five \
-         storms; extra.refreshes: tokens the endpoint was asked for meanwhile, the most of five. On the floor every \
-         task waits 50 ms by itself. extra.begins \"empty\": that peer refreshes in the background and not on demand, \
-         so its storm begins before its first token; extra.ms_after_expiry is its storm after a token has expired.",
+         storms; Refreshes: tokens the endpoint was asked for meanwhile, the most of five. On the floor every \
+         task waits 50 ms by itself. “begins empty”: that peer refreshes in the background and not on demand, \
+         so its storm begins before its first token; “ms after expiry” is its storm after a token has expired.",
     );
     let floor = storms::<Floor>(&mut report, None);
     storms::<OidcSession>(&mut report, Some(floor));
