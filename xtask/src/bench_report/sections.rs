@@ -17,8 +17,9 @@ pub(super) const SECTIONS: [Section; 8] = [
         family: "check",
         title: "Is the token fresh?",
         prose: "All threads ask one session. The floor compares the coarse clock with a deadline behind a pointer that a\n\
-                refresh may swap. In `apart` each thread has a manager of its own, and shares nothing: what is slower\n\
-                there with more threads is the machine's doing.",
+                refresh may swap; ours with a number beside that pointer, which a refresh withdraws. In `apart` each\n\
+                thread has a manager of its own, and shares nothing: what is slower there with more threads is the\n\
+                machine's doing.",
         case: "Threads",
     },
     Section {

@@ -17,7 +17,7 @@ pub(crate) fn report() -> Report {
     let mut report = Report::new(
         "Allocations for the header value of a fresh token",
         "Calls of the allocator (reallocations count as one each) for one header value of a token of 1,024 bytes; \
-         extra.bytes: bytes asked for. Counted over 1,000 calls after 1,000 others, the least of five rounds.",
+         “bytes” are those asked for. Counted over 1,000 calls after 1,000 others, the least of five rounds.",
     );
     count::<Floor>(&mut report);
     count::<OidcSession>(&mut report);
