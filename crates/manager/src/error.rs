@@ -120,6 +120,10 @@ impl SessionError {
         Self::unavailable("the access token had expired by the time it was stored")
     }
 
+    pub(crate) fn old_on_arrival() -> Self {
+        Self::unavailable("the access token was too old for what was asked by the time it was stored")
+    }
+
     pub(crate) fn not_a_header() -> Self {
         Self::new(
             SessionErrorKind::Misconfigured,

@@ -216,7 +216,8 @@ impl SessionHandle {
         if self.remaining(&served) >= min_valid {
             return Ok(served);
         }
-        Err(SessionError::lifetime_too_short(self.remaining(&served), min_valid))
+        self.check_lifetime(min_valid)?;
+        Err(SessionError::old_on_arrival())
     }
 
     /// Has this process refresh the access token whenever it is due, with or without callers, as long as the returned

@@ -97,13 +97,19 @@ async fn a_store_that_is_down_at_the_commit_loses_nothing_and_the_token_is_serve
     assert_eq!(world.server.presented(), ["rt-0"]);
 }
 
-#[tokio::test]
+/// A process that freezes in a call of the store, and so does not find it too slow.
+fn patient(world: &World, store: &Unruly) -> SessionManager {
+    let builder = SessionManager::builder(world.server.clone(), store.clone()).clock(world.clock.clone());
+    builder.store_budget(Duration::from_secs(9)).lease(Duration::from_secs(20)).build().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_process_frozen_between_lease_and_request_does_not_send_when_it_wakes() {
     let world = World::new();
     world.expired().await;
     let store = Unruly::new(&world);
     let gate = store.hold_lease();
-    let frozen = world.over(&store).session(&id());
+    let frozen = patient(&world, &store).session(&id());
     let flight = tokio::spawn(async move { (frozen.refresh_if_expired().await.unwrap(), token_of(&frozen).await) });
     store.holds_somebody().await;
 
@@ -214,7 +220,7 @@ async fn the_lease_outlives_a_slow_answer_and_a_slow_commit() {
     assert_eq!(world.server.presented(), ["rt-0"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_machine_suspended_between_lease_and_request_does_not_send_when_it_wakes() {
     // The store runs on another machine, whose time goes on.
     let elsewhere = World::new();
@@ -223,7 +229,7 @@ async fn a_machine_suspended_between_lease_and_request_does_not_send_when_it_wak
     world.clock.advance(LIFETIME);
     let store = Unruly::new(&world);
     let gate = store.hold_lease();
-    let suspended = world.over(&store).session(&id());
+    let suspended = patient(&world, &store).session(&id());
     let flight = tokio::spawn(async move { suspended.refresh_if_expired().await.unwrap() });
     store.holds_somebody().await;
 

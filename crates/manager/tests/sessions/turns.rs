@@ -120,11 +120,11 @@ async fn one_refreshes_and_one_waits(manager: &SessionManager, server: &Busy) ->
     let refreshing = [0, 1].map(|number| manager.session(&id(number)));
     let [first, second] = refreshing;
     let first = tokio::spawn(async move { first.refresh_if_expired().await.unwrap() });
+    // Paused time: it passes once there is nothing left to do.
     while server.now() == 0 {
-        tokio::task::yield_now().await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let second = tokio::spawn(async move { second.refresh_if_expired().await.unwrap() });
-    // Paused time: it passes once there is nothing left to do.
     tokio::time::sleep(Duration::from_millis(10)).await;
     assert_eq!(server.now(), 1);
     [first, second]
@@ -169,6 +169,23 @@ async fn a_server_that_hangs_keeps_nobody_waiting_for_all_who_came_before() {
     assert!(outcomes.into_iter().all(|outcome| outcome.unwrap_err().kind() == SessionErrorKind::Unavailable));
     server.0.hangs.store(false, Ordering::SeqCst);
     assert_eq!(handles[19].refresh_if_expired().await.unwrap(), Outcome::Refreshed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_gives_way_to_another_holder_takes_a_new_turn_before_it_presents() {
+    let (manager, server, store) = manager(20, 3).await;
+    for number in 0..20 {
+        let key = id(number).store_key();
+        let lease = store.try_lease(&key, HolderId::random(), Duration::from_secs(1)).await.unwrap();
+        assert!(matches!(lease, Lease::Granted { .. }));
+    }
+    // A process died with all of these leases.
+    server.1.advance(Duration::from_secs(2));
+    let handles: Vec<_> = (0..20).map(|number| manager.session(&id(number))).collect();
+    for outcome in join_all(handles.iter().map(|handle| handle.refresh_if_expired())).await {
+        assert_eq!(outcome.unwrap(), Outcome::Refreshed);
+    }
+    assert_eq!(server.most(), 3);
 }
 
 #[tokio::test(start_paused = true)]

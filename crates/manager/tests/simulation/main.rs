@@ -12,6 +12,7 @@
 mod caller;
 mod dice;
 mod line;
+mod outages;
 mod people;
 mod plan;
 mod run;
@@ -54,17 +55,22 @@ fn seeds(count: u64) -> Range<u64> {
 
 #[test]
 fn in_fair_weather_no_token_is_presented_twice_and_no_session_is_lost() {
-    hold(Weather::Fair, None, 1_000);
+    hold(Weather::Fair, None, 600);
 }
 
 #[test]
 fn in_foul_weather_nothing_is_lost_that_a_client_can_keep() {
-    hold(Weather::Foul, None, 1_000);
+    hold(Weather::Foul, None, 600);
 }
 
 #[test]
 fn in_foul_weather_a_reuse_window_keeps_every_session() {
-    hold(Weather::Foul, WINDOW, 1_000);
+    hold(Weather::Foul, WINDOW, 600);
+}
+
+#[test]
+fn an_outage_of_the_store_loses_no_session() {
+    hold(Weather::Outages, None, 600);
 }
 
 #[test]

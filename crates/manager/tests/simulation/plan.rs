@@ -11,6 +11,8 @@ pub(crate) enum Weather {
     Fair,
     /// Requests and answers are lost or late, machines freeze and crash.
     Foul,
+    /// Nobody reaches the store, often right after the server has granted something, and for longer than leases last.
+    Outages,
 }
 
 /// A safeguard taken away, to see whether it is missed.

@@ -10,7 +10,8 @@ use oidc_session_core::{
 
 use crate::dice::Dice;
 use crate::line::{Line, Lost};
-use crate::plan::Plan;
+use crate::outages::Outages;
+use crate::plan::{Plan, Weather};
 use crate::time::{Time, WallClock};
 use crate::truth::{Reply, Tokens, Truth};
 
@@ -24,6 +25,8 @@ pub(crate) struct Door {
     pub(crate) clock: WallClock,
     pub(crate) lifetime: Duration,
     pub(crate) profile: ProviderProfile,
+    pub(crate) outages: Outages,
+    pub(crate) weather: Weather,
 }
 
 /// What the server says of itself.
@@ -67,6 +70,9 @@ impl Provider for Door {
         });
         match reply.await {
             Ok(Reply::Granted(tokens)) => {
+                if self.weather == Weather::Outages && self.dice.in_hundred(30) {
+                    self.outages.begin(self.dice.millis(1_000..90_000));
+                }
                 let mut answer = TokenAnswer::new(requested_at, self.clock.now());
                 answer.access_token = Some(AccessToken::new(tokens.access));
                 answer.refresh_token = Some(RefreshToken::new(tokens.refresh));

@@ -9,7 +9,9 @@ use oidc_session_core::{
 };
 use oidc_session_store_memory::MemoryStore;
 
+use crate::dice::Dice;
 use crate::line::Line;
+use crate::outages::Outages;
 use crate::plan::Mutant;
 use crate::truth::Truth;
 
@@ -19,6 +21,8 @@ pub(crate) struct FarStore {
     pub(crate) store: MemoryStore,
     pub(crate) truth: Truth,
     pub(crate) line: Line,
+    pub(crate) outages: Outages,
+    pub(crate) dice: Dice,
     pub(crate) has_feed: bool,
     pub(crate) mutant: Option<Mutant>,
 }
@@ -32,8 +36,13 @@ impl FarStore {
         doing: &'static str,
         call: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let lost = |_| Err(StoreError::new(StoreErrorKind::Unavailable, doing));
-        self.line.carry(BUDGET, call).await.unwrap_or_else(lost)
+        let unavailable = || StoreError::new(StoreErrorKind::Unavailable, doing);
+        if self.outages.is_on() {
+            self.outages.fails(&self.dice).await;
+            return Err(unavailable());
+        }
+        let answer = self.line.carry(BUDGET, call).await.unwrap_or_else(|_| Err(unavailable()));
+        if self.outages.is_on() { Err(unavailable()) } else { answer }
     }
 }
 

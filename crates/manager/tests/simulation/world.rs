@@ -9,6 +9,7 @@ use oidc_session_store_memory::MemoryStore;
 
 use crate::dice::Dice;
 use crate::line::Line;
+use crate::outages::Outages;
 use crate::plan::{Plan, Weather};
 use crate::server::{self, Door};
 use crate::store::{BUDGET, FarStore};
@@ -24,6 +25,7 @@ pub(crate) struct World {
     pub(crate) truth: Truth,
     store: MemoryStore,
     is_foul: Arc<AtomicBool>,
+    outages: Outages,
     machines: Mutex<Vec<Arc<Machine>>>,
 }
 
@@ -51,6 +53,7 @@ impl World {
             truth: Truth::new(plan.clone()),
             store: MemoryStore::with_clock(Arc::new(WallClock::right(time))),
             is_foul: Arc::default(),
+            outages: Outages::none(time),
             machines: Mutex::default(),
             plan,
             dice,
@@ -69,6 +72,7 @@ impl World {
     /// From now on everything goes well, and all clocks are right.
     pub(crate) fn calm_down(&self) {
         self.is_foul.store(false, Ordering::SeqCst);
+        self.outages.end();
         self.machines().iter().for_each(|machine| machine.clock.set_off(0));
     }
 
@@ -90,7 +94,7 @@ impl World {
     }
 
     fn start(&self, number: usize) -> Arc<Machine> {
-        let Self { plan, dice, time, truth, store, .. } = self;
+        let Self { plan, dice, time, truth, store, outages, .. } = self;
         let clock = WallClock::right(*time);
         let troubled = truth.clone();
         let line = Line::new(dice.others(), *time, Arc::clone(&self.is_foul), move || troubled.trouble());
@@ -102,11 +106,15 @@ impl World {
             clock: clock.clone(),
             lifetime: plan.lifetime,
             profile: server::profile(plan),
+            outages: outages.clone(),
+            weather: plan.weather,
         };
         let far = FarStore {
             store: store.clone(),
             truth: truth.clone(),
             line: line.clone(),
+            outages: outages.clone(),
+            dice: dice.others(),
             has_feed: plan.has_feed,
             mutant: plan.mutant,
         };

@@ -17,6 +17,8 @@ pub struct Rules {
     /// Whether the server takes a refresh token that it has replaced as before.
     pub(super) reuse_is_harmless: bool,
     pub(super) on_failure: OnRefreshFailure,
+    /// How long another holder is given to commit what it may have got, before its token is presented again.
+    pub(super) grace: Duration,
     pub(super) patience: Duration,
 }
 
@@ -31,6 +33,9 @@ impl Rules {
     pub(super) const MOST_END_TRIES: u8 = 3;
     /// The least time a lease must have beyond the calls it covers.
     const LEAST_SLACK: Duration = Duration::from_secs(1);
+    /// A holder that was cut off from the store may just have begun a call that hangs. After that it pauses a third of a
+    /// second at most, and commits.
+    const GRACE_BEYOND_ONE_CALL: Duration = Duration::from_secs(1);
 
     /// The shortest lease for a provider, and a store whose calls take up to `store_budget`.
     ///
@@ -41,8 +46,8 @@ impl Rules {
 
     /// The rules for a provider, a store whose calls take up to `store_budget`, and leases of `lease_ttl`.
     ///
-    /// Whoever waits for another holder waits a whole lease and a request longer, so that a holder that died delays
-    /// the others by its lease and no more.
+    /// Whoever waits for another holder waits a whole lease longer, and as long as taking over and a request last: so a
+    /// holder that died delays the others by its lease and no more.
     ///
     /// # Errors
     ///
@@ -57,13 +62,15 @@ impl Rules {
         if lease_ttl < shortest {
             return Err(LeaseTooShort { lease_ttl, shortest });
         }
+        let grace = store_budget.saturating_add(Self::GRACE_BEYOND_ONE_CALL);
         Ok(Self {
             lease_ttl,
             slack: lease_ttl - (shortest - Self::LEAST_SLACK),
             reuse_window: profile.reuse_window,
             reuse_is_harmless: profile.rotation == Rotation::Never || profile.reuse_reaction == ReuseReaction::Accepts,
             on_failure,
-            patience: lease_ttl.saturating_add(profile.request_budget),
+            grace,
+            patience: lease_ttl.saturating_add(grace).saturating_add(profile.request_budget),
         })
     }
 }

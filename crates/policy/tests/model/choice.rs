@@ -83,6 +83,7 @@ impl World {
             match action {
                 // Waiting for a holder in vain changes nothing: only the end of the wait is of interest.
                 Action::Wait(_) if self.waits_for_holder(process) => choices.push(Choice::DoLate(index)),
+                Action::Wait(_) if self.waits_for_a_commit(process) => {}
                 _ => choices.push(Choice::Do(index)),
             }
         }

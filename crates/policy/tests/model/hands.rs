@@ -36,6 +36,10 @@ pub(crate) struct Process {
     pub(crate) granted: Option<Grant>,
     /// Whether the journal says that the token may be presented again.
     pub(crate) journaled: bool,
+    /// It holds the lease of an attempt that another began, and has presented nothing yet.
+    pub(crate) takes_over: bool,
+    /// It has tokens in hand that are stored nowhere.
+    pub(crate) unsaved: bool,
     /// A commit of this flight has failed.
     pub(crate) commit_failed: bool,
     pub(crate) outcome: Option<Outcome>,
@@ -83,6 +87,8 @@ impl Process {
             reply: None,
             granted: None,
             journaled: false,
+            takes_over: false,
+            unsaved: false,
             commit_failed: false,
             outcome: None,
             late: false,
@@ -124,6 +130,11 @@ impl Process {
         self.outcome = Some(outcome);
     }
 
+    /// Whether it gives another holder time before it presents that one's token again.
+    pub(crate) fn waits_to_take_over(&self) -> bool {
+        self.takes_over && matches!(self.action, Some(Action::Wait(_)))
+    }
+
     /// The tokens of the session that was read or written last.
     pub(crate) fn tokens(&self) -> Option<TokenSets> {
         match self.read {
@@ -140,6 +151,8 @@ impl Process {
         self.reply = None;
         self.granted = None;
         self.journaled = false;
+        self.takes_over = false;
+        self.unsaved = false;
         self.commit_failed = false;
         self.overslept = false;
     }

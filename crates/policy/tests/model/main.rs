@@ -239,6 +239,11 @@ fn a_lease_that_anybody_ends_loses_the_session() {
 }
 
 #[test]
+fn taking_over_at_once_loses_the_session_of_a_holder_that_could_not_commit() {
+    is_found_out(Mutant::NoGrace, SOUND, "no session is lost without an unavoidable fault");
+}
+
+#[test]
 fn without_the_reread_under_the_lease_a_refresh_token_is_presented_twice() {
     is_found_out(Mutant::NoReread, SOUND, "no refresh token is presented twice but as a journaled repeat");
 }

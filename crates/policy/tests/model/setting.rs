@@ -37,6 +37,8 @@ pub(crate) enum Mutant {
     PublishBeforeCommit,
     /// The tokens of other targets are written back as they were read first.
     OtherTargetsAsReadFirst,
+    /// Whoever takes over presents at once.
+    NoGrace,
     /// The store ends a lease for whoever asks.
     AnybodyReleases,
     /// The session's own access token is looked at for every target.

@@ -131,7 +131,7 @@ impl World {
                 if let Some(process) = self.processes.iter_mut().find(alive) {
                     process.overslept = true;
                     // With a request under way, whoever takes over cannot know its outcome.
-                    self.excused |= process.presented.is_some();
+                    self.excused |= process.presented.is_some() && !process.unsaved;
                     self.spend_fault();
                 }
                 self.store.expire_lease();
@@ -243,6 +243,8 @@ impl World {
 
     pub(crate) fn lease(&mut self, index: usize) -> LeaseView {
         let process = &mut self.processes[index];
+        // Whoever asks anew has given up what it had.
+        (process.takes_over, process.unsaved) = (false, false);
         match self.store.try_lease(process.holder) {
             Asked::Absent => LeaseView::Absent,
             Asked::Held => LeaseView::Held { remaining: std::time::Duration::from_secs(15) },
@@ -253,6 +255,7 @@ impl World {
                     _ => (version, record),
                 };
                 process.journaled = unsettled > 0;
+                process.takes_over = unsettled > 0;
                 self.read(index, Some(read));
                 LeaseView::Granted { record: self.view(index, read.0, read.1), unsettled }
             }
@@ -275,6 +278,7 @@ impl World {
             self.breach = Some(Breach::PresentedTwice);
         }
         process.presented = Some(token);
+        process.takes_over = false;
         let reply = self.server.refresh(token, process.target);
         if reply == Reply::ReuseDetected {
             if !process.journaled {
@@ -291,6 +295,7 @@ impl World {
         let event = match process.reply.take() {
             Some(Reply::Granted(grant)) => {
                 process.granted = Some(grant);
+                process.unsaved = true;
                 Event::Answered(Answer::Granted {
                     access: Some(fingerprint(b'a', grant.access)),
                     refresh: Some(fingerprint(b'r', grant.refresh)),
@@ -336,6 +341,7 @@ impl World {
         }
         self.committed.insert(grant.access);
         self.processes[index].presented = None;
+        self.processes[index].unsaved = false;
         CommitView::Done(version)
     }
 
@@ -383,7 +389,7 @@ impl World {
         let process = &self.processes[index];
         let alone = match process.action {
             Some(Action::Prepare | Action::ServeUncommitted | Action::Done(_)) => true,
-            Some(Action::Wait(_)) => !self.waits_for_holder(process),
+            Some(Action::Wait(_)) => !self.waits_for_holder(process) && !self.waits_for_a_commit(process),
             _ => false,
         };
         if alone {
@@ -417,7 +423,16 @@ impl World {
 
     /// Whether the process has nothing to do but wait for the holder of the lease.
     pub(crate) fn waits_for_holder(&self, process: &Process) -> bool {
-        process.presented.is_none() && self.store.holder().is_some_and(|holder| holder != process.holder)
+        !process.waits_to_take_over()
+            && process.presented.is_none()
+            && self.store.holder().is_some_and(|holder| holder != process.holder)
+    }
+
+    /// The grace is long enough for whoever is alive to commit what it has in hand.
+    pub(crate) fn waits_for_a_commit(&self, process: &Process) -> bool {
+        process.waits_to_take_over()
+            && self.setting.mutant != Some(Mutant::NoGrace)
+            && self.processes.iter().any(|other| other.unsaved)
     }
 
     /// What the process has just read; the protocol is told of it for the sake of the target that the process wants.

@@ -15,6 +15,8 @@ use oidc_session_policy::{OnRefreshFailure, Phase, Schedule};
 pub(crate) const LEASE_TTL: Duration = Duration::from_secs(30);
 pub(crate) const REQUEST_BUDGET: Duration = Duration::from_secs(10);
 pub(crate) const STORE_BUDGET: Duration = Duration::from_secs(5);
+/// How long another holder is given to commit what it may have got.
+pub(crate) const GRACE: Duration = Duration::from_secs(6);
 pub(crate) const LEASE: Action = Action::Lease { ttl: LEASE_TTL };
 pub(crate) const RENEW: Action = Action::Renew { ttl: LEASE_TTL };
 pub(crate) const RENEWED: Event = Event::Renewed(Ok(Renewal::Done));
@@ -82,6 +84,12 @@ impl Dialogue {
     pub(crate) fn refreshes(self) -> Self {
         let since = self.elapsed;
         self.refreshes_under_a_lease_since(since)
+    }
+
+    /// The flight gives whoever began this attempt time to commit, and then finds the record as it was.
+    #[track_caller]
+    pub(crate) fn takes_over(self, record: RecordView, unsettled: u32) -> Self {
+        self.waits(GRACE).expects(LEASE).says(granted(record, unsettled))
     }
 
     /// The flight is told what came of its action.

@@ -84,6 +84,7 @@ fn a_verdict_on_an_attempt_taken_over_is_one_after_an_unknown_outcome() {
     for (record, told_by_the_store) in [(expired(), 1), (told_by_the_record, 0)] {
         Dialogue::of(Trigger::IfDue)
             .presents(record, told_by_the_store)
+            .takes_over(record, told_by_the_store)
             .says(failed(REJECTED))
             .waits(seconds(1))
             .expects(Action::Load)

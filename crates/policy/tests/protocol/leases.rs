@@ -71,13 +71,13 @@ fn waiting_never_outlasts_the_other_lease_and_never_spins() {
 }
 
 #[test]
-fn patience_ends_one_lease_and_one_request_after_the_flight_began() {
+fn patience_ends_one_lease_a_grace_and_one_request_after_the_flight_began() {
     let held_at = |elapsed| {
         let waiting = asking(Trigger::IfDue, expired()).says(held(seconds(20))).expects(Action::Wait(millis(20)));
         waiting.after(elapsed).says(Event::Waited).says(loaded(expired())).expects(LEASE).says(held(seconds(3)))
     };
-    held_at(millis(39_999)).expects(Action::Wait(millis(40)));
-    held_at(millis(40_000)).ends(unavailable(FailureCause::LeaseHeld, Some(seconds(3))));
+    held_at(millis(45_999)).expects(Action::Wait(millis(40)));
+    held_at(millis(46_000)).ends(unavailable(FailureCause::LeaseHeld, Some(seconds(3))));
 }
 
 #[test]
@@ -95,8 +95,8 @@ fn the_wait_for_a_turn_costs_no_patience() {
         let asking = waiting.waits(millis(20)).says(loaded(expired())).expects(LEASE);
         asking.has_its_turn_after(seconds(100)).after(elapsed).says(held(seconds(3)))
     };
-    held_at(millis(39_979)).expects(Action::Wait(millis(40)));
-    held_at(millis(39_980)).ends(unavailable(FailureCause::LeaseHeld, Some(seconds(3))));
+    held_at(millis(45_979)).expects(Action::Wait(millis(40)));
+    held_at(millis(45_980)).ends(unavailable(FailureCause::LeaseHeld, Some(seconds(3))));
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn whoever_gets_no_turn_gives_up_and_holds_nothing() {
 #[test]
 fn impatience_takes_no_valid_token_away() {
     asking(Trigger::Force, fresh())
-        .after(seconds(40))
+        .after(seconds(46))
         .says(held(seconds(3)))
         .ends(postponed(FailureCause::LeaseHeld, Some(seconds(3))));
 }

@@ -11,5 +11,6 @@ mod leases;
 mod limits;
 mod looks;
 mod repeats;
+mod takeovers;
 mod targets;
 mod views;

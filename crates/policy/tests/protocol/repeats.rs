@@ -39,6 +39,18 @@ fn presenting(rotation: Rotation, reaction: ReuseReaction, window: Option<Durati
     Dialogue::with(Flight::new(rules, Trigger::IfDue, None)).presents(expired(), unsettled)
 }
 
+/// A flight that presents it after another holder did, whose lease is over.
+#[track_caller]
+fn taking_over(rotation: Rotation, reaction: ReuseReaction, harmless: bool) -> Dialogue {
+    let granted = presenting(rotation, reaction, None, 1);
+    if harmless { granted } else { granted.takes_over(expired(), 1) }
+}
+
+/// The end of an attempt whose outcome stays unknown. Where the next one begins with a wait, the pause is short.
+fn given_up(harmless: bool) -> Action {
+    release(if harmless { seconds(5) } else { seconds(1) }, true)
+}
+
 #[test]
 fn an_unknown_outcome_is_repeated_where_the_server_takes_it_or_nothing_is_to_be_lost() {
     for (rotation, reaction, harmless) in servers() {
@@ -55,7 +67,7 @@ fn an_unknown_outcome_is_repeated_where_the_server_takes_it_or_nothing_is_to_be_
         for (window, spent, repeated) in rows {
             for kind in [UNKNOWN, ProviderErrorKind::InvalidAnswer] {
                 let next = presenting(rotation, reaction, window, 0).after(spent).says(failed(kind)).said();
-                let expected = if repeated { RENEW } else { release(seconds(5), true) };
+                let expected = if repeated { RENEW } else { given_up(harmless) };
                 assert_eq!(next, expected, "{rotation:?} {reaction:?} {window:?} {kind:?} after {spent:?}");
             }
         }
@@ -83,15 +95,15 @@ fn what_is_known_is_never_repeated_in_the_same_flight() {
 
 #[test]
 fn there_is_one_repeat_and_none_of_an_attempt_taken_over_even_where_reuse_is_harmless() {
-    for (rotation, reaction, _) in servers() {
-        presenting(rotation, reaction, None, 1).says(failed(UNKNOWN)).expects(release(seconds(5), true));
+    for (rotation, reaction, harmless) in servers() {
+        taking_over(rotation, reaction, harmless).says(failed(UNKNOWN)).expects(given_up(harmless));
         presenting(rotation, reaction, None, 0)
             .says(failed(UNKNOWN))
             .expects(RENEW)
             .says(RENEWED)
             .refreshes()
             .says(failed(UNKNOWN))
-            .expects(release(seconds(5), true));
+            .expects(given_up(harmless));
     }
 }
 
@@ -100,7 +112,7 @@ fn a_verdict_after_an_unknown_outcome_is_a_plain_one_where_reuse_is_harmless() {
     for (rotation, reaction, harmless) in servers() {
         let reason = if harmless { EndReason::Rejected } else { EndReason::RejectedAfterUnknownOutcome };
         let repeated = presenting(rotation, reaction, None, 0).says(failed(UNKNOWN)).says(RENEWED).refreshes();
-        let taken_over = presenting(rotation, reaction, None, 1).refreshes();
+        let taken_over = taking_over(rotation, reaction, harmless).refreshes();
         for presented_again in [repeated, taken_over] {
             presented_again
                 .says(failed(ProviderErrorKind::Rejected))

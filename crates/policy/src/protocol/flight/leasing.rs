@@ -5,7 +5,6 @@ use std::time::Duration;
 use oidc_session_core::{Release, StoreErrorKind};
 
 use super::Flight;
-use super::presenting::pause_after;
 use super::state::{Attempt, Ending, Need, State};
 use crate::Phase;
 use crate::protocol::{Action, FailureCause, Fault, LeaseView, Now, Outcome, RecordView, Trigger};
@@ -48,7 +47,7 @@ impl Flight {
                 self.unprepared = Some(fault);
                 self.lease(now)
             }
-            Err(fault) => self.fail(FailureCause::Provider(fault.kind), Some(pause_after(fault)), now),
+            Err(fault) => self.fail(FailureCause::Provider(fault.kind), Some(self.pause_after(fault)), now),
         }
     }
 
@@ -80,19 +79,37 @@ impl Flight {
             Need::Nothing(outcome) => self.release(Release::default(), outcome),
             Need::End(version, reason) => self.end(Ending::new(version, reason)),
             Need::Refresh(version, session) => {
-                let attempt = Attempt {
-                    version,
-                    session,
-                    taken_over: unsettled > 0 || session.unsettled > 0,
-                    repeated: false,
-                    sent: now.monotonic,
-                };
+                let unsettled = unsettled.saturating_add(session.unsettled);
+                let taken_over = unsettled > 0;
+                let attempt = Attempt { version, session, taken_over, repeated: false, sent: now.monotonic };
                 match self.unprepared.take() {
                     Some(fault) => self.attempt_failed(attempt, fault, now),
+                    None if taken_over && !self.rules.reuse_is_harmless => self.give_way(attempt, unsettled),
                     None => self.present(attempt),
                 }
             }
         }
+    }
+
+    /// Whoever began the attempt that is taken over may be alive and cut off from the store, with tokens that it cannot
+    /// commit. As soon as the store is back that is a race with us, and if we present its token first, the server ends
+    /// the session for both.
+    fn give_way(&mut self, attempt: Attempt, unsettled: u32) -> Action {
+        let to = (attempt.version, unsettled);
+        if self.gave_way.replace(to) == Some(to) {
+            return self.present(attempt);
+        }
+        self.state = State::WaitingToTakeOver;
+        Action::Wait(self.rules.grace)
+    }
+
+    /// Asks again for the lease that is ours: what was committed meanwhile comes with it.
+    pub(super) fn take_over(&mut self, now: Now) -> Action {
+        if self.is_last_round() {
+            let outcome = self.failed(FailureCause::Contention, None, now);
+            return self.release(Release::default(), outcome);
+        }
+        self.lease(now)
     }
 
     pub(super) fn wait_for_holder(&mut self, remaining: Duration, now: Now) -> Action {

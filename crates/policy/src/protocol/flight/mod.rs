@@ -39,6 +39,8 @@ pub struct Flight {
     /// Why the provider could not get ready, kept until the lease decides whether that ends the session.
     unprepared: Option<Fault>,
     prepared: bool,
+    /// The version whose other holder was given time to commit, and how many attempts on it were unsettled.
+    gave_way: Option<(Version, u32)>,
     /// When the lease was asked for: it lasts at least a full time from here.
     leased: Now,
     /// Until then, on the monotonic clock, this process leaves the provider alone.
@@ -65,6 +67,7 @@ impl Flight {
             latest,
             unprepared: None,
             prepared: false,
+            gave_way: None,
             leased: Now { wall: Timestamp::UNIX_EPOCH, monotonic: Duration::ZERO },
             quiet_until: None,
             waits: 0,
@@ -116,6 +119,7 @@ impl Flight {
             (State::Leasing, Event::Leased(lease)) => self.leased(lease, now),
             (State::WaitingForHolder, Event::Waited) => self.load(),
 
+            (State::WaitingToTakeOver, Event::Waited) => self.take_over(now),
             (State::Refreshing(attempt), Event::Answered(answer)) => self.answered(attempt, answer, now),
             (State::RenewingForRepeat(attempt, fault), Event::Renewed(renewed)) => match renewed {
                 Ok(Renewal::Done) => self.present(Attempt { repeated: true, ..attempt }),

@@ -15,6 +15,8 @@ pub(super) enum State {
     Leasing,
     /// Another holder refreshes.
     WaitingForHolder,
+    /// Another holder began to refresh, and its lease is over; it may be alive, and have tokens to commit.
+    WaitingToTakeOver,
     Refreshing(Attempt),
     /// The outcome is unknown; the lease must outlive the repeat.
     RenewingForRepeat(Attempt, Fault),
