@@ -11,6 +11,9 @@ use super::terminal::{PATIENCE, Ran, Terminal};
 /// What a session manager takes a lease for by default.
 const LEASE: Duration = Duration::from_secs(20);
 
+/// How long whoever takes over gives its holder to commit what it may have got.
+const GRACE: Duration = Duration::from_secs(6);
+
 /// Starts a process that takes the lease, and kills it where its refresh would be sent.
 async fn die_holding_the_lease(terminal: &Terminal) {
     let mut command = terminal.command("token --hold-lease-before-send");
@@ -24,7 +27,7 @@ async fn die_holding_the_lease(terminal: &Terminal) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_holder_that_dies_before_sending_delays_the_others_by_its_lease_at_most() {
+async fn a_holder_that_dies_before_sending_delays_the_others_by_its_lease_and_a_grace() {
     let terminal = Terminal::open().await;
     terminal.login("native-app", "").await.ok();
     terminal.run("expire --json").await.ok();
@@ -33,7 +36,7 @@ async fn a_holder_that_dies_before_sending_delays_the_others_by_its_lease_at_mos
     let killed_at = SystemClock.monotonic();
     let (one, other) = tokio::join!(terminal.run("token --json"), terminal.run("token --json"));
     let waited = SystemClock.monotonic() - killed_at;
-    assert!(waited < LEASE + Duration::from_secs(5), "they waited for {waited:?}");
+    assert!(waited < LEASE + GRACE + Duration::from_secs(5), "they waited for {waited:?}");
     assert!(waited > Duration::from_secs(5), "nobody held the lease");
 
     assert_eq!(one.ok()["access_token"], other.ok()["access_token"]);

@@ -46,8 +46,8 @@ impl Rules {
 
     /// The rules for a provider, a store whose calls take up to `store_budget`, and leases of `lease_ttl`.
     ///
-    /// Whoever waits for another holder waits a whole lease longer, and as long as taking over and a request last: so a
-    /// holder that died delays the others by its lease and no more.
+    /// Whoever waits for another holder waits for a whole lease, and for as long as taking over and a request last: so a
+    /// holder that died delays the others by that much, and no flight gives up because of it.
     ///
     /// # Errors
     ///
