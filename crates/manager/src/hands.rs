@@ -80,7 +80,9 @@ impl Hands {
     pub(crate) async fn fly(mut self, trigger: Trigger, is_use: bool, mut served: impl FnMut() + Send) -> Landing {
         let cached = self.entry.last_known().map(|known| known.view(&self.target, self.entry.last_use()));
         let quiet_until = self.entry.turn().rest(&self.target).and_then(|rest| rest.quiet_until);
-        let mut flight = Flight::new(self.shared.rules, trigger, cached).quiet_until(quiet_until);
+        let given_up = self.entry.turn().given_up();
+        let mut flight = Flight::new(self.shared.rules, trigger, cached);
+        flight = flight.quiet_until(quiet_until).having_given_up(given_up);
         if !self.target.is_default() {
             flight = flight.for_further_target();
         }
@@ -99,7 +101,11 @@ impl Hands {
                 self.entry.extras().last_use.note(self.shared.clock.now());
             }
             event = match action {
-                Action::Done(outcome) => return self.land(outcome),
+                Action::Done(outcome) => {
+                    let comes_again = matches!(outcome, Outcome::Postponed(_) | Outcome::Unavailable(_));
+                    self.entry.turn().give_up(flight.given_up().filter(|_| comes_again));
+                    return self.land(outcome);
+                }
                 Action::Load => Event::Loaded(self.load().await),
                 Action::Prepare => Event::Prepared(self.prepare().await),
                 Action::Lease { ttl } => {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use oidc_session_core::{Target, Version};
+use oidc_session_policy::protocol::Journal;
 
 use crate::SessionError;
 use crate::confirm::Look;
@@ -42,6 +43,8 @@ pub(crate) struct UnderWay {
     wanted: VecDeque<(Wish, Weak<()>)>,
     /// What refreshes came to nothing lately, and for how long that is left alone.
     rests: BTreeMap<Target, Rest>,
+    /// Attempts of which nobody has anything to commit any more, as the last flight left them.
+    given_up: Option<Journal>,
     /// The end that was announced last.
     pub(super) told: Option<Version>,
 }
@@ -127,6 +130,19 @@ impl Turn {
         self.end(|under_way| under_way.wanted.retain(|(wish, _)| !settled(wish)));
     }
 
+    /// Attempts of which nobody has anything to commit any more.
+    pub(crate) fn given_up(&self) -> Option<Journal> {
+        self.under_way.as_ref()?.given_up
+    }
+
+    /// Remembers what a flight has left unsettled.
+    pub(crate) fn give_up(&mut self, attempts: Option<Journal>) {
+        match attempts {
+            Some(attempts) => self.under_way().given_up = Some(attempts),
+            None => self.end(|under_way| under_way.given_up = None),
+        }
+    }
+
     /// How `target` rests, if it does.
     pub(crate) fn rest(&self, target: &Target) -> Option<&Rest> {
         self.under_way.as_ref()?.rests.get(target)
@@ -158,8 +174,8 @@ impl Turn {
 
 impl UnderWay {
     fn is_nothing(&self) -> bool {
-        let Self { flight, look, writing, wanted, rests, told } = self;
-        let anybody = flight.is_some() || look.is_some() || told.is_some();
+        let Self { flight, look, writing, wanted, rests, given_up, told } = self;
+        let anybody = flight.is_some() || look.is_some() || given_up.is_some() || told.is_some();
         !anybody && writing.is_empty() && wanted.is_empty() && rests.is_empty()
     }
 }

@@ -63,7 +63,7 @@ async fn a_lost_request_is_repeated_once_and_the_session_lives() {
     assert_eq!(world.server.presented(), ["rt-0", "rt-0"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn two_lost_requests_leave_the_outcome_unknown_and_the_session_stored() {
     let world = World::new();
     let handle = world.expired().await;
@@ -78,6 +78,31 @@ async fn two_lost_requests_leave_the_outcome_unknown_and_the_session_stored() {
     assert_eq!(world.server.presented().len(), 2);
     world.clock.advance(Duration::from_secs(30));
     assert_eq!(token_of(&world.process()).await, "at-1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_lost_the_answer_itself_waits_for_nobody_and_others_give_way() {
+    for is_another in [false, true] {
+        let world = World::new();
+        let handle = world.expired().await;
+        let lost = Turn::Fails(ProviderErrorKind::OutcomeUnknown);
+        world.server.then(lost.clone()).then(lost);
+        handle.refresh_if_expired().await.unwrap_err();
+        world.clock.advance(Duration::from_secs(30));
+
+        let next = if is_another { world.process() } else { handle };
+        let one_call_and_a_second = Duration::from_secs(6);
+        let took = elapsed(async { assert_eq!(token_of(&next).await, "at-1") }).await;
+        assert_eq!(took >= one_call_and_a_second, is_another, "{took:?}");
+    }
+}
+
+/// How much of the runtime's time passes.
+#[expect(clippy::disallowed_methods, reason = "the runtime is paused, so this is no clock")]
+async fn elapsed(what: impl Future<Output = ()>) -> Duration {
+    let begun = tokio::time::Instant::now();
+    what.await;
+    begun.elapsed()
 }
 
 #[tokio::test(start_paused = true)]

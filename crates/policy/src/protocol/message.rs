@@ -116,6 +116,15 @@ pub enum Event {
     Revoked,
 }
 
+/// Attempts on a version whose outcome nobody learned.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Journal {
+    /// The version.
+    pub version: Version,
+    /// How many.
+    pub unsettled: u32,
+}
+
 /// What became of asking for the lease.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum LeaseView {

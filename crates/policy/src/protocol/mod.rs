@@ -20,6 +20,8 @@ mod rules;
 mod view;
 
 pub use flight::Flight;
-pub use message::{Action, Answer, CommitView, Event, Failure, FailureCause, Fault, LeaseView, Now, Outcome, Trigger};
+pub use message::{
+    Action, Answer, CommitView, Event, Failure, FailureCause, Fault, Journal, LeaseView, Now, Outcome, Trigger,
+};
 pub use rules::{LeaseTooShort, Rules};
 pub use view::{RecordView, SessionView, StateView};

@@ -6,7 +6,7 @@ use oidc_session_core::{
     EndReason, Fingerprint, ProviderErrorKind, ProviderId, ProviderProfile, Rotation, SignInId, Timestamp, Version,
 };
 use oidc_session_policy::protocol::{
-    Action, Event, Flight, Now, Outcome, RecordView, Rules, SessionView, StateView, Trigger,
+    Action, Event, Flight, Journal, Now, Outcome, RecordView, Rules, SessionView, StateView, Trigger,
 };
 use oidc_session_policy::{OnRefreshFailure, Schedule};
 
@@ -22,6 +22,8 @@ pub(crate) struct Process {
     pub(crate) flight: Option<Flight>,
     pub(crate) action: Option<Action>,
     pub(crate) flights_left: u8,
+    /// What its last flight left unsettled.
+    pub(crate) given_up: Option<Journal>,
     pub(crate) holder: u8,
     pub(crate) target: Target,
     /// The tokens that the flight saw first.
@@ -73,11 +75,12 @@ impl Clock {
 }
 
 impl Process {
-    pub(crate) fn new(index: u8, target: Target) -> Self {
+    pub(crate) fn new(index: u8, target: Target, flights: u8) -> Self {
         Self {
             flight: None,
             action: None,
-            flights_left: 1,
+            flights_left: flights,
+            given_up: None,
             holder: index,
             target,
             first: None,
@@ -99,7 +102,7 @@ impl Process {
 
     pub(crate) fn begin(&mut self, trigger: Trigger, setting: &Setting) {
         self.late = false;
-        let mut flight = Flight::new(rules(setting), trigger, None);
+        let mut flight = Flight::new(rules(setting), trigger, None).having_given_up(self.given_up);
         if self.target == Target::Further {
             flight = flight.for_further_target();
         }
@@ -115,6 +118,7 @@ impl Process {
     pub(crate) fn crash(&mut self) {
         self.flight = None;
         self.action = None;
+        self.given_up = None;
         self.late = false;
         self.forget();
     }
@@ -126,7 +130,9 @@ impl Process {
     }
 
     pub(crate) fn land(&mut self, outcome: Outcome) {
+        let given_up = self.flight.as_ref().and_then(Flight::given_up);
         self.crash();
+        self.given_up = given_up;
         self.outcome = Some(outcome);
     }
 

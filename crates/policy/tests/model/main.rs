@@ -23,6 +23,7 @@ use world::World;
 
 const SOUND: Setting = Setting {
     processes: 2,
+    flights: 1,
     faults: 2,
     occasions: 1,
     in_all: 3,
@@ -189,6 +190,13 @@ fn the_protocol_keeps_its_promises_with_two_targets_and_force_when_more_happens(
 #[test]
 fn the_protocol_keeps_its_promises_with_two_targets_and_no_rotation_when_more_happens() {
     holds("two targets, no rotation, more", Setting { rotates: false, ..MORE });
+}
+
+#[test]
+fn the_protocol_keeps_its_promises_when_processes_try_again() {
+    for reuse_window in [false, true] {
+        holds("trying again", Setting { flights: 2, occasions: 0, in_all: 2, reuse_window, ..SOUND });
+    }
 }
 
 #[test]

@@ -5,6 +5,8 @@
 pub(crate) struct Setting {
     /// How many processes share the session: two or three.
     pub(crate) processes: u8,
+    /// How often each process looks, one flight after another.
+    pub(crate) flights: u8,
     /// Crashes, lost requests, lost answers, late requests, store failures, leases that end early.
     pub(crate) faults: u8,
     /// Logouts, sign-ins, revocations by an administrator, access tokens that expire.

@@ -58,7 +58,7 @@ impl World {
             store,
             server,
             processes: (0..setting.processes)
-                .map(|index| Process::new(index, if index == 1 { second } else { Target::Own }))
+                .map(|index| Process::new(index, if index == 1 { second } else { Target::Own }, setting.flights))
                 .collect(),
             sign_ins: 1,
             faults: setting.faults,

@@ -129,9 +129,9 @@ fn an_outcome_that_stays_unknown_is_told_to_whoever_comes_next() {
                 .says(RENEWED)
                 .refreshes()
                 .says(failed(kind))
-                .expects(release(seconds(1), true))
+                .expects(release(seconds(5), true))
                 .says(Event::Released)
-                .ends(ends(FailureCause::Provider(UNKNOWN), Some(seconds(1))));
+                .ends(ends(FailureCause::Provider(UNKNOWN), Some(seconds(5))));
         }
     }
 }
@@ -168,7 +168,7 @@ fn there_is_no_repeat_if_somebody_took_over() {
         .takes_over(expired(), 1)
         .refreshes()
         .says(failed(UNKNOWN))
-        .expects(release(seconds(1), true));
+        .expects(release(seconds(5), true));
 }
 
 #[test]
@@ -177,9 +177,9 @@ fn there_is_no_repeat_if_the_lease_cannot_be_renewed() {
         .says(failed(UNKNOWN))
         .expects(RENEW)
         .says(Event::Renewed(Err(STORE_DOWN)))
-        .expects(release(seconds(1), true))
+        .expects(release(seconds(5), true))
         .says(Event::Released)
-        .ends(unavailable(FailureCause::Provider(UNKNOWN), Some(seconds(1))));
+        .ends(unavailable(FailureCause::Provider(UNKNOWN), Some(seconds(5))));
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn an_attempt_taken_over_is_the_repeat_and_is_not_repeated() {
             .takes_over(record, told_by_the_store)
             .refreshes()
             .says(failed(UNKNOWN))
-            .expects(release(seconds(1), true));
+            .expects(release(seconds(5), true));
     }
 }
 
@@ -203,5 +203,5 @@ fn there_is_no_repeat_outside_the_reuse_window() {
         presenting.refreshes().after(spent).says(failed(UNKNOWN))
     };
     answered_after(seconds(8) - millis(1)).expects(RENEW);
-    answered_after(seconds(8)).expects(release(seconds(1), true));
+    answered_after(seconds(8)).expects(release(seconds(5), true));
 }

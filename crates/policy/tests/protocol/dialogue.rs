@@ -7,8 +7,8 @@ use oidc_session_core::{
     Timestamp, Version, Violation,
 };
 use oidc_session_policy::protocol::{
-    Action, Answer, CommitView, Event, Failure, FailureCause, Fault, Flight, LeaseView, Now, Outcome, RecordView,
-    Rules, SessionView, StateView, Trigger,
+    Action, Answer, CommitView, Event, Failure, FailureCause, Fault, Flight, Journal, LeaseView, Now, Outcome,
+    RecordView, Rules, SessionView, StateView, Trigger,
 };
 use oidc_session_policy::{OnRefreshFailure, Phase, Schedule};
 
@@ -126,6 +126,11 @@ impl Dialogue {
             assert!(matches!(said, Action::Done(Outcome::Postponed(failure) | Outcome::Unavailable(failure))
                 if failure.cause == FailureCause::OutOfStep));
         }
+    }
+
+    /// What the next flight of this process need not wait for.
+    pub(crate) fn given_up(&self) -> Option<Journal> {
+        self.flight.given_up()
     }
 
     pub(crate) fn said(&self) -> Action {

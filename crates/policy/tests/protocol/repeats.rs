@@ -46,11 +46,6 @@ fn taking_over(rotation: Rotation, reaction: ReuseReaction, harmless: bool) -> D
     if harmless { granted } else { granted.takes_over(expired(), 1) }
 }
 
-/// The end of an attempt whose outcome stays unknown. Where the next one begins with a wait, the pause is short.
-fn given_up(harmless: bool) -> Action {
-    release(if harmless { seconds(5) } else { seconds(1) }, true)
-}
-
 #[test]
 fn an_unknown_outcome_is_repeated_where_the_server_takes_it_or_nothing_is_to_be_lost() {
     for (rotation, reaction, harmless) in servers() {
@@ -67,7 +62,7 @@ fn an_unknown_outcome_is_repeated_where_the_server_takes_it_or_nothing_is_to_be_
         for (window, spent, repeated) in rows {
             for kind in [UNKNOWN, ProviderErrorKind::InvalidAnswer] {
                 let next = presenting(rotation, reaction, window, 0).after(spent).says(failed(kind)).said();
-                let expected = if repeated { RENEW } else { given_up(harmless) };
+                let expected = if repeated { RENEW } else { release(seconds(5), true) };
                 assert_eq!(next, expected, "{rotation:?} {reaction:?} {window:?} {kind:?} after {spent:?}");
             }
         }
@@ -96,14 +91,14 @@ fn what_is_known_is_never_repeated_in_the_same_flight() {
 #[test]
 fn there_is_one_repeat_and_none_of_an_attempt_taken_over_even_where_reuse_is_harmless() {
     for (rotation, reaction, harmless) in servers() {
-        taking_over(rotation, reaction, harmless).says(failed(UNKNOWN)).expects(given_up(harmless));
+        taking_over(rotation, reaction, harmless).says(failed(UNKNOWN)).expects(release(seconds(5), true));
         presenting(rotation, reaction, None, 0)
             .says(failed(UNKNOWN))
             .expects(RENEW)
             .says(RENEWED)
             .refreshes()
             .says(failed(UNKNOWN))
-            .expects(given_up(harmless));
+            .expects(release(seconds(5), true));
     }
 }
 

@@ -1,12 +1,12 @@
 //! Taking over from a holder whose lease is over: it may be alive, with tokens that it could not commit.
 
-use oidc_session_core::{EndReason, ProviderErrorKind};
-use oidc_session_policy::protocol::{Event, FailureCause, Flight, Outcome, RecordView, SessionView, Trigger};
+use oidc_session_core::{EndReason, ProviderErrorKind, Version};
+use oidc_session_policy::protocol::{Event, FailureCause, Flight, Journal, Outcome, RecordView, SessionView, Trigger};
 use oidc_session_policy::{OnRefreshFailure, Phase};
 
 use crate::dialogue::{
-    Dialogue, GRACE, LEASE, STORE_DOWN, at, due, expired, failed, granted, held, loaded, millis, postponed,
-    refreshed_by_another, release, rules_with, seconds, session, tombstone, unavailable,
+    Dialogue, GRACE, LEASE, RENEWED, STORE_DOWN, at, committed, due, expired, failed, granted, held, loaded, millis,
+    postponed, refreshed_by_another, release, rules, rules_with, seconds, session, tokens, tombstone, unavailable,
 };
 
 /// A flight that is granted the lease of `record`, which another holder never gave back.
@@ -38,6 +38,30 @@ fn a_reuse_window_is_no_reason_to_hurry() {
     let rules = rules_with(Some(seconds(8)), OnRefreshFailure::DiscardOnVerdict);
     let flight = Flight::new(rules, Trigger::IfDue, None);
     Dialogue::with(flight).presents(expired(), 1).takes_over(expired(), 1).refreshes();
+}
+
+#[test]
+fn whoever_knows_that_nobody_has_anything_to_commit_does_not_wait() {
+    // Its own two presentations came to nothing, and it told the store.
+    let unknown = || failed(ProviderErrorKind::OutcomeUnknown);
+    let gives_up = Dialogue::presenting(expired()).says(unknown()).says(RENEWED).refreshes().says(unknown());
+    let given_up = gives_up.expects(release(seconds(5), true)).says(Event::Released).given_up();
+    assert_eq!(given_up, Some(Journal { version: Version::from_u64(1), unsettled: 1 }));
+
+    let next = || Dialogue::with(Flight::new(rules(), Trigger::IfDue, None).having_given_up(given_up));
+    next().presents(expired(), 1).refreshes();
+    // Since then somebody else began an attempt, or the tokens of another version.
+    next().presents(expired(), 2).takes_over(expired(), 2).refreshes();
+    let other = at(2, session(Phase::Expired, 2));
+    next().presents(other, 1).takes_over(other, 1).refreshes();
+}
+
+#[test]
+fn an_attempt_that_ended_well_is_nothing_to_give_up() {
+    let granted = Dialogue::presenting(expired()).says(tokens()).says(committed(2));
+    assert_eq!(granted.given_up(), None);
+    let refused = Dialogue::presenting(expired()).says(failed(ProviderErrorKind::NotSent)).says(Event::Released);
+    assert_eq!(refused.given_up(), None);
 }
 
 #[test]

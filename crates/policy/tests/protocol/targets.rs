@@ -145,7 +145,7 @@ fn a_server_in_trouble_is_left_alone_by_everybody_whatever_the_target() {
         .says(RENEWED)
         .refreshes()
         .says(failed(UNKNOWN))
-        .expects(release(seconds(1), true));
+        .expects(release(seconds(5), true));
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn discard_always_ends_no_session_for_a_further_target() {
             .says(RENEWED)
             .refreshes()
             .says(failed(UNKNOWN))
-            .expects(release(seconds(1), true));
+            .expects(release(seconds(5), true));
         // A failed preparation does not even take the lease.
         discarding()
             .says(loaded(record))

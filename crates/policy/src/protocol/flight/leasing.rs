@@ -5,9 +5,10 @@ use std::time::Duration;
 use oidc_session_core::{Release, StoreErrorKind};
 
 use super::Flight;
+use super::presenting::pause_after;
 use super::state::{Attempt, Ending, Need, State};
 use crate::Phase;
-use crate::protocol::{Action, FailureCause, Fault, LeaseView, Now, Outcome, RecordView, Trigger};
+use crate::protocol::{Action, FailureCause, Fault, Journal, LeaseView, Now, Outcome, RecordView, Trigger};
 
 impl Flight {
     pub(super) fn load(&mut self) -> Action {
@@ -47,7 +48,7 @@ impl Flight {
                 self.unprepared = Some(fault);
                 self.lease(now)
             }
-            Err(fault) => self.fail(FailureCause::Provider(fault.kind), Some(self.pause_after(fault)), now),
+            Err(fault) => self.fail(FailureCause::Provider(fault.kind), Some(pause_after(fault)), now),
         }
     }
 
@@ -79,12 +80,13 @@ impl Flight {
             Need::Nothing(outcome) => self.release(Release::default(), outcome),
             Need::End(version, reason) => self.end(Ending::new(version, reason)),
             Need::Refresh(version, session) => {
-                let unsettled = unsettled.saturating_add(session.unsettled);
-                let taken_over = unsettled > 0;
+                let journal = Journal { version, unsettled: unsettled.saturating_add(session.unsettled) };
+                self.journal = Some(journal);
+                let taken_over = journal.unsettled > 0;
                 let attempt = Attempt { version, session, taken_over, repeated: false, sent: now.monotonic };
                 match self.unprepared.take() {
                     Some(fault) => self.attempt_failed(attempt, fault, now),
-                    None if taken_over && !self.rules.reuse_is_harmless => self.give_way(attempt, unsettled),
+                    None if taken_over && !self.rules.reuse_is_harmless => self.give_way(attempt, journal),
                     None => self.present(attempt),
                 }
             }
@@ -94,9 +96,8 @@ impl Flight {
     /// Whoever began the attempt that is taken over may be alive and cut off from the store, with tokens that it cannot
     /// commit. As soon as the store is back that is a race with us, and if we present its token first, the server ends
     /// the session for both.
-    fn give_way(&mut self, attempt: Attempt, unsettled: u32) -> Action {
-        let to = (attempt.version, unsettled);
-        if self.gave_way.replace(to) == Some(to) {
+    fn give_way(&mut self, attempt: Attempt, journal: Journal) -> Action {
+        if self.given_up.replace(journal) == Some(journal) {
             return self.present(attempt);
         }
         self.state = State::WaitingToTakeOver;

@@ -12,8 +12,8 @@ use oidc_session_core::{EndReason, Release, Renewal, StoreErrorKind, Timestamp, 
 
 use self::state::{Attempt, Ending, Need, State};
 use super::{
-    Action, CommitView, Event, Failure, FailureCause, Fault, Now, Outcome, RecordView, Rules, SessionView, StateView,
-    Trigger,
+    Action, CommitView, Event, Failure, FailureCause, Fault, Journal, Now, Outcome, RecordView, Rules, SessionView,
+    StateView, Trigger,
 };
 use crate::{OnRefreshFailure, Phase};
 
@@ -39,8 +39,10 @@ pub struct Flight {
     /// Why the provider could not get ready, kept until the lease decides whether that ends the session.
     unprepared: Option<Fault>,
     prepared: bool,
-    /// The version whose other holder was given time to commit, and how many attempts on it were unsettled.
-    gave_way: Option<(Version, u32)>,
+    /// What was unsettled when the lease was granted last.
+    journal: Option<Journal>,
+    /// Attempts of which nobody has anything to commit any more: we made them, or their holders were given time.
+    given_up: Option<Journal>,
     /// When the lease was asked for: it lasts at least a full time from here.
     leased: Now,
     /// Until then, on the monotonic clock, this process leaves the provider alone.
@@ -67,7 +69,8 @@ impl Flight {
             latest,
             unprepared: None,
             prepared: false,
-            gave_way: None,
+            journal: None,
+            given_up: None,
             leased: Now { wall: Timestamp::UNIX_EPOCH, monotonic: Duration::ZERO },
             quiet_until: None,
             waits: 0,
@@ -94,6 +97,20 @@ impl Flight {
     pub fn for_further_target(mut self) -> Self {
         self.for_further_target = true;
         self
+    }
+
+    /// The same flight of a process whose last one left these attempts unsettled.
+    ///
+    /// It knows that nobody has anything to commit of them, and need not wait for that.
+    #[must_use]
+    pub fn having_given_up(mut self, attempts: Option<Journal>) -> Self {
+        self.given_up = attempts;
+        self
+    }
+
+    /// The attempts of which nobody has anything to commit any more, for the next flight of this process.
+    pub fn given_up(&self) -> Option<Journal> {
+        self.given_up
     }
 
     /// The lease that the flight wants is asked for only `now`: it had to wait for its turn.
@@ -205,6 +222,9 @@ impl Flight {
     }
 
     fn release(&mut self, release: Release, outcome: Outcome) -> Action {
+        if let Some(Journal { version, unsettled }) = self.journal.filter(|_| release.unsettled) {
+            self.given_up = Some(Journal { version, unsettled: unsettled.saturating_add(1) });
+        }
         self.state = State::Releasing(outcome);
         Action::Release(release)
     }

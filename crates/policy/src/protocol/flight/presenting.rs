@@ -74,7 +74,7 @@ impl Flight {
         if self.discards(now) {
             return self.end(Ending::new(attempt.version, EndReason::RefreshFailed));
         }
-        let pause = self.pause_after(fault);
+        let pause = pause_after(fault);
         let outcome = self.failed(FailureCause::Provider(fault.kind), Some(pause), now);
         // Told to the store, the pause holds for every process. A target that the server refuses pauses nobody else.
         let about_target = self.for_further_target && is_about_the_target(fault.kind);
@@ -83,24 +83,23 @@ impl Flight {
         let spent = about_target && fault.presented && !self.rules.reuse_is_harmless;
         self.release(Release { pause, unsettled: attempt.repeated || spent }, outcome)
     }
-
-    /// How long everybody leaves the authorization server alone: as long as it asked for, within reason.
-    pub(super) fn pause_after(&self, fault: Fault) -> Duration {
-        let shortest = match fault.kind {
-            ProviderErrorKind::OutcomeUnknown if self.rules.reuse_is_harmless => Duration::from_secs(5),
-            ProviderErrorKind::InteractionRequired => Duration::from_secs(10),
-            // Short for a wrong setting: whoever mends it should see at once that it is mended. Short for an unknown
-            // outcome, because whoever presents the token after it waits in any case.
-            _ => Duration::from_secs(1),
-        };
-        fault.retry_after.unwrap_or_default().clamp(shortest, LONGEST_PAUSE)
-    }
 }
 
 /// Whether a failure may have to do with what was asked for, and not with the session or the server.
 fn is_about_the_target(kind: ProviderErrorKind) -> bool {
     use ProviderErrorKind::{InteractionRequired, Misconfigured, Refused};
     matches!(kind, InteractionRequired | Misconfigured | Refused)
+}
+
+/// How long everybody leaves the authorization server alone: as long as it asked for, within reason.
+pub(super) fn pause_after(fault: Fault) -> Duration {
+    let shortest = match fault.kind {
+        ProviderErrorKind::OutcomeUnknown => Duration::from_secs(5),
+        ProviderErrorKind::InteractionRequired => Duration::from_secs(10),
+        // Short for a wrong setting, too: whoever mends it should see at once that it is mended.
+        _ => Duration::from_secs(1),
+    };
+    fault.retry_after.unwrap_or_default().clamp(shortest, LONGEST_PAUSE)
 }
 
 /// The longest pause, whatever the server said: a slip there must not silence a fleet for a day.
