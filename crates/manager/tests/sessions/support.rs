@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use oidc_session_core::{
-    AccessToken, Clock as _, Commit, Custody, Expected, HolderId, Lease, Provider, ProviderError, ProviderErrorKind,
-    ProviderId, ProviderProfile, RefreshToken, Release, Removal, Renewal, Revocation, RevocationShape, Session,
-    SessionId, SessionState, SessionStore, StoreError, StoreErrorKind, StoreKey, Stored, Target, Timestamp,
-    TokenAnswer, TokenSet, Version,
+    AccessToken, AnsweredIdToken, Clock as _, Commit, Custody, Expected, HolderId, IdClaims, IdToken, Lease, Provider,
+    ProviderError, ProviderErrorKind, ProviderId, ProviderProfile, RefreshToken, Release, Removal, Renewal, Revocation,
+    RevocationShape, Session, SessionId, SessionState, SessionStore, StoreError, StoreErrorKind, StoreKey, Stored,
+    Target, Timestamp, TokenAnswer, TokenSet, Version,
 };
 use oidc_session_manager::{SessionHandle, SessionManager, SessionManagerBuilder};
 use oidc_session_store_memory::MemoryStore;
@@ -51,6 +51,12 @@ pub(crate) enum Turn {
     Hangs,
     /// It grants less than the scope that was asked for.
     GrantsLess,
+    /// The request reaches it only when the gate opens.
+    IsLate(Arc<Semaphore>),
+    /// It does not look at the token, and asks to come back in so long.
+    TryLater(Duration),
+    /// It rotates, and its ID token names this subject.
+    Names(&'static str),
 }
 
 impl Server {
@@ -91,6 +97,13 @@ impl Server {
     pub(crate) fn holds_the_answer(&self) -> Arc<Semaphore> {
         let gate = Arc::new(Semaphore::new(0));
         self.then(Turn::Waits(Arc::clone(&gate)));
+        gate
+    }
+
+    /// Holds the next request back on its way until the returned gate gets a permit.
+    pub(crate) fn holds_the_request(&self) -> Arc<Semaphore> {
+        let gate = Arc::new(Semaphore::new(0));
+        self.then(Turn::IsLate(Arc::clone(&gate)));
         gate
     }
 
@@ -178,6 +191,22 @@ impl Provider for Server {
                 let mut answer = self.process(session, target, requested_at)?;
                 answer.lacks_scope = true;
                 Ok(answer)
+            }
+            Some(Turn::TryLater(wait)) => {
+                Err(ProviderError::new(ProviderErrorKind::TryLater, "as scripted").with_retry_after(Some(wait)))
+            }
+            Some(Turn::Names(subject)) => {
+                let mut answer = self.process(session, target, requested_at)?;
+                let (issuer, subject) = (session.issuer.clone(), subject.to_owned());
+                let claims =
+                    IdClaims { issuer, subject, audiences: vec![session.client_id.clone()], ..IdClaims::default() };
+                let token = IdToken::new("header.claims.signature");
+                answer.id_token = Some(AnsweredIdToken::Verified { token, claims: Box::new(claims) });
+                Ok(answer)
+            }
+            Some(Turn::IsLate(gate)) => {
+                gate.acquire().await.unwrap().forget();
+                self.process(session, target, requested_at)
             }
             Some(Turn::LosesTheAnswer) => {
                 let _ = self.process(session, target, requested_at);
