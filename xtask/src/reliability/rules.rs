@@ -116,9 +116,6 @@ mod tests {
     #[test]
     fn the_properties_of_the_page_are_those_of_the_model() {
         let told = after(|_, _, sources| sources.properties = vec!["so does it".to_owned()]);
-        assert_eq!(
-            told,
-            ["no promise names the property \"so does it\"", "the model has no property \"it holds\""]
-        );
+        assert_eq!(told, ["no promise names the property \"so does it\"", "the model has no property \"it holds\""]);
     }
 }

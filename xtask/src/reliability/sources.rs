@@ -62,7 +62,8 @@ mod tests {
 
     #[test]
     fn properties_that_always_hold_are_found() {
-        let source = r#"Property::always("it holds", |_| {}), Property::sometimes("it may", |_| {}), Property::always("so", x)"#;
+        let source =
+            r#"Property::always("it holds", |_| {}), Property::sometimes("it may", |_| {}), Property::always("so", x)"#;
         assert_eq!(properties(source), ["it holds", "so"]);
     }
 

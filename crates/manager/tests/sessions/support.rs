@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use oidc_session_core::{
-    AccessToken, AnsweredIdToken, Clock as _, Commit, Custody, Expected, HolderId, IdClaims, IdToken, Lease, Provider,
-    ProviderError, ProviderErrorKind, ProviderId, ProviderProfile, RefreshToken, Release, Removal, Renewal, Revocation,
-    RevocationShape, Session, SessionId, SessionState, SessionStore, StoreError, StoreErrorKind, StoreKey, Stored,
-    Target, Timestamp, TokenAnswer, TokenSet, Version,
+    AccessToken, Clock as _, Commit, Custody, Expected, HolderId, Lease, Provider, ProviderError, ProviderErrorKind,
+    ProviderId, ProviderProfile, RefreshToken, Release, Removal, Renewal, Revocation, RevocationShape, Session,
+    SessionId, SessionState, SessionStore, StoreError, StoreErrorKind, StoreKey, Stored, Target, Timestamp,
+    TokenAnswer, TokenSet, Version,
 };
 use oidc_session_manager::{SessionHandle, SessionManager, SessionManagerBuilder};
 use oidc_session_store_memory::MemoryStore;
@@ -55,8 +55,6 @@ pub(crate) enum Turn {
     IsLate(Arc<Semaphore>),
     /// It does not look at the token, and asks to come back in so long.
     TryLater(Duration),
-    /// It rotates, and its ID token names this subject.
-    Names(&'static str),
 }
 
 impl Server {
@@ -194,15 +192,6 @@ impl Provider for Server {
             }
             Some(Turn::TryLater(wait)) => {
                 Err(ProviderError::new(ProviderErrorKind::TryLater, "as scripted").with_retry_after(Some(wait)))
-            }
-            Some(Turn::Names(subject)) => {
-                let mut answer = self.process(session, target, requested_at)?;
-                let (issuer, subject) = (session.issuer.clone(), subject.to_owned());
-                let claims =
-                    IdClaims { issuer, subject, audiences: vec![session.client_id.clone()], ..IdClaims::default() };
-                let token = IdToken::new("header.claims.signature");
-                answer.id_token = Some(AnsweredIdToken::Verified { token, claims: Box::new(claims) });
-                Ok(answer)
             }
             Some(Turn::IsLate(gate)) => {
                 gate.acquire().await.unwrap().forget();

@@ -157,26 +157,6 @@ async fn a_server_that_says_when_to_come_back_is_left_alone_until_then_by_every_
 }
 
 #[tokio::test]
-async fn tokens_of_another_subject_are_not_used_and_their_rotation_is_kept() {
-    let world = World::new();
-    let handle = world.expired().await;
-    world.server.then(Turn::Names("mallory"));
-    let error = handle.access_token().await.unwrap_err();
-    assert_eq!((error.kind(), error.outcome()), (SessionErrorKind::Unavailable, "answer_refused"));
-    assert!(error.to_string().contains("another subject"), "{error}");
-
-    let stored = world.stored_session().await;
-    assert_eq!(stored.subject.as_deref(), Some("alice"));
-    assert_eq!(stored.tokens.access_token.unwrap().expose(), "at-0");
-    assert_eq!(stored.tokens.refresh_token.unwrap().expose(), "rt-1");
-    // The next answer names alice again, and nothing was lost.
-    world.clock.advance(Duration::from_secs(30));
-    world.server.then(Turn::Names("alice"));
-    assert_eq!(token_of(&handle).await, "at-2");
-    assert_eq!(world.server.presented(), ["rt-0", "rt-1"]);
-}
-
-#[tokio::test]
 async fn a_process_frozen_between_lease_and_request_does_not_send_when_it_wakes() {
     let world = World::new();
     world.expired().await;
