@@ -315,6 +315,16 @@ mod tests {
     }
 
     #[test]
+    fn jitter_is_at_most_half_the_skew_and_a_twentieth_of_the_lifetime() {
+        for (skew, earliest) in [(10, 285), (60, 225)] {
+            let policy = Preemptive::skew(seconds(skew));
+            let schedule = Schedule::plan(&policy, &token_set(Some(seconds(300))), Jitter(u32::MAX));
+            let beyond = schedule.refresh_at().unwrap().saturating_since(START + seconds(earliest));
+            assert_eq!(beyond, Duration::from_millis(1), "a skew of {skew} s");
+        }
+    }
+
+    #[test]
     fn a_lifetime_of_zero_rests_before_the_next_refresh() {
         let schedule = Schedule::plan(&ExpiredOnly, &token_set(Some(Duration::ZERO)), Jitter::NONE);
         assert!(schedule.rest(START + Duration::from_millis(500)).is_some());
