@@ -17,7 +17,7 @@ const EXPLORERS: [&str; 2] = ["model", "simulation"];
 /// The simulation runs so many seeds for each mutant, unless told otherwise.
 const SEEDS: (&str, &str) = ("OIDC_SESSION_SEEDS", "100");
 /// What notices a mutant by never coming to an end is ended after so many seconds.
-const TIMEOUTS: [&str; 2] = ["60", "400"];
+const TIMEOUTS: [&str; 2] = ["120", "600"];
 
 /// What is changed.
 #[derive(clap::Args, Debug)]
