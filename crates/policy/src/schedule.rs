@@ -332,6 +332,16 @@ mod tests {
         assert_eq!(schedule.rest(START - seconds(3600)), None);
     }
 
+    #[test]
+    fn the_rest_after_an_answer_is_half_a_short_lifetime_and_a_second_at_most() {
+        for (lifetime, rest) in [(0, 1_000), (600, 300), (2_000, 1_000), (300_000, 1_000)] {
+            let tokens = token_set(Some(Duration::from_millis(lifetime)));
+            let schedule = Schedule::plan(&ExpiredOnly, &tokens, Jitter::NONE);
+            let arrival = tokens.received_at.min(START + Duration::from_millis(lifetime));
+            assert_eq!(schedule.rest(arrival), Some(Duration::from_millis(rest)), "{lifetime} ms");
+        }
+    }
+
     proptest! {
         #[test]
         fn every_schedule_keeps_its_order(
