@@ -55,7 +55,8 @@ mod tests {
 
     #[test]
     fn variants_are_found_and_comments_are_none() {
-        let source = "enum Other { A }\n/// Wrong.\npub(crate) enum Bug {\n    // Records, and\n    One,\n    /// Two, then.\n    Two,\n}\nenum C { D }";
+        let source = "enum Other { A }\n/// Wrong.\npub(crate) enum Bug {\n    // Records, and\n    One,\n\
+            \x20   /// Two, then.\n    Two,\n}\nenum C { D }";
         assert_eq!(variants(source, "Bug").unwrap(), ["One", "Two"]);
         assert!(variants(source, "Mutant").is_err());
     }
