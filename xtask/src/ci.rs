@@ -7,7 +7,7 @@ use cargo_metadata::Metadata;
 use crate::command_line::CommandLine;
 use crate::plan::Plan;
 use crate::tally::Tally;
-use crate::{Result, dependencies, test, workspace};
+use crate::{Result, dependencies, reliability, test, workspace};
 
 const FACADE: &str = "oidc-session";
 const BENCHES: &str = "oidc-session-benches";
@@ -33,6 +33,8 @@ pub(crate) fn task() -> Result {
             tally.replace(test::run()?);
             Ok(())
         })
+        // After the tests: their binaries are asked what tests there are.
+        .step("what is proved", "cargo xtask reliability", reliability::task)
         .command("instructions of the hot path", instructions())
         .step("benchmarks run once", benches(&metadata)?.to_string(), || benches(&metadata)?.run())
         .command("packages", package(&metadata))

@@ -8,7 +8,9 @@ mod dependencies;
 mod e2e;
 mod fleet;
 mod model;
+mod mutants;
 mod plan;
+mod reliability;
 mod tally;
 mod test;
 mod test_servers;
@@ -43,6 +45,12 @@ enum Task {
     Fleet,
     /// Explore every interleaving of two and three processes that run the protocol, with more faults than the tests have.
     Model,
+    /// Check that docs/reliability.md names a test for each promise, each mutant and each situation, and that it exists.
+    Reliability,
+    /// Change the code in small ways, one at a time, and fail if no test notices one that nobody has explained.
+    ///
+    /// Explained ones are in .cargo/mutants.toml, each with its reason. Needs cargo-mutants and cargo-nextest.
+    Mutants(mutants::Options),
     /// Run the benchmarks, and write what they measured to docs/performance.md, with plots.
     ///
     /// The page says what of it was not measured. If README.md has the comments `bench:begin` and `bench:end`, the
@@ -60,6 +68,8 @@ fn main() -> ExitCode {
         Task::E2e => e2e::task(),
         Task::Fleet => fleet::task(),
         Task::Model => model::task(),
+        Task::Reliability => reliability::task(),
+        Task::Mutants(options) => mutants::task(&options),
         Task::BenchReport(options) => bench_report::task(&options),
     };
     match outcome {

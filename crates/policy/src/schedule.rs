@@ -315,11 +315,31 @@ mod tests {
     }
 
     #[test]
+    fn jitter_is_at_most_half_the_skew_and_a_twentieth_of_the_lifetime() {
+        for (skew, earliest) in [(10, 285), (60, 225)] {
+            let policy = Preemptive::skew(seconds(skew));
+            let schedule = Schedule::plan(&policy, &token_set(Some(seconds(300))), Jitter(u32::MAX));
+            let beyond = schedule.refresh_at().unwrap().saturating_since(START + seconds(earliest));
+            assert_eq!(beyond, Duration::from_millis(1), "a skew of {skew} s");
+        }
+    }
+
+    #[test]
     fn a_lifetime_of_zero_rests_before_the_next_refresh() {
         let schedule = Schedule::plan(&ExpiredOnly, &token_set(Some(Duration::ZERO)), Jitter::NONE);
         assert!(schedule.rest(START + Duration::from_millis(500)).is_some());
         assert_eq!(schedule.rest(START + seconds(3)), None);
         assert_eq!(schedule.rest(START - seconds(3600)), None);
+    }
+
+    #[test]
+    fn the_rest_after_an_answer_is_half_a_short_lifetime_and_a_second_at_most() {
+        for (lifetime, rest) in [(0, 1_000), (600, 300), (2_000, 1_000), (300_000, 1_000)] {
+            let tokens = token_set(Some(Duration::from_millis(lifetime)));
+            let schedule = Schedule::plan(&ExpiredOnly, &tokens, Jitter::NONE);
+            let arrival = tokens.received_at.min(START + Duration::from_millis(lifetime));
+            assert_eq!(schedule.rest(arrival), Some(Duration::from_millis(rest)), "{lifetime} ms");
+        }
     }
 
     proptest! {

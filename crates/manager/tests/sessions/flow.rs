@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use mockall::mock;
 use oidc_session_core::{
-    EndReason, Provider, ProviderError, ProviderErrorKind, ProviderId, ProviderProfile, Revocation, Session,
-    SessionState, SessionStore, Target, TokenAnswer,
+    AccessToken, EndReason, Provider, ProviderError, ProviderErrorKind, ProviderId, ProviderProfile, Revocation,
+    Session, SessionState, SessionStore, Target, TokenAnswer,
 };
 use oidc_session_manager::{OnRefreshFailure, Outcome, Preemptive, SessionErrorKind, SessionManager};
 
@@ -124,6 +124,28 @@ async fn rule_4_a_rejected_refresh_throws_the_session_away_under_either_reading(
         assert_eq!((error.kind(), error.end_reason()), (SessionErrorKind::SignInNeeded, Some(EndReason::Rejected)));
         assert_eq!(world.server.presented().len(), 1);
     }
+}
+
+#[tokio::test]
+async fn rule_4_a_verdict_is_remembered_and_no_way_of_asking_hammers_the_server() {
+    let world = World::new();
+    let handle = world.expired().await;
+    world.server.kill();
+    assert!(handle.access_token().await.is_err());
+    let rejected = AccessToken::new("at-0");
+    // In this process, in one that saw the session alive, and in one that never did.
+    for process in [handle, world.process()] {
+        for _ in 0..5 {
+            assert_eq!(process.access_token().await.unwrap_err().end_reason(), Some(EndReason::Rejected));
+            assert_eq!(process.authorization().await.unwrap_err().end_reason(), Some(EndReason::Rejected));
+            let ended = Outcome::Ended(EndReason::Rejected);
+            assert_eq!(process.refresh_if_expired().await.unwrap(), ended);
+            assert_eq!(process.refresh().await.unwrap(), ended);
+            assert_eq!(process.refresh_if_current_is(&rejected).await.unwrap(), ended);
+            world.clock.advance(LIFETIME);
+        }
+    }
+    assert_eq!(world.server.presented(), ["rt-0"]);
 }
 
 /// Failures that prove nothing about the session.

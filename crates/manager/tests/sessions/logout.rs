@@ -87,6 +87,28 @@ async fn a_logout_in_the_same_process_outruns_a_refresh_too() {
 }
 
 #[tokio::test]
+async fn a_logout_that_comes_second_ends_and_revokes_what_the_refresh_got() {
+    let world = World::new();
+    world.expired().await;
+    let store = Unruly::new(&world);
+    let handle = world.over(&store).session(&id());
+    let gate = store.hold_load();
+    let logout = meanwhile(&handle, |handle| async move { handle.logout().await.unwrap() });
+    store.holds_somebody().await;
+    // Between its look and its tombstone another process refreshes.
+    let other = world.process();
+    assert_eq!(token_of(&other).await, "at-1");
+    gate.add_permits(1);
+
+    let report = logout.await.unwrap();
+    assert_eq!(report.ended.unwrap().tokens.refresh_token.unwrap().expose(), "rt-1");
+    assert_eq!(world.server.revoked(), ["rt-1"]);
+    assert_eq!(handle.access_token().await.unwrap_err().end_reason(), Some(EndReason::LoggedOut));
+    assert_eq!(other.refresh().await.unwrap(), Outcome::Ended(EndReason::LoggedOut));
+    assert_eq!(world.server.presented(), ["rt-0"]);
+}
+
+#[tokio::test]
 async fn what_was_read_before_a_logout_is_not_served_after_it() {
     let world = World::new();
     world.signed_in().await;
@@ -119,6 +141,29 @@ async fn a_new_sign_in_is_never_overwritten_by_an_old_refresh() {
     assert_eq!(token_of(&world.process()).await, "at-new");
     // What the old refresh got belongs to a session nobody has any more.
     assert_eq!(world.server.revoked(), ["rt-1"]);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_comes_second_replaces_what_the_refresh_got() {
+    let world = World::new();
+    world.expired().await;
+    let store = Unruly::new(&world);
+    let handle = world.over(&store).session(&id());
+    let gate = store.hold_load();
+    let sign_in = meanwhile(&handle, {
+        let session = world.session_with("at-new", "rt-new");
+        |handle| async move { handle.sign_in(session).await.unwrap() }
+    });
+    store.holds_somebody().await;
+    // Between its look and its commit another process refreshes.
+    let other = world.process();
+    assert_eq!(token_of(&other).await, "at-1");
+    gate.add_permits(1);
+
+    sign_in.await.unwrap();
+    assert_eq!(token_of(&handle).await, "at-new");
+    assert_eq!(token_of(&world.process()).await, "at-new");
+    assert_eq!(world.stored_session().await.tokens.refresh_token.unwrap().expose(), "rt-new");
 }
 
 #[tokio::test]

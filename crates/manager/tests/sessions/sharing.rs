@@ -147,6 +147,24 @@ async fn the_verdict_of_a_loser_never_wipes_the_winner() {
 }
 
 #[tokio::test]
+async fn the_verdict_on_a_late_request_never_wipes_what_another_refreshed() {
+    let world = World::new();
+    let loser = world.expired().await;
+    let gate = world.server.holds_the_request();
+    let flight = meanwhile(&loser, |loser| async move { loser.refresh_if_expired().await.unwrap() });
+    world.server.has_seen(1).await;
+    // Its request is on the way for longer than its lease. Another process takes over, and its request overtakes.
+    world.clock.advance(Duration::from_secs(21));
+    assert_eq!(world.process().refresh_if_expired().await.unwrap(), Outcome::Refreshed);
+    gate.add_permits(1);
+
+    assert_eq!(flight.await.unwrap(), Outcome::Adopted);
+    assert_eq!(token_of(&loser).await, "at-1");
+    assert_eq!(world.server.presented(), ["rt-0", "rt-0"]);
+    assert_eq!(world.stored_session().await.tokens.refresh_token.unwrap().expose(), "rt-1");
+}
+
+#[tokio::test]
 async fn a_session_that_was_removed_is_forgotten_as_soon_as_anybody_looks() {
     let world = World::new();
     let handle = world.signed_in().await;

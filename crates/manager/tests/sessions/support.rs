@@ -51,6 +51,10 @@ pub(crate) enum Turn {
     Hangs,
     /// It grants less than the scope that was asked for.
     GrantsLess,
+    /// The request reaches it only when the gate opens.
+    IsLate(Arc<Semaphore>),
+    /// It does not look at the token, and asks to come back in so long.
+    TryLater(Duration),
 }
 
 impl Server {
@@ -91,6 +95,13 @@ impl Server {
     pub(crate) fn holds_the_answer(&self) -> Arc<Semaphore> {
         let gate = Arc::new(Semaphore::new(0));
         self.then(Turn::Waits(Arc::clone(&gate)));
+        gate
+    }
+
+    /// Holds the next request back on its way until the returned gate gets a permit.
+    pub(crate) fn holds_the_request(&self) -> Arc<Semaphore> {
+        let gate = Arc::new(Semaphore::new(0));
+        self.then(Turn::IsLate(Arc::clone(&gate)));
         gate
     }
 
@@ -178,6 +189,13 @@ impl Provider for Server {
                 let mut answer = self.process(session, target, requested_at)?;
                 answer.lacks_scope = true;
                 Ok(answer)
+            }
+            Some(Turn::TryLater(wait)) => {
+                Err(ProviderError::new(ProviderErrorKind::TryLater, "as scripted").with_retry_after(Some(wait)))
+            }
+            Some(Turn::IsLate(gate)) => {
+                gate.acquire().await.unwrap().forget();
+                self.process(session, target, requested_at)
             }
             Some(Turn::LosesTheAnswer) => {
                 let _ = self.process(session, target, requested_at);

@@ -122,6 +122,65 @@ async fn a_store_that_is_down_at_the_commit_loses_nothing_and_the_token_is_serve
     assert_eq!(world.server.presented(), ["rt-0"]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn while_a_commit_is_retried_its_lease_is_renewed_and_nobody_else_refreshes() {
+    let world = World::new();
+    world.expired().await;
+    let store = Unruly::new(&world);
+    let manager = world.over(&store);
+    store.fail_commits(u32::MAX);
+    assert_eq!(token_of(&manager.session(&id())).await, "at-1");
+
+    // Three leases long, in which the holder's is renewed again and again.
+    for _ in 0..60 {
+        world.clock.advance(Duration::from_secs(1));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let asked = world.store.try_lease(&id().store_key(), HolderId::random(), Duration::from_secs(15)).await;
+        assert!(matches!(asked.unwrap(), Lease::Held { .. }));
+    }
+    store.fail_commits(0);
+    manager.drain().await;
+    assert_eq!(token_of(&world.process()).await, "at-1");
+    assert_eq!(world.server.presented(), ["rt-0"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lease_is_renewed_before_a_lost_request_is_repeated() {
+    let world = World::new();
+    let handle = world.expired().await;
+    world.server.then(Turn::Hangs);
+    let gate = world.server.holds_the_answer();
+    let flight = tokio::spawn(async move { handle.refresh_if_expired().await.unwrap() });
+    world.server.has_seen(1).await;
+    // The first request takes all its time, and most of the lease with it.
+    world.clock.advance(Duration::from_secs(10));
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    world.server.has_seen(2).await;
+    world.clock.advance(Duration::from_secs(15));
+    let asked = world.store.try_lease(&id().store_key(), HolderId::random(), Duration::from_secs(15)).await;
+    assert!(matches!(asked.unwrap(), Lease::Held { .. }));
+    gate.add_permits(1);
+    assert_eq!(flight.await.unwrap(), Outcome::Refreshed);
+}
+
+#[tokio::test]
+async fn a_server_that_says_when_to_come_back_is_left_alone_until_then_by_every_process() {
+    let world = World::new();
+    let handle = world.expired().await;
+    let wait = Duration::from_secs(120);
+    world.server.then(Turn::TryLater(wait));
+    assert_eq!(handle.access_token().await.unwrap_err().retry_in(), Some(wait));
+    for _ in 0..119 {
+        world.clock.advance(Duration::from_secs(1));
+        for process in [&handle, &world.process()] {
+            assert_eq!(process.access_token().await.unwrap_err().kind(), SessionErrorKind::Unavailable);
+        }
+    }
+    assert_eq!(world.server.presented().len(), 1);
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(token_of(&world.process()).await, "at-1");
+}
+
 /// A process that freezes in a call of the store, and so does not find it too slow.
 fn patient(world: &World, store: &Unruly) -> SessionManager {
     let builder = SessionManager::builder(world.server.clone(), store.clone()).clock(world.clock.clone());

@@ -121,6 +121,17 @@ fn a_tombstone_that_conflicts_looks_again() {
 }
 
 #[test]
+fn a_tombstone_that_always_conflicts_is_given_up() {
+    let mut dialogue = Dialogue::presenting(expired()).says(failed(REJECTED)).says(loaded(expired()));
+    for version in 2..5 {
+        // Something beside the tokens changes again and again.
+        dialogue = dialogue.says(CONFLICT).expects(Action::Load).says(loaded(at(version, session(Phase::Expired, 1))));
+        dialogue = dialogue.expects(end(version, EndReason::Rejected));
+    }
+    dialogue.says(CONFLICT).ends(unavailable(FailureCause::Contention, None));
+}
+
+#[test]
 fn a_tombstone_without_a_verdict_that_conflicts_starts_over() {
     let without = at(1, SessionView { refresh: None, ..session(Phase::Expired, 1) });
     Dialogue::of(Trigger::IfDue)

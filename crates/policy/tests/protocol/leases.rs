@@ -223,6 +223,20 @@ fn a_repeat_that_comes_too_late_leaves_the_first_attempt_unsettled() {
 }
 
 #[test]
+fn a_repeat_that_always_comes_too_late_leaves_the_first_attempt_unsettled() {
+    let mut dialogue =
+        asking(Trigger::IfDue, expired()).says(granted(expired(), 0)).says(UNKNOWN).says(RENEWED).refreshes();
+    for _ in 0..3 {
+        dialogue = dialogue.after(seconds(25)).says(TOO_LATE).expects(RENEW).says(RENEWED).refreshes();
+    }
+    dialogue
+        .says(TOO_LATE)
+        .expects(release(seconds(0), true))
+        .says(Event::Released)
+        .ends(unavailable(FailureCause::Contention, None));
+}
+
+#[test]
 fn a_request_that_always_comes_too_late_is_given_up() {
     let mut dialogue = asking(Trigger::IfDue, expired()).says(granted(expired(), 0)).refreshes();
     for _ in 0..3 {
