@@ -2,6 +2,7 @@
 
 mod arrows;
 mod bench_report;
+mod chaos;
 mod ci;
 mod command_line;
 mod dependencies;
@@ -43,6 +44,11 @@ enum Task {
     Fleet,
     /// Explore every interleaving of two and three processes that run the protocol, with more faults than the tests have.
     Model,
+    /// Run real processes over every shared store while they are killed, stopped and cut off; count what is lost.
+    ///
+    /// Fails if anything happens that the promises exclude, and tells what had happened around it.
+    #[command(after_help = chaos::EXAMPLES)]
+    Chaos(chaos::Options),
     /// Run the benchmarks, and write what they measured to docs/performance.md, with plots.
     ///
     /// The page says what of it was not measured. If README.md has the comments `bench:begin` and `bench:end`, the
@@ -60,6 +66,7 @@ fn main() -> ExitCode {
         Task::E2e => e2e::task(),
         Task::Fleet => fleet::task(),
         Task::Model => model::task(),
+        Task::Chaos(options) => chaos::task(&options),
         Task::BenchReport(options) => bench_report::task(&options),
     };
     match outcome {

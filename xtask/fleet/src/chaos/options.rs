@@ -1,0 +1,66 @@
+//! [`Options`]: what `oidc-session-fleet chaos` was asked for.
+
+use std::time::Duration;
+
+/// Real processes over real stores, while everything goes wrong.
+#[derive(Clone, Debug, clap::Parser)]
+#[command(name = "oidc-session-fleet chaos")]
+pub(crate) struct Options {
+    /// For how many seconds things go wrong on each store, once without and once with a reuse window.
+    #[arg(long, default_value_t = 60)]
+    pub(crate) seconds: u64,
+    /// How many worker processes share a store.
+    #[arg(long, default_value_t = 4)]
+    pub(crate) processes: usize,
+    /// How many sessions they ask for.
+    #[arg(long, default_value_t = 50)]
+    pub(crate) sessions: usize,
+    /// Only this store. May be given several times.
+    #[arg(long = "store", value_enum)]
+    pub(crate) stores: Vec<Kind>,
+    /// Where chance comes from.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+}
+
+/// A store that processes can share.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum, serde::Deserialize, serde::Serialize)]
+pub(crate) enum Kind {
+    Sqlite,
+    File,
+    Redis,
+    Postgres,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 4] = [Self::Sqlite, Self::File, Self::Redis, Self::Postgres];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SQLite",
+            Self::File => "file",
+            Self::Redis => "Redis",
+            Self::Postgres => "PostgreSQL",
+        }
+    }
+}
+
+/// The times of a run. They are short, so that much happens in a minute.
+pub(crate) mod times {
+    use super::Duration;
+
+    /// How long access tokens live at the authorization server.
+    pub(crate) const LIFETIME: Duration = Duration::from_secs(4);
+    /// How long before their end they are refreshed.
+    pub(crate) const SKEW: Duration = Duration::from_secs(1);
+    /// The longest a request may take.
+    pub(crate) const REQUEST: Duration = Duration::from_secs(1);
+    /// The longest a call to the store may take.
+    pub(crate) const STORE: Duration = Duration::from_millis(700);
+    /// Not much more than the shortest that is allowed: a request, a commit and a second.
+    pub(crate) const LEASE: Duration = Duration::from_secs(3);
+    /// How old what is known may be where nobody tells of changes.
+    pub(crate) const CONFIRM: Duration = Duration::from_secs(1);
+    /// Longer than any freeze and outage.
+    pub(crate) const WINDOW: Duration = Duration::from_secs(30);
+}
