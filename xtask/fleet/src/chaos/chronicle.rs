@@ -75,7 +75,7 @@ pub(crate) struct End {
 }
 
 /// Everything that happened.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Chronicle {
     pub(crate) attempts: BTreeMap<(Life, u64), Attempt>,
     pub(crate) fates: BTreeMap<Life, Fate>,
@@ -97,7 +97,7 @@ impl Chronicle {
         let known = |attempt: &u64| (life, *attempt);
         match said {
             Said::Sent { attempt, subject, leased, at } => {
-                let attempt_ = Attempt {
+                let begun = Attempt {
                     life,
                     subject: subject.clone(),
                     leased: *leased,
@@ -106,7 +106,7 @@ impl Chronicle {
                     back: None,
                     committed: None,
                 };
-                self.attempts.insert(known(attempt), attempt_);
+                self.attempts.insert(known(attempt), begun);
             }
             Said::Back { attempt, came_to, at } => {
                 if let Some(found) = self.attempts.get_mut(&known(attempt)) {

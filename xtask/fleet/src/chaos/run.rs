@@ -308,10 +308,9 @@ impl Run {
                 self.tell(format!("life {life} goes on"), Vec::new());
             }
         }
-        if let Some((places, since, until)) = self.outage.take_if(|(_, _, until)| *until <= time) {
+        if let Some((places, since, _)) = self.outage.take_if(|(_, _, until)| *until <= time) {
             let networks = self.ground.networks();
             places.iter().for_each(|place| networks[*place].heal());
-            let _ = until;
             if places.len() == networks.len() {
                 self.chronicle.everybody_cut_off.push((since, now()));
             } else {
@@ -339,10 +338,22 @@ impl Run {
             Some(Trouble::Kill) => self.kill(time).await,
             Some(Trouble::Stop) => self.stop(time),
             Some(Trouble::Logout) => self.log_out(time).await,
-            Some(Trouble::Fault) => self.faults(1, time),
-            Some(Trouble::Faults) => self.faults(self.options.sessions.div_ceil(5), time),
-            Some(Trouble::Cut) => self.outage(true, time),
-            Some(Trouble::Stall) => self.outage(false, time),
+            Some(Trouble::Fault) => {
+                self.faults(1);
+                Ok(())
+            }
+            Some(Trouble::Faults) => {
+                self.faults(self.options.sessions.div_ceil(5));
+                Ok(())
+            }
+            Some(Trouble::Cut) => {
+                self.outage(true, time);
+                Ok(())
+            }
+            Some(Trouble::Stall) => {
+                self.outage(false, time);
+                Ok(())
+            }
             None => Ok(()),
         }
     }
@@ -390,8 +401,8 @@ impl Run {
         self.crew.order(place, &Order::Logout(session)).await
     }
 
-    fn faults(&mut self, count: usize, time: Millis) -> Result {
-        let _ = time;
+    /// Something goes wrong with so many of the next requests to the authorization server.
+    fn faults(&mut self, count: usize) {
         for _ in 0..count {
             let choices = [(4, 0), (2, 1), (1, 2), (3, 3), (2, 4), (1, 5), (1, 6)];
             let fault = match self.dice.weighed(&choices) {
@@ -406,11 +417,10 @@ impl Run {
             self.server.inject(fault);
         }
         self.deeds.faults += count;
-        Ok(())
     }
 
     /// Nobody reaches the store, or somebody does not.
-    fn outage(&mut self, cut: bool, time: Millis) -> Result {
+    fn outage(&mut self, cut: bool, time: Millis) {
         let everybody = self.dice.below(2) == 0;
         let places = if everybody { self.crew.places().collect() } else { vec![self.dice.below(self.options.processes)] };
         let length = self.dice.millis(200, times::LEASE.as_millis() as u64 + 1_500);
@@ -423,7 +433,6 @@ impl Run {
         self.tell(format!("the network of lives {lives:?} is {how} for {length:?}"), lives);
         self.outage = Some((places, time, time + length.as_millis() as Millis));
         self.deeds.outages += 1;
-        Ok(())
     }
 
     fn tell(&mut self, what: String, lives: Vec<Life>) {

@@ -396,3 +396,184 @@ impl Attempt {
         self.leased <= at && settled.is_none_or(|settled| settled > at)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::chronicle::{Incident, Logout};
+    use super::super::line::Call;
+    use super::*;
+
+    const LEASE: Millis = times::LEASE.as_millis() as Millis;
+    const LIFETIME: Millis = times::LIFETIME.as_millis() as Millis;
+
+    /// One session, signed in at 0, whose first refresh token life 1 presents at 1000, under a lease of the same instant.
+    fn granted_once(back: Option<CameTo>, committed: Option<Millis>) -> Chronicle {
+        let mut chronicle = Chronicle::default();
+        chronicle.sign_ins.push(SignedIn {
+            session: 0,
+            subject: "somebody".to_owned(),
+            family: 1,
+            token: "first".to_owned(),
+            at: 0,
+            stored: 1,
+        });
+        attempt(&mut chronicle, 1, 1000, back, committed);
+        presented(&mut chronicle, 0, Outcome::Granted, 1001);
+        chronicle
+    }
+
+    fn attempt(chronicle: &mut Chronicle, life: usize, sent: Millis, back: Option<CameTo>, committed: Option<Millis>) {
+        let attempt = Attempt {
+            life,
+            subject: "somebody".to_owned(),
+            leased: sent,
+            sent,
+            renewed: Vec::new(),
+            back: back.map(|came_to| (came_to, sent + 10)),
+            committed,
+        };
+        chronicle.attempts.insert((life, sent.unsigned_abs()), attempt);
+    }
+
+    fn presented(chronicle: &mut Chronicle, generation: u32, outcome: Outcome, at: Millis) {
+        let sequence = chronicle.presentations.len() as u64 + 1;
+        chronicle.presentations.push(Presented { sequence, family: 1, generation: Some(generation), outcome, at });
+    }
+
+    /// Life 2 presents the same token after `pause`, the server calls it a reuse, and the session ends.
+    fn and_lost_after(mut chronicle: Chronicle, pause: Millis) -> Chronicle {
+        let sent = 1000 + pause;
+        attempt(&mut chronicle, 2, sent, Some(CameTo::Rejected), None);
+        presented(&mut chronicle, 0, Outcome::Reused, sent + 1);
+        let reason = "rejected_after_unknown_outcome".to_owned();
+        chronicle.ends.push(End { subject: "somebody".to_owned(), reason, at: sent + 1500 });
+        chronicle
+    }
+
+    fn answer() -> Option<CameTo> {
+        Some(CameTo::Granted("second".to_owned()))
+    }
+
+    /// Repeats that are allowed and that are not, causes of loss, losses without one.
+    fn verdict(chronicle: &Chronicle, window: bool) -> (usize, usize, Vec<&'static str>, usize) {
+        let trial = Trial::of(chronicle, window);
+        assert_eq!(trial.strange, Vec::<String>::new());
+        let causes = trial.losses.unavoidable.keys().copied().collect();
+        (trial.repeats.journaled, trial.repeats.others.len(), causes, trial.losses.others.len())
+    }
+
+    #[test]
+    fn whoever_is_killed_before_the_commit_excuses_the_repeat_and_the_loss() {
+        let mut chronicle = and_lost_after(granted_once(answer(), None), LEASE);
+        chronicle.fate(1).killed = Some(1020);
+        assert_eq!(verdict(&chronicle, false), (1, 0, vec!["killed"], 0));
+        assert_eq!(verdict(&chronicle, true), (1, 0, vec![], 1), "with a window nothing excuses a loss");
+        chronicle.fate(1).killed = Some(999);
+        assert_eq!(verdict(&chronicle, false), (1, 0, vec![], 1), "that was before");
+    }
+
+    #[test]
+    fn what_was_committed_is_not_to_be_presented_again() {
+        let mut chronicle = and_lost_after(granted_once(answer(), Some(1015)), LEASE);
+        chronicle.fate(1).killed = Some(1020);
+        assert_eq!(verdict(&chronicle, false), (0, 1, vec![], 1));
+    }
+
+    #[test]
+    fn nobody_repeats_before_the_lease_is_over() {
+        let mut chronicle = and_lost_after(granted_once(None, None), LEASE - 1);
+        chronicle.fate(1).stopped.push((1005, 9000));
+        assert_eq!(verdict(&chronicle, false), (0, 1, vec![], 1));
+        let mut renewed = and_lost_after(granted_once(None, None), LEASE);
+        renewed.attempts.values_mut().filter(|attempt| attempt.life == 1).for_each(|attempt| attempt.renewed.push(1500));
+        assert_eq!(verdict(&renewed, false).1, 1);
+    }
+
+    #[test]
+    fn whoever_is_stopped_or_cut_off_past_the_lease_excuses_the_loss_and_an_outage_for_all_does_not() {
+        let mut stopped = and_lost_after(granted_once(answer(), None), LEASE);
+        stopped.fate(1).stopped.push((1005, 9000));
+        assert_eq!(verdict(&stopped, false), (1, 0, vec!["stopped"], 0));
+        let mut cut_off = and_lost_after(granted_once(answer(), None), LEASE);
+        cut_off.fate(1).cut_off.push((1005, 9000));
+        assert_eq!(verdict(&cut_off, false), (1, 0, vec!["cut off"], 0));
+        let mut outage = and_lost_after(granted_once(answer(), None), LEASE);
+        outage.everybody_cut_off.push((1005, 9000));
+        assert_eq!(verdict(&outage, false), (1, 0, vec![], 1));
+    }
+
+    #[test]
+    fn a_lost_answer_may_be_repeated_at_once() {
+        let chronicle = and_lost_after(granted_once(Some(CameTo::Unknown), None), 20);
+        assert_eq!(verdict(&chronicle, false), (1, 0, vec!["answer lost"], 0));
+    }
+
+    #[test]
+    fn whoever_is_stopped_before_the_first_byte_presents_what_another_has_spent() {
+        let mut chronicle = granted_once(answer(), Some(1015));
+        attempt(&mut chronicle, 2, 990, None, None);
+        presented(&mut chronicle, 0, Outcome::Reused, 990 + LEASE);
+        chronicle.ends.push(End { subject: "somebody".to_owned(), reason: "rejected".to_owned(), at: 990 + LEASE });
+        assert_eq!(verdict(&chronicle, false), (0, 1, vec![], 1));
+        chronicle.fate(2).stopped.push((995, 900 + LEASE));
+        assert_eq!(verdict(&chronicle, false), (1, 0, vec!["stopped"], 0));
+    }
+
+    #[test]
+    fn a_logout_is_no_loss_and_without_one_it_is() {
+        let mut chronicle = granted_once(answer(), Some(1015));
+        chronicle.ends.push(End { subject: "somebody".to_owned(), reason: "logged_out".to_owned(), at: 2000 });
+        assert_eq!(verdict(&chronicle, false).3, 1);
+        chronicle.logouts.push(Logout { subject: "somebody".to_owned(), done: Some(1900) });
+        assert_eq!(verdict(&chronicle, false).3, 0);
+    }
+
+    fn called(mut chronicle: Chronicle, session: usize, begun: Millis, ended: Millis, token: &str) -> Trial {
+        chronicle.calls.push((3, Call { session, begun, ended, got: Got::Token(token.to_owned()) }));
+        Trial::of(&chronicle, false)
+    }
+
+    #[test]
+    fn a_token_is_stale_from_its_end_at_the_server() {
+        let end = 1001 + LIFETIME;
+        let granted = || granted_once(answer(), Some(1015));
+        assert!(called(granted(), 0, end - 1, end, "second").stale.is_empty());
+        assert_eq!(called(granted(), 0, end, end, "second").stale.len(), 1);
+        assert_eq!(called(granted(), 0, end - 1, end + SCHEDULING + 1, "second").stale.len(), 1);
+        let mut stopped = granted();
+        stopped.fate(3).stopped.push((end - 1, end + 4000));
+        assert!(called(stopped, 0, end - 1, end + 4000, "second").stale.is_empty());
+    }
+
+    #[test]
+    fn tokens_of_others_and_of_nobody_are_strange() {
+        let granted = || granted_once(answer(), Some(1015));
+        assert!(called(granted(), 0, 1100, 1100, "second").strange.is_empty());
+        assert_eq!(called(granted(), 1, 1100, 1100, "second").strange.len(), 1);
+        assert_eq!(called(granted(), 0, 1100, 1100, "third").strange.len(), 1);
+    }
+
+    #[test]
+    fn a_logout_has_a_moment_to_get_about_unless_there_is_an_outage() {
+        let logged_out = || {
+            let mut chronicle = granted_once(answer(), Some(1015));
+            chronicle.logouts.push(Logout { subject: "somebody".to_owned(), done: Some(1100) });
+            chronicle
+        };
+        let late = 1101 + HEARSAY;
+        assert!(called(logged_out(), 0, late - 1, late, "second").after_logout.is_empty());
+        assert_eq!(called(logged_out(), 0, late, late, "second").after_logout.len(), 1);
+        let mut outage = logged_out();
+        outage.everybody_cut_off.push((1000, 2000));
+        assert!(called(outage, 0, late, late, "second").after_logout.is_empty());
+    }
+
+    #[test]
+    fn a_session_recovers_with_the_next_token_that_is_asked_for() {
+        let mut chronicle = granted_once(answer(), Some(1015));
+        let what = "life 1 is killed".to_owned();
+        chronicle.incidents.push(Incident { at: 1005, what, lives: vec![1] });
+        assert_eq!(called(chronicle.clone(), 0, 1003, 1006, "first").recoveries, []);
+        assert_eq!(called(chronicle, 0, 1010, 1205, "second").recoveries, [Duration::from_millis(200)]);
+    }
+}
