@@ -1,7 +1,5 @@
 //! [`Options`]: what `oidc-session-fleet chaos` was asked for.
 
-use std::time::Duration;
-
 /// Real processes over real stores, while everything goes wrong.
 #[derive(Clone, Debug, clap::Parser)]
 #[command(name = "oidc-session-fleet chaos")]
@@ -47,7 +45,7 @@ impl Kind {
 
 /// The times of a run. They are short, so that much happens in a minute.
 pub(crate) mod times {
-    use super::Duration;
+    use std::time::Duration;
 
     /// How long access tokens live at the authorization server.
     pub(crate) const LIFETIME: Duration = Duration::from_secs(4);

@@ -161,7 +161,7 @@ impl Run {
         while now() < over {
             self.listen(heard, &mut ticks).await?;
             let time = now();
-            self.relent(time).await?;
+            self.relent(time)?;
             if time >= next {
                 self.trouble(time).await?;
                 next = time + self.dice.millis(120, 700).as_millis() as Millis;
@@ -180,7 +180,7 @@ impl Run {
 
     /// Nothing goes wrong any more. Returns the sessions of which nobody has a token in the end.
     async fn calm(&mut self, heard: &mut mpsc::Receiver<Heard>) -> Result<Vec<String>> {
-        self.relent(Millis::MAX).await?;
+        self.relent(Millis::MAX)?;
         let begun = now();
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -297,7 +297,7 @@ impl Run {
     }
 
     /// Ends what has lasted long enough.
-    async fn relent(&mut self, time: Millis) -> Result {
+    fn relent(&mut self, time: Millis) -> Result {
         for place in self.crew.places() {
             if let Some((since, until)) = self.stopped[place]
                 && until <= time
@@ -448,9 +448,8 @@ impl Run {
         let (grants, calls) = (self.server.counters().refresh_grants, self.chronicle.calls.len());
         let ends = self.chronicle.ends.len();
         println!(
-            "  {:>3} s  {grants} grants, {calls} calls, {ends} ends; {kills} kills, {stops} stops, {outages} outages, \
-             {faults} faults, {logouts} logouts",
-            seconds
+            "  {seconds:>3} s  {grants} grants, {calls} calls, {ends} ends; {kills} kills, {stops} stops, {outages} outages, \
+             {faults} faults, {logouts} logouts"
         );
     }
 }
