@@ -422,7 +422,8 @@ impl Run {
     /// Nobody reaches the store, or somebody does not.
     fn outage(&mut self, cut: bool, time: Millis) {
         let everybody = self.dice.below(2) == 0;
-        let places = if everybody { self.crew.places().collect() } else { vec![self.dice.below(self.options.processes)] };
+        let somebody = self.dice.below(self.options.processes);
+        let places = if everybody { self.crew.places().collect() } else { vec![somebody] };
         let length = self.dice.millis(200, times::LEASE.as_millis() as u64 + 1_500);
         for place in &places {
             let network = &self.ground.networks()[*place];

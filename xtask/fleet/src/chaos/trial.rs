@@ -129,15 +129,17 @@ impl Trial {
             lines.insert(&sign_in.subject, Line { sign_in, presented: Vec::new() });
         }
         for presentation in &chronicle.presentations {
-            let Some(line) = families.get(&presentation.family).and_then(|sign_in| lines.get_mut(sign_in.subject.as_str())) else {
+            let subject = families.get(&presentation.family).map(|sign_in| sign_in.subject.as_str());
+            let Some(line) = subject.and_then(|subject| lines.get_mut(subject)) else {
                 self.strange.push(format!("a token of nobody's was presented: {presentation:?}"));
                 continue;
             };
             let at = presentation.at;
             let candidates = waiting.entry(&line.sign_in.subject).or_default();
-            let found = latest(candidates, |attempt| attempt.sent <= at && attempt.back_at().is_none_or(|back| at <= back))
-                // A server that is slow gets to it when nobody waits any more.
-                .or_else(|| latest(candidates, |attempt| attempt.sent <= at && attempt.is_unknown()));
+            let waits = |attempt: &Attempt| attempt.sent <= at && attempt.back_at().is_none_or(|back| at <= back);
+            // A server that is slow gets to it when nobody waits any more.
+            let gave_up = |attempt: &Attempt| attempt.sent <= at && attempt.is_unknown();
+            let found = latest(candidates, waits).or_else(|| latest(candidates, gave_up));
             let attempt = found.map(|index| candidates.remove(index));
             if attempt.is_none() {
                 self.strange.push(format!("{}: nobody announced {presentation:?}", line.sign_in.subject));
@@ -212,10 +214,12 @@ impl Trial {
             let stopped = fate.was_stopped(token.expires.min(call.ended), call.ended);
             if call.begun >= token.expires || (late > SCHEDULING && !stopped) {
                 let waited = call.ended - call.begun;
-                self.stale.push(format!("{subject}: a token {late} ms after its end, to a call of {waited} ms, {mark}"));
+                let what = format!("{subject}: token {mark}, {late} ms after its end, to a call of {waited} ms");
+                self.stale.push(what);
             }
             let Some(&done) = done.get(subject.as_str()) else { continue };
-            let excused = fate.was_stopped(call.begun - 500, call.begun) || chronicle.had_an_outage(*life, done, call.begun);
+            let just_woken = fate.was_stopped(call.begun - 500, call.begun);
+            let excused = just_woken || chronicle.had_an_outage(*life, done, call.begun);
             if call.begun > done + HEARSAY && !excused {
                 self.after_logout.push(format!("{subject}: {} ms after the logout, by life {life}", call.begun - done));
             }
@@ -356,7 +360,11 @@ fn tokens<'a>(lines: &BTreeMap<&str, Line<'a>>, chronicle: &'a Chronicle) -> Has
 }
 
 /// From each incident to the next token of each session whose refresh it befell.
-fn recoveries(chronicle: &Chronicle, lines: &BTreeMap<&str, Line<'_>>, tokens: &HashMap<&str, Token<'_>>) -> Vec<Duration> {
+fn recoveries(
+    chronicle: &Chronicle,
+    lines: &BTreeMap<&str, Line<'_>>,
+    tokens: &HashMap<&str, Token<'_>>,
+) -> Vec<Duration> {
     let mut served: HashMap<&str, Vec<(Millis, Millis)>> = HashMap::new();
     for (_, call) in &chronicle.calls {
         if let Got::Token(mark) = &call.got
@@ -485,7 +493,8 @@ mod tests {
         chronicle.fate(1).stopped.push((1005, 9000));
         assert_eq!(verdict(&chronicle, false), (0, 1, vec![], 1));
         let mut renewed = and_lost_after(granted_once(None, None), LEASE);
-        renewed.attempts.values_mut().filter(|attempt| attempt.life == 1).for_each(|attempt| attempt.renewed.push(1500));
+        let of_life_1 = renewed.attempts.values_mut().filter(|attempt| attempt.life == 1);
+        of_life_1.for_each(|attempt| attempt.renewed.push(1500));
         assert_eq!(verdict(&renewed, false).1, 1);
     }
 

@@ -141,7 +141,9 @@ impl Drop for Watch {
 
 fn came_to(answer: &Result<TokenAnswer, ProviderError>) -> CameTo {
     match answer {
-        Ok(answer) => CameTo::Granted(answer.access_token.as_ref().map(|token| mark(token.expose())).unwrap_or_default()),
+        Ok(answer) => {
+            CameTo::Granted(answer.access_token.as_ref().map(|token| mark(token.expose())).unwrap_or_default())
+        }
         Err(error) => match error.kind() {
             ProviderErrorKind::OutcomeUnknown | ProviderErrorKind::InvalidAnswer => CameTo::Unknown,
             ProviderErrorKind::Rejected => CameTo::Rejected,
