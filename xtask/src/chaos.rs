@@ -50,7 +50,7 @@ enum Store {
 
 /// Runs it; fails if a server that it needs is not installed.
 pub(crate) fn task(options: &Options) -> Result {
-    let stores = if options.stores.is_empty() { Store::value_variants() } else { &options.stores };
+    let stores = if options.stores.is_empty() { Store::value_variants() } else { options.stores.as_slice() };
     let names = stores.iter().filter_map(Store::to_possible_value).map(|value| value.get_name().to_owned());
     let names: Vec<String> = names.collect();
     if let Some(need) = missing_for_the_fleet().iter().find(|need| names.iter().any(|name| need.is_called(name))) {
