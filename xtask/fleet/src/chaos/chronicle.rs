@@ -7,6 +7,7 @@ use oidc_session_testkit::{Outcome, Presentation};
 use super::crew::Life;
 use super::desk::SignedIn;
 use super::line::{Call, CameTo, Millis, Said};
+use super::spans::Spans;
 
 /// A worker presented a refresh token, or was about to.
 #[derive(Clone, Debug)]
@@ -45,9 +46,9 @@ impl From<Presentation> for Presented {
 pub(crate) struct Fate {
     pub(crate) killed: Option<Millis>,
     /// From SIGSTOP to SIGCONT.
-    pub(crate) stopped: Vec<(Millis, Millis)>,
+    pub(crate) stopped: Spans,
     /// When it could not reach the store, though others could.
-    pub(crate) cut_off: Vec<(Millis, Millis)>,
+    pub(crate) cut_off: Spans,
 }
 
 /// Something that befell the refreshes of some workers at one instant.
@@ -86,7 +87,9 @@ pub(crate) struct Chronicle {
     pub(crate) calls: Vec<(Life, Call)>,
     pub(crate) presentations: Vec<Presented>,
     /// When no worker could reach the store.
-    pub(crate) everybody_cut_off: Vec<(Millis, Millis)>,
+    pub(crate) everybody_cut_off: Spans,
+    /// When it may be that no worker could write to the store, though all could read.
+    pub(crate) nobody_wrote: Spans,
     /// How many presentations the log of the server had forgotten before they were read.
     pub(crate) forgotten: u64,
 }
@@ -141,20 +144,4 @@ impl Chronicle {
     pub(crate) fn fate(&mut self, life: Life) -> &mut Fate {
         self.fates.entry(life).or_default()
     }
-}
-
-impl Fate {
-    /// Whether it was stopped at any time from `from` to `to`.
-    pub(crate) fn was_stopped(&self, from: Millis, to: Millis) -> bool {
-        overlaps(&self.stopped, from, to)
-    }
-
-    /// Whether it was cut off at any time from `from` to `to`.
-    pub(crate) fn was_cut_off(&self, from: Millis, to: Millis) -> bool {
-        overlaps(&self.cut_off, from, to)
-    }
-}
-
-fn overlaps(spans: &[(Millis, Millis)], from: Millis, to: Millis) -> bool {
-    spans.iter().any(|&(begun, ended)| begun <= to && from <= ended)
 }

@@ -3,13 +3,14 @@
 use oidc_session_test_servers::{Postgres, Proxy, Redis};
 use url::Url;
 
+use super::blockade::Blockade;
 use super::options::Kind;
 use crate::Result;
 
 /// Where the sessions of a run are. Dropping it removes them.
 pub(crate) enum Ground {
     /// A fresh folder, and what in it is the store.
-    Folder { _folder: tempfile::TempDir, path: String },
+    Folder { _folder: tempfile::TempDir, path: String, kind: Kind },
     /// A server, its URL, and a network for each worker.
     Server { _server: Server, url: String, networks: Vec<Proxy> },
 }
@@ -24,8 +25,8 @@ impl Ground {
     /// A fresh store for so many workers.
     pub(crate) async fn lay(kind: Kind, workers: usize) -> Result<Self> {
         match kind {
-            Kind::Sqlite => Self::folder("sessions.db"),
-            Kind::File => Self::folder("sessions"),
+            Kind::Sqlite => Self::folder(kind, "sessions.db"),
+            Kind::File => Self::folder(kind, "sessions"),
             Kind::Redis => {
                 let redis = Redis::start().await;
                 let (address, url) = (redis.address(), redis.url());
@@ -39,10 +40,10 @@ impl Ground {
         }
     }
 
-    fn folder(name: &str) -> Result<Self> {
+    fn folder(kind: Kind, name: &str) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("chaos-").tempdir()?;
         let path = folder.path().join(name).to_string_lossy().into_owned();
-        Ok(Self::Folder { _folder: folder, path })
+        Ok(Self::Folder { _folder: folder, path, kind })
     }
 
     async fn server(server: Server, address: std::net::SocketAddr, url: String, workers: usize) -> Self {
@@ -78,6 +79,15 @@ impl Ground {
         match self {
             Self::Folder { .. } => &[],
             Self::Server { networks, .. } => networks,
+        }
+    }
+
+    /// Keeps everybody from writing; nobody where a server decides who writes.
+    pub(crate) fn blockade(&self) -> Option<Blockade> {
+        match self {
+            Self::Folder { path, kind: Kind::Sqlite, .. } => Some(Blockade::of_database(path.into())),
+            Self::Folder { path, .. } => Some(Blockade::of_folder(path.into())),
+            Self::Server { .. } => None,
         }
     }
 }

@@ -65,6 +65,18 @@ pub(crate) enum CameTo {
     Refused,
 }
 
+impl CameTo {
+    /// What it is called. Tells no token.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Granted(_) => "is granted new tokens",
+            Self::Unknown => "does not know the outcome",
+            Self::Rejected => "is rejected",
+            Self::Refused => "is refused",
+        }
+    }
+}
+
 /// Somebody asked for the access token of a session.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Call {

@@ -15,6 +15,7 @@
 //!
 //! Start at `trial.rs`, which says what counts as what.
 
+mod blockade;
 mod chronicle;
 mod crew;
 mod desk;
@@ -24,6 +25,7 @@ mod home;
 mod line;
 mod options;
 mod run;
+mod spans;
 mod table;
 mod trial;
 mod watched;

@@ -5,19 +5,22 @@ use std::time::Duration;
 
 use oidc_session::{Clock as _, KeyRing, SystemClock};
 use oidc_session_test_servers::fresh_name;
-use oidc_session_testkit::{AuthorizationServer, Fault, RetryAfter};
+use oidc_session_testkit::AuthorizationServer;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::chronicle::{Chronicle, End, Incident, Logout};
+use self::troubles::{Outage, Trouble};
+use super::chronicle::{Chronicle, End};
 use super::crew::{Crew, Heard, Life};
 use super::desk::{Desk, SignedIn};
 use super::dice::Dice;
 use super::ground::Ground;
-use super::line::{Call, Got, Millis, Order, Said, Setup, now};
+use super::line::{Call, Got, Millis, Said, Setup, now};
 use super::options::{Kind, Options, times};
 use super::trial::Trial;
 use crate::Result;
+
+mod troubles;
 
 /// How often it looks what is due.
 const TICK: Duration = Duration::from_millis(20);
@@ -30,6 +33,9 @@ const PROGRESS: Millis = 5_000;
 
 /// How long everybody has, when nothing goes wrong any more, to have a token of each session.
 const CALM: Duration = Duration::from_secs(25);
+
+/// A store's time is shared by the run without a reuse window and the one with.
+const FORMS: Millis = 2;
 
 /// What a run came to.
 pub(crate) struct Outcome {
@@ -49,19 +55,6 @@ pub(crate) struct Deeds {
     pub(crate) outages: usize,
     pub(crate) faults: usize,
     pub(crate) logouts: usize,
-}
-
-/// What may go wrong next.
-#[derive(Clone, Copy, Debug)]
-enum Trouble {
-    Kill,
-    Stop,
-    Logout,
-    Fault,
-    /// The authorization server answers nobody for a while.
-    Faults,
-    Cut,
-    Stall,
 }
 
 /// A session, as the run knows it.
@@ -89,8 +82,11 @@ struct Run {
     sessions: Vec<Known>,
     /// When whoever is stopped goes on, by place.
     stopped: Vec<Option<(Millis, Millis)>>,
-    /// Which places cannot reach the store, since when and until when.
-    outage: Option<(Vec<usize>, Millis, Millis)>,
+    outage: Option<Outage>,
+    /// Waits for somebody to present a refresh token.
+    aimed: Option<Trouble>,
+    /// Somebody has just presented one, and this is what happens to him.
+    hit: Option<(Trouble, Life)>,
     ready: usize,
 }
 
@@ -125,6 +121,8 @@ pub(crate) async fn run(kind: Kind, window: bool, options: &Options, seed: u64) 
         sessions: vec![Known::default(); options.sessions],
         stopped: vec![None; options.processes],
         outage: None,
+        aimed: None,
+        hit: None,
         ready: 0,
     };
     run.begin(&mut heard).await?;
@@ -154,7 +152,7 @@ impl Run {
 
     async fn turmoil(&mut self, heard: &mut mpsc::Receiver<Heard>) -> Result {
         let begun = now();
-        let over = begun + Millis::try_from(self.options.seconds)? * 1000;
+        let over = begun + Millis::try_from(self.options.seconds)? * 1000 / FORMS;
         let (mut next, mut reading, mut progress) = (begun + 1000, begun, begun + PROGRESS);
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -162,6 +160,11 @@ impl Run {
             self.listen(heard, &mut ticks).await?;
             let time = now();
             self.relent(time)?;
+            if let Some((trouble, life)) = self.hit.take()
+                && let Some(place) = self.crew.places().find(|place| self.crew.life(*place) == life)
+            {
+                self.strike(trouble, place, time).await?;
+            }
             if time >= next {
                 self.trouble(time).await?;
                 next = time + self.dice.millis(120, 700).as_millis() as Millis;
@@ -181,6 +184,7 @@ impl Run {
     /// Nothing goes wrong any more. Returns the sessions of which nobody has a token in the end.
     async fn calm(&mut self, heard: &mut mpsc::Receiver<Heard>) -> Result<Vec<String>> {
         self.relent(Millis::MAX)?;
+        (self.aimed, self.hit) = (None, None);
         let begun = now();
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -212,13 +216,16 @@ impl Run {
         Ok(Outcome { kind: setup.kind, window: setup.window, deeds, trial, stuck })
     }
 
-    /// Hears what is said until the next tick.
+    /// Hears what is said until the next tick, or until somebody is hit.
     async fn listen(&mut self, heard: &mut mpsc::Receiver<Heard>, ticks: &mut tokio::time::Interval) -> Result {
         loop {
             tokio::select! {
                 heard = heard.recv() => {
                     let (life, said) = heard.ok_or("nobody works")?;
                     self.hear(life, said)?;
+                    if self.hit.is_some() {
+                        return Ok(());
+                    }
                 }
                 signed_in = self.desk.done.recv() => self.note(signed_in.ok_or("the desk is closed")??),
                 _ = ticks.tick() => return Ok(()),
@@ -244,7 +251,8 @@ impl Run {
                 }
             }
             Said::LoggedOut { session, done, at } => self.logged_out(session, life, done.then_some(at))?,
-            Said::Sent { .. } | Said::Back { .. } | Said::Renewed { .. } | Said::Committed { .. } => {}
+            Said::Sent { .. } => self.hit = self.aimed.take().map(|trouble| (trouble, life)),
+            Said::Back { .. } | Said::Renewed { .. } | Said::Committed { .. } => {}
         }
         Ok(())
     }
@@ -294,150 +302,6 @@ impl Run {
             self.logged_out(session, life, None)?;
         }
         Ok(())
-    }
-
-    /// Ends what has lasted long enough.
-    fn relent(&mut self, time: Millis) -> Result {
-        for place in self.crew.places() {
-            if let Some((since, until)) = self.stopped[place]
-                && until <= time
-            {
-                let life = self.crew.go_on(place)?;
-                self.stopped[place] = None;
-                self.chronicle.fate(life).stopped.push((since, now()));
-                self.tell(format!("life {life} goes on"), Vec::new());
-            }
-        }
-        if let Some((places, since, _)) = self.outage.take_if(|(_, _, until)| *until <= time) {
-            let networks = self.ground.networks();
-            places.iter().for_each(|place| networks[*place].heal());
-            if places.len() == networks.len() {
-                self.chronicle.everybody_cut_off.push((since, now()));
-            } else {
-                for life in places.iter().map(|place| self.crew.life(*place)).collect::<Vec<_>>() {
-                    self.chronicle.fate(life).cut_off.push((since, now()));
-                }
-            }
-            self.tell("the network is well again".to_owned(), Vec::new());
-        }
-        Ok(())
-    }
-
-    async fn trouble(&mut self, time: Millis) -> Result {
-        let network = usize::from(!self.ground.networks().is_empty() && self.outage.is_none());
-        let choices = [
-            (5, Trouble::Kill),
-            (4, Trouble::Stop),
-            (2, Trouble::Logout),
-            (8, Trouble::Fault),
-            (1, Trouble::Faults),
-            (3 * network, Trouble::Cut),
-            (3 * network, Trouble::Stall),
-        ];
-        match self.dice.weighed(&choices) {
-            Some(Trouble::Kill) => self.kill(time).await,
-            Some(Trouble::Stop) => self.stop(time),
-            Some(Trouble::Logout) => self.log_out(time).await,
-            Some(Trouble::Fault) => {
-                self.faults(1);
-                Ok(())
-            }
-            Some(Trouble::Faults) => {
-                self.faults(self.options.sessions.div_ceil(5));
-                Ok(())
-            }
-            Some(Trouble::Cut) => {
-                self.outage(true, time);
-                Ok(())
-            }
-            Some(Trouble::Stall) => {
-                self.outage(false, time);
-                Ok(())
-            }
-            None => Ok(()),
-        }
-    }
-
-    async fn kill(&mut self, time: Millis) -> Result {
-        let place = self.dice.below(self.options.processes);
-        let life = self.crew.life(place);
-        if let Some((since, _)) = self.stopped[place].take() {
-            self.chronicle.fate(life).stopped.push((since, time));
-        }
-        self.chronicle.fate(life).killed = Some(time);
-        self.tell(format!("life {life} is killed"), vec![life]);
-        let setup = self.setup_for(place)?;
-        self.crew.replace(place, &setup).await?;
-        self.deeds.kills += 1;
-        Ok(())
-    }
-
-    fn stop(&mut self, time: Millis) -> Result {
-        let place = self.dice.below(self.options.processes);
-        let working = self.crew.places().filter(|place| !self.crew.is_stopped(*place)).count();
-        if self.crew.is_stopped(place) || working < 2 {
-            return Ok(());
-        }
-        let lease = times::LEASE.as_millis() as u64;
-        let length = self.dice.millis(lease + 200, lease + 2_500);
-        let life = self.crew.stop(place)?;
-        self.stopped[place] = Some((time, time + length.as_millis() as Millis));
-        self.tell(format!("life {life} is stopped for {length:?}"), vec![life]);
-        self.deeds.stops += 1;
-        Ok(())
-    }
-
-    async fn log_out(&mut self, time: Millis) -> Result {
-        let (place, session) = (self.dice.below(self.options.processes), self.dice.below(self.options.sessions));
-        let known = &mut self.sessions[session];
-        // Whoever has just signed in may not be stored yet.
-        let Some(sign_in) = known.sign_in.as_ref().filter(|sign_in| sign_in.stored < time) else { return Ok(()) };
-        if known.is_over || known.logout.is_some() || self.crew.is_stopped(place) {
-            return Ok(());
-        }
-        self.chronicle.logouts.push(Logout { subject: sign_in.subject.clone(), done: None });
-        known.logout = Some(self.crew.life(place));
-        self.deeds.logouts += 1;
-        self.crew.order(place, &Order::Logout(session)).await
-    }
-
-    /// Something goes wrong with so many of the next requests to the authorization server.
-    fn faults(&mut self, count: usize) {
-        for _ in 0..count {
-            let choices = [(4, 0), (2, 1), (1, 2), (3, 3), (2, 4), (1, 5), (1, 6)];
-            let fault = match self.dice.weighed(&choices) {
-                Some(0) => Fault::Delay(self.dice.millis(100, 1_400)),
-                Some(1) => Fault::status(503),
-                Some(2) => Fault::too_many_requests(RetryAfter::Seconds(1)),
-                Some(3) => Fault::DropBefore,
-                Some(4) => Fault::DropAfter,
-                Some(5) => Fault::Truncated,
-                _ => Fault::Garbage,
-            };
-            self.server.inject(fault);
-        }
-        self.deeds.faults += count;
-    }
-
-    /// Nobody reaches the store, or somebody does not.
-    fn outage(&mut self, cut: bool, time: Millis) {
-        let everybody = self.dice.below(2) == 0;
-        let somebody = self.dice.below(self.options.processes);
-        let places = if everybody { self.crew.places().collect() } else { vec![somebody] };
-        let length = self.dice.millis(200, times::LEASE.as_millis() as u64 + 1_500);
-        for place in &places {
-            let network = &self.ground.networks()[*place];
-            if cut { network.cut() } else { network.stall() }
-        }
-        let lives: Vec<Life> = places.iter().map(|place| self.crew.life(*place)).collect();
-        let how = if cut { "cut" } else { "silent" };
-        self.tell(format!("the network of lives {lives:?} is {how} for {length:?}"), lives);
-        self.outage = Some((places, time, time + length.as_millis() as Millis));
-        self.deeds.outages += 1;
-    }
-
-    fn tell(&mut self, what: String, lives: Vec<Life>) {
-        self.chronicle.incidents.push(Incident { at: now(), what, lives });
     }
 
     fn setup_for(&self, place: usize) -> Result<Setup> {
