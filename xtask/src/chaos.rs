@@ -22,7 +22,7 @@ Needs redis-server and postgres for those stores. The exit code says whether any
 /// What `cargo xtask chaos` was asked for.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// For how many seconds things go wrong on each store, once without and once with a reuse window.
+    /// For how many seconds things go wrong on each store: half of them without a reuse window, half with one.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
     /// How many worker processes share a store.

@@ -70,8 +70,10 @@ pub(crate) struct Logout {
 /// A call of a session whose sign-in had ended.
 #[derive(Clone, Debug)]
 pub(crate) struct End {
+    pub(crate) life: Life,
     pub(crate) subject: String,
     pub(crate) reason: String,
+    pub(crate) begun: Millis,
     pub(crate) at: Millis,
 }
 

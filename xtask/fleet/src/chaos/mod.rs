@@ -34,6 +34,7 @@ pub(crate) mod worker;
 use std::time::Duration;
 
 use clap::Parser as _;
+use futures_util::future::join_all;
 
 use self::line::now;
 use self::options::{Kind, Options};
@@ -54,15 +55,25 @@ pub(crate) async fn run(arguments: impl Iterator<Item = String>) -> Result {
     let seed = options.seed.unwrap_or(now().unsigned_abs());
     println!("seed {seed}");
     let stores = if options.stores.is_empty() { Kind::ALL.to_vec() } else { options.stores.clone() };
-    let mut outcomes = Vec::new();
-    for kind in stores {
-        for window in [false, true] {
-            println!("{}", title(kind, window));
-            outcomes.push(run::run(kind, window, &options, seed).await?);
+    let runs: Vec<_> = stores.into_iter().flat_map(|kind| [(kind, false), (kind, true)]).collect();
+    let (mut outcomes, mut broken_off) = (Vec::new(), Ok(()));
+    for some in runs.chunks(if options.together { runs.len() } else { 1 }) {
+        let some = some.iter().map(|&(kind, window)| {
+            println!("{} for {} s", title(kind, window), options.seconds_of_a_run());
+            run::run(kind, window, &options, seed)
+        });
+        for (outcome, (kind, window)) in join_all(some).await.into_iter().zip(&runs[outcomes.len()..]) {
+            match outcome {
+                Ok(outcome) => outcomes.push(outcome),
+                Err(error) => broken_off = Err(format!("{}: {error}", title(*kind, *window)).into()),
+            }
+        }
+        if broken_off.is_err() {
+            break;
         }
     }
     println!("\n{}", table(&outcomes));
-    tell_violations(&outcomes, seed)
+    tell_violations(&outcomes, seed).and(broken_off)
 }
 
 fn title(kind: Kind, window: bool) -> String {

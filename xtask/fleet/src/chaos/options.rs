@@ -4,7 +4,7 @@
 #[derive(Clone, Debug, clap::Parser)]
 #[command(name = "oidc-session-fleet chaos")]
 pub(crate) struct Options {
-    /// For how many seconds things go wrong on each store, once without and once with a reuse window.
+    /// For how many seconds things go wrong on each store: half of them without a reuse window, half with one.
     #[arg(long, default_value_t = 60)]
     pub(crate) seconds: u64,
     /// How many worker processes share a store.
@@ -16,9 +16,19 @@ pub(crate) struct Options {
     /// Only this store. May be given several times.
     #[arg(long = "store", value_enum)]
     pub(crate) stores: Vec<Kind>,
+    /// All stores at once, in both forms: busier, and over sooner.
+    #[arg(long)]
+    pub(crate) together: bool,
     /// Where chance comes from.
     #[arg(long)]
     pub(crate) seed: Option<u64>,
+}
+
+impl Options {
+    /// A store's time is shared by the run without a reuse window and the one with.
+    pub(crate) fn seconds_of_a_run(&self) -> f64 {
+        self.seconds as f64 / 2.0
+    }
 }
 
 /// A store that processes can share.
@@ -47,6 +57,8 @@ impl Kind {
 pub(crate) mod times {
     use std::time::Duration;
 
+    use super::super::line::Millis;
+
     /// How long access tokens live at the authorization server.
     pub(crate) const LIFETIME: Duration = Duration::from_secs(4);
     /// How long before their end they are refreshed.
@@ -59,6 +71,9 @@ pub(crate) mod times {
     pub(crate) const LEASE: Duration = Duration::from_secs(3);
     /// How old what is known may be where nobody tells of changes.
     pub(crate) const CONFIRM: Duration = Duration::from_secs(1);
+    /// How long a logout or a sign-in may take to get about: what is known may be so old, and a look at the store, which
+    /// callers share, takes half a second.
+    pub(crate) const HEARSAY: Millis = CONFIRM.as_millis() as Millis + 600;
     /// Longer than any freeze and outage.
     pub(crate) const WINDOW: Duration = Duration::from_secs(30);
 }

@@ -29,13 +29,10 @@ const TICK: Duration = Duration::from_millis(20);
 const READINGS: Millis = 500;
 
 /// How often it says how things are.
-const PROGRESS: Millis = 5_000;
+const PROGRESS: Millis = 10_000;
 
 /// How long everybody has, when nothing goes wrong any more, to have a token of each session.
 const CALM: Duration = Duration::from_secs(25);
-
-/// A store's time is shared by the run without a reuse window and the one with.
-const FORMS: Millis = 2;
 
 /// What a run came to.
 pub(crate) struct Outcome {
@@ -152,7 +149,7 @@ impl Run {
 
     async fn turmoil(&mut self, heard: &mut mpsc::Receiver<Heard>) -> Result {
         let begun = now();
-        let over = begun + Millis::try_from(self.options.seconds)? * 1000 / FORMS;
+        let over = begun + (self.options.seconds_of_a_run() * 1000.0) as Millis;
         let (mut next, mut reading, mut progress) = (begun + 1000, begun, begun + PROGRESS);
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -246,7 +243,7 @@ impl Run {
             Said::Ready => self.ready += 1,
             Said::Calls(calls) => {
                 for call in calls {
-                    self.hear_call(&call)?;
+                    self.hear_call(life, &call)?;
                     self.chronicle.calls.push((life, call));
                 }
             }
@@ -257,15 +254,17 @@ impl Run {
         Ok(())
     }
 
-    fn hear_call(&mut self, call: &Call) -> Result {
+    fn hear_call(&mut self, life: Life, call: &Call) -> Result {
+        let just_woken = self.chronicle.fate(life).stopped.touch(call.begun - 500, call.begun);
         let known = &mut self.sessions[call.session];
         let Some(sign_in) = &known.sign_in else { return Ok(()) };
         match &call.got {
             Got::Token(_) => known.served = known.served.max(call.begun),
-            // Who began before the sign-in was stored speaks of the one before.
-            Got::Ended(reason) if call.begun >= sign_in.stored && !known.is_over => {
-                let end = End { subject: sign_in.subject.clone(), reason: reason.clone(), at: call.ended };
-                self.chronicle.ends.push(end);
+            // Who has not heard of the sign-in speaks of the one before. If not, others will say the same.
+            Got::Ended(_) if just_woken || call.begun < sign_in.stored + times::HEARSAY => {}
+            Got::Ended(reason) if !known.is_over => {
+                let (subject, reason) = (sign_in.subject.clone(), reason.clone());
+                self.chronicle.ends.push(End { life, subject, reason, begun: call.begun, at: call.ended });
                 known.is_over = true;
                 if known.logout.is_none() {
                     self.desk.orders.send(call.session)?;
@@ -313,8 +312,9 @@ impl Run {
         let (grants, calls) = (self.server.counters().refresh_grants, self.chronicle.calls.len());
         let ends = self.chronicle.ends.len();
         println!(
-            "  {seconds:>3} s  {grants} grants, {calls} calls, {ends} ends; {kills} kills, {stops} stops, {outages} outages, \
-             {faults} faults, {logouts} logouts"
+            "{:>20} {seconds:>4} s  {grants} grants, {calls} calls, {ends} ends; {kills} kills, {stops} stops, {outages} outages, \
+             {faults} faults, {logouts} logouts",
+            super::title(self.setup.kind, self.setup.window),
         );
     }
 }

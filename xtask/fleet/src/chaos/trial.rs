@@ -31,7 +31,7 @@ use self::recovery::recoveries;
 use super::chronicle::{Chronicle, End, Fate, Presented};
 use super::desk::SignedIn;
 use super::line::{CameTo, Got, Millis};
-use super::options::times;
+use super::options::times::{self, HEARSAY};
 
 mod lineage;
 mod recovery;
@@ -40,9 +40,6 @@ mod sample;
 
 /// How long a caller's task may be kept waiting for a processor between the last look at the clock and ours.
 const SCHEDULING: Millis = 250;
-
-/// How long a logout may take to get about: what is known may be so old, and a look at the store takes half a second.
-const HEARSAY: Millis = times::CONFIRM.as_millis() as Millis + 600;
 
 /// Repeats of refresh tokens.
 #[derive(Clone, Debug, Default)]
@@ -125,7 +122,7 @@ impl Trial {
                 continue;
             }
             if !lineage.is_allowed(chronicle, index) {
-                self.repeats.others.push(lineage.story(chronicle, index, "was presented again"));
+                self.repeats.others.push(lineage.story_of(chronicle, index, "presented again"));
             } else if presentation.outcome == Outcome::GrantedInReuseWindow {
                 self.repeats.in_window += 1;
             } else {
@@ -140,19 +137,20 @@ impl Trial {
             return;
         }
         let is_cause = |presentation: &Presented| presentation.outcome == Outcome::Reused && presentation.at <= end.at;
-        let cause = lineage.and_then(|lineage| {
-            let index = lineage.presented.iter().position(|(presentation, _)| is_cause(presentation))?;
-            Some((lineage, index))
-        });
-        let Some((lineage, index)) = cause else {
-            self.losses.others.push(format!("{}: ended ({}) without a repeat", end.subject, end.reason));
+        let what = format!("the session ended ({}), as life {} was told", end.reason, end.life);
+        let Some(lineage) = lineage else {
+            self.losses.others.push(format!("{}: {what}", end.subject));
+            return;
+        };
+        let Some(index) = lineage.presented.iter().position(|(presentation, _)| is_cause(presentation)) else {
+            let what = format!("{what} by a call of {} ms, without a repeat", end.at - end.begun);
+            self.losses.others.push(lineage.story(chronicle, end.at, &what));
             return;
         };
         match lineage.excuse(chronicle, index).filter(|_| !window) {
             Some(excuse) => *self.losses.unavoidable.entry(excuse).or_default() += 1,
             None => {
-                let what = format!("the session ended ({})", end.reason);
-                self.losses.others.push(lineage.story(chronicle, index, &what));
+                self.losses.others.push(lineage.story_of(chronicle, index, &what));
             }
         }
     }
@@ -274,6 +272,10 @@ mod tests {
         let mut outage = and_lost_after(granted_once(answer(), None), LEASE);
         outage.everybody_cut_off.push(1005, 9000);
         assert_eq!(verdict(&outage, false), (1, 0, vec![], 1));
+        outage.fate(1).stopped.push(1100, 1200);
+        assert_eq!(verdict(&outage, false), (1, 0, vec![], 1), "that was over");
+        outage.fate(1).stopped.push(LEASE + 900, 9000);
+        assert_eq!(verdict(&outage, false), (1, 0, vec!["stopped"], 0));
     }
 
     #[test]
@@ -300,7 +302,13 @@ mod tests {
         let mut chronicle = granted_once(answer(), Some(1015));
         attempt(&mut chronicle, 2, 990, None, None);
         presented(&mut chronicle, 0, Outcome::Reused, 990 + LEASE);
-        chronicle.ends.push(End { subject: "somebody".to_owned(), reason: "rejected".to_owned(), at: 990 + LEASE });
+        chronicle.ends.push(End {
+            life: 2,
+            subject: "somebody".to_owned(),
+            reason: "rejected".to_owned(),
+            begun: 0,
+            at: 990 + LEASE,
+        });
         assert_eq!(verdict(&chronicle, false), (0, 1, vec![], 1));
         chronicle.fate(2).stopped.push(995, 900 + LEASE);
         assert_eq!(verdict(&chronicle, false), (1, 0, vec!["stopped"], 0));
@@ -309,7 +317,13 @@ mod tests {
     #[test]
     fn a_logout_is_no_loss_and_without_one_it_is() {
         let mut chronicle = granted_once(answer(), Some(1015));
-        chronicle.ends.push(End { subject: "somebody".to_owned(), reason: "logged_out".to_owned(), at: 2000 });
+        chronicle.ends.push(End {
+            life: 2,
+            subject: "somebody".to_owned(),
+            reason: "logged_out".to_owned(),
+            begun: 0,
+            at: 2000,
+        });
         assert_eq!(verdict(&chronicle, false).3, 1);
         chronicle.logouts.push(Logout { subject: "somebody".to_owned(), done: Some(1900) });
         assert_eq!(verdict(&chronicle, false).3, 0);

@@ -40,17 +40,20 @@ pub(super) struct Outage {
 impl Run {
     /// Chooses what goes wrong, and whether at once or in the middle of the next refresh.
     pub(super) async fn trouble(&mut self, time: Millis) -> Result {
-        let can_fail = usize::from(self.outage.is_none());
-        let network = can_fail * usize::from(!self.ground.networks().is_empty());
+        let is_on_disk = self.ground.networks().is_empty();
+        let can_fail = |weight| if self.outage.is_none() { weight } else { 0 };
+        let (network, disk) = if is_on_disk { (0, can_fail(3)) } else { (can_fail(3), 0) };
+        // Whoever is stopped while it writes to a store on disk stops all others, too.
+        let stop = if is_on_disk { 2 } else { 4 };
         let choices = [
             (6, Trouble::Kill),
-            (4, Trouble::Stop),
+            (stop, Trouble::Stop),
             (2, Trouble::Logout),
             (6, Trouble::Fault),
             (1, Trouble::Faults),
-            (3 * network, Trouble::Cut),
-            (3 * network, Trouble::Stall),
-            (4 * (can_fail - network), Trouble::Block),
+            (network, Trouble::Cut),
+            (network, Trouble::Stall),
+            (disk, Trouble::Block),
         ];
         let Some(trouble) = self.dice.weighed(&choices) else { return Ok(()) };
         let place = self.dice.below(self.options.processes);

@@ -12,6 +12,9 @@ use super::super::options::times;
 /// With so much time of its own, a holder has stored what it was granted.
 const CHANCE: Millis = 1_500;
 
+/// With less, it may not have.
+const MOMENT: Millis = 500;
+
 /// How exact two processes are about the end of a request.
 const PRECISION: Millis = 50;
 
@@ -95,8 +98,13 @@ impl Lineage<'_> {
     }
 
     /// What happened around presentation number `index`.
-    pub(super) fn story(&self, chronicle: &Chronicle, index: usize, what: &str) -> String {
+    pub(super) fn story_of(&self, chronicle: &Chronicle, index: usize, what: &str) -> String {
         let (Presented { at, generation, .. }, _) = self.presented[index];
+        self.story(chronicle, *at, &format!("token {}: {what}", generation.unwrap_or_default()))
+    }
+
+    /// What happened around `at`.
+    pub(super) fn story(&self, chronicle: &Chronicle, at: Millis, what: &str) -> String {
         let mut told: Vec<(Millis, String)> = Vec::new();
         for (other, attempt) in &self.presented {
             let life = attempt.map_or("nobody".to_owned(), |attempt| format!("life {}", attempt.life));
@@ -113,10 +121,11 @@ impl Lineage<'_> {
             told.extend(attempt.committed.map(|at| (at, format!("{name}: has committed"))));
         }
         told.extend(chronicle.incidents.iter().map(|incident| (incident.at, incident.what.clone())));
+        let SignedIn { subject, family, stored, .. } = self.sign_in;
+        told.push((*stored, "the sign-in is stored".to_owned()));
         told.retain(|(when, _)| (at - 9_000..at + 2_500).contains(when));
         told.sort();
-        let token = generation.unwrap_or_default();
-        let mut story = format!("{}, token {token} (family {}): {what}", self.sign_in.subject, self.sign_in.family);
+        let mut story = format!("{subject} (family {family}), {what}");
         for (when, what) in told {
             story.push_str(&format!("\n      {:>6} ms  {what}", when - at));
         }
@@ -134,17 +143,19 @@ fn excuse_of(chronicle: &Chronicle, granted: &Presented, attempt: &Attempt, at: 
     if attempt.committed.is_some_and(|committed| committed <= at) {
         return None;
     }
-    let hindered = fate.stopped.clone().and(&fate.cut_off);
+    let alone = fate.stopped.clone().and(&fate.cut_off);
+    let all = alone.clone().and(&chronicle.everybody_cut_off).and(&chronicle.nobody_wrote);
     let heard = attempt.back_at().unwrap_or(granted.at + REQUEST);
     if let Some(killed) = fate.killed.filter(|killed| (attempt.sent..=at).contains(killed)) {
-        let hindered = hindered.and(&chronicle.everybody_cut_off).and(&chronicle.nobody_wrote);
-        return (hindered.gaps(heard, killed) < CHANCE).then_some("killed");
+        return (all.gaps(heard, killed) < CHANCE).then_some("killed");
     }
-    if !attempt.lease_is_over(at) || hindered.gaps(heard, at) >= CHANCE {
+    // What hinders everybody does not let others take over before it is over. It may end in the middle of what does.
+    let from = if alone.gaps(heard, at) < CHANCE { granted.at } else { at - MOMENT };
+    if !attempt.lease_is_over(at) || all.gaps(heard, at) >= CHANCE {
         return None;
     }
     let causes = [("stopped", &fate.stopped), ("cut off", &fate.cut_off)];
-    causes.into_iter().find(|(_, spans)| spans.touch(granted.at, at)).map(|(cause, _)| cause)
+    causes.into_iter().find(|(_, spans)| spans.touch(from, at)).map(|(cause, _)| cause)
 }
 
 /// Stopped between the last look at the clock and the first byte, until the lease was over.

@@ -53,7 +53,7 @@ pub(super) fn and_lost_after(mut chronicle: Chronicle, pause: Millis) -> Chronic
     attempt(&mut chronicle, 2, sent, Some(CameTo::Rejected), None);
     presented(&mut chronicle, 0, Outcome::Reused, sent + 1);
     let reason = "rejected_after_unknown_outcome".to_owned();
-    chronicle.ends.push(End { subject: "somebody".to_owned(), reason, at: sent + 1500 });
+    chronicle.ends.push(End { life: 2, subject: "somebody".to_owned(), reason, begun: sent, at: sent + 1500 });
     chronicle
 }
 
