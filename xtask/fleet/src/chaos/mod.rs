@@ -95,7 +95,7 @@ fn table(outcomes: &[Outcome]) -> Table {
     }
     row("lost: others (0)", &|outcome| outcome.trial.losses.others.len().to_string());
     row("stale tokens (0)", &|outcome| outcome.trial.stale.len().to_string());
-    row("after a logout (0)", &|outcome| outcome.trial.after_logout.len().to_string());
+    row("after the end (0)", &|outcome| outcome.trial.after_end.len().to_string());
     row("strange (0)", &|outcome| outcome.trial.strange.len().to_string());
     row("stuck in the end (0)", &|outcome| outcome.stuck.len().to_string());
     row("recovery: cases", &|outcome| outcome.trial.recoveries.len().to_string());

@@ -9,7 +9,7 @@ use oidc_session_testkit::AuthorizationServer;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
-use self::troubles::{Outage, Trouble};
+use self::troubles::{Hit, Outage, Trouble};
 use super::chronicle::{Chronicle, End};
 use super::crew::{Crew, Heard, Life};
 use super::desk::{Desk, SignedIn};
@@ -82,8 +82,8 @@ struct Run {
     outage: Option<Outage>,
     /// Waits for somebody to present a refresh token.
     aimed: Option<Trouble>,
-    /// Somebody has just presented one, and this is what happens to him.
-    hit: Option<(Trouble, Life)>,
+    /// Somebody has just presented one.
+    hit: Option<Hit>,
     ready: usize,
 }
 
@@ -157,10 +157,8 @@ impl Run {
             self.listen(heard, &mut ticks).await?;
             let time = now();
             self.relent(time)?;
-            if let Some((trouble, life)) = self.hit.take()
-                && let Some(place) = self.crew.places().find(|place| self.crew.life(*place) == life)
-            {
-                self.strike(trouble, place, time).await?;
+            if let Some(hit) = self.hit.take() {
+                self.strike_in_the_middle(hit, time).await?;
             }
             if time >= next {
                 self.trouble(time).await?;
@@ -248,7 +246,7 @@ impl Run {
                 }
             }
             Said::LoggedOut { session, done, at } => self.logged_out(session, life, done.then_some(at))?,
-            Said::Sent { .. } => self.hit = self.aimed.take().map(|trouble| (trouble, life)),
+            Said::Sent { subject, .. } => self.hit = self.aimed.take().map(|trouble| Hit { trouble, life, subject }),
             Said::Back { .. } | Said::Renewed { .. } | Said::Committed { .. } => {}
         }
         Ok(())

@@ -19,7 +19,8 @@
 //! **A token is stale** if it had expired at the server before the call began; or, unless the worker was stopped
 //! meanwhile, a moment before it was returned.
 //!
-//! **Served after a logout**: the call began when the logout was done and had had the time to get about.
+//! **Served after the end**: the call began when a logout was done, or somebody had been told that the session has ended,
+//! and that had had the time to get about.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -70,7 +71,7 @@ pub(crate) struct Trial {
     pub(crate) repeats: Repeats,
     pub(crate) losses: Losses,
     pub(crate) stale: Vec<String>,
-    pub(crate) after_logout: Vec<String>,
+    pub(crate) after_end: Vec<String>,
     /// Tokens of another session, or that nobody was granted; presentations that nobody announced.
     pub(crate) strange: Vec<String>,
     pub(crate) recoveries: Vec<Duration>,
@@ -109,7 +110,7 @@ impl Trial {
             ("presented twice", &self.repeats.others),
             ("lost", &self.losses.others),
             ("stale", &self.stale),
-            ("after a logout", &self.after_logout),
+            ("after the end", &self.after_end),
             ("strange", &self.strange),
         ];
         all.into_iter().flat_map(|(name, found)| found.iter().map(move |what| (name, what)))
@@ -157,8 +158,11 @@ impl Trial {
 
     fn judge_calls(&mut self, chronicle: &Chronicle, tokens: &HashMap<&str, Token<'_>>) {
         let never = Fate::default();
-        let done: HashMap<&str, Millis> =
-            chronicle.logouts.iter().filter_map(|logout| Some((logout.subject.as_str(), logout.done?))).collect();
+        let logouts = chronicle.logouts.iter().filter_map(|logout| Some((logout.subject.as_str(), logout.done?)));
+        let mut over: HashMap<&str, Millis> = HashMap::new();
+        for (subject, at) in logouts.chain(chronicle.ends.iter().map(|end| (end.subject.as_str(), end.at))) {
+            over.entry(subject).and_modify(|known| *known = at.min(*known)).or_insert(at);
+        }
         for (life, call) in &chronicle.calls {
             let Got::Token(mark) = &call.got else {
                 self.refusals += 1;
@@ -181,11 +185,11 @@ impl Trial {
                 let what = format!("{subject}: {late} ms after its end, to a call of {waited} ms");
                 self.stale.push(what);
             }
-            let Some(&done) = done.get(subject.as_str()) else { continue };
+            let Some(&over) = over.get(subject.as_str()) else { continue };
             let just_woken = fate.stopped.touch(call.begun - 500, call.begun);
-            let excused = just_woken || chronicle.had_an_outage(*life, done, call.begun);
-            if call.begun > done + HEARSAY && !excused {
-                self.after_logout.push(format!("{subject}: {} ms after the logout, by life {life}", call.begun - done));
+            let excused = just_woken || chronicle.had_an_outage(*life, over, call.begun);
+            if call.begun > over + HEARSAY && !excused {
+                self.after_end.push(format!("{subject}: {} ms after the end, by life {life}", call.begun - over));
             }
         }
     }
@@ -357,10 +361,10 @@ mod tests {
             chronicle
         };
         let late = 1101 + HEARSAY;
-        assert!(called(logged_out(), 0, late - 1, late, "second").after_logout.is_empty());
-        assert_eq!(called(logged_out(), 0, late, late, "second").after_logout.len(), 1);
+        assert!(called(logged_out(), 0, late - 1, late, "second").after_end.is_empty());
+        assert_eq!(called(logged_out(), 0, late, late, "second").after_end.len(), 1);
         let mut outage = logged_out();
         outage.everybody_cut_off.push(1000, 2000);
-        assert!(called(outage, 0, late, late, "second").after_logout.is_empty());
+        assert!(called(outage, 0, late, late, "second").after_end.is_empty());
     }
 }

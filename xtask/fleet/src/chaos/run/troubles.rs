@@ -7,7 +7,7 @@ use super::super::chronicle::{Incident, Logout};
 use super::super::crew::Life;
 use super::super::line::{Millis, Order, now};
 use super::super::options::times;
-use super::Run;
+use super::{Known, Run};
 use crate::Result;
 
 /// What may go wrong next.
@@ -25,6 +25,16 @@ pub(super) enum Trouble {
     Stall,
     /// Somebody else writes to the store, and takes for ever.
     Block,
+}
+
+/// It goes wrong in the middle of a refresh.
+#[derive(Debug)]
+pub(super) struct Hit {
+    pub(super) trouble: Trouble,
+    /// Who refreshes.
+    pub(super) life: Life,
+    /// Whose session.
+    pub(super) subject: String,
 }
 
 /// The store cannot be reached, or not be written to.
@@ -48,7 +58,7 @@ impl Run {
         let choices = [
             (6, Trouble::Kill),
             (stop, Trouble::Stop),
-            (2, Trouble::Logout),
+            (3, Trouble::Logout),
             (6, Trouble::Fault),
             (1, Trouble::Faults),
             (network, Trouble::Cut),
@@ -56,36 +66,41 @@ impl Run {
             (disk, Trouble::Block),
         ];
         let Some(trouble) = self.dice.weighed(&choices) else { return Ok(()) };
-        let place = self.dice.below(self.options.processes);
-        let in_the_middle = self.dice.below(2) == 0;
         match trouble {
-            Trouble::Logout => self.log_out(place, time).await,
-            Trouble::Fault => {
-                self.faults(1);
-                Ok(())
+            Trouble::Fault => self.faults(1),
+            Trouble::Faults => self.faults(self.options.sessions.div_ceil(8)),
+            _ if self.dice.below(2) == 0 => self.aimed = Some(trouble),
+            _ => {
+                let (place, session) =
+                    (self.dice.below(self.options.processes), self.dice.below(self.options.sessions));
+                self.strike(trouble, place, session, time).await?;
             }
-            Trouble::Faults => {
-                self.faults(self.options.sessions.div_ceil(8));
-                Ok(())
-            }
-            Trouble::Kill | Trouble::Stop | Trouble::Cut | Trouble::Stall | Trouble::Block if in_the_middle => {
-                self.aimed = Some(trouble);
-                Ok(())
-            }
-            _ => self.strike(trouble, place, time).await,
         }
+        Ok(())
     }
 
-    /// Lets it go wrong, for the worker in this place if it is about one.
-    pub(super) async fn strike(&mut self, trouble: Trouble, place: usize, time: Millis) -> Result {
+    /// Lets it go wrong for whoever refreshes. A logout comes from somebody else.
+    pub(super) async fn strike_in_the_middle(&mut self, hit: Hit, time: Millis) -> Result {
+        let Hit { trouble, life, subject } = hit;
+        let is_meant = |known: &Known| known.sign_in.as_ref().is_some_and(|sign_in| sign_in.subject == subject);
+        let place = self.crew.places().find(|place| self.crew.life(*place) == life);
+        let (Some(place), Some(session)) = (place, self.sessions.iter().position(is_meant)) else { return Ok(()) };
+        let is_logout = matches!(trouble, Trouble::Logout);
+        let place = if is_logout { (place + 1) % self.options.processes } else { place };
+        self.strike(trouble, place, session, time).await
+    }
+
+    /// Lets it go wrong, for the worker in this place or for this session if it is about one.
+    async fn strike(&mut self, trouble: Trouble, place: usize, session: usize, time: Millis) -> Result {
         match trouble {
             Trouble::Kill => self.kill(place, time).await,
             Trouble::Stop => self.stop(place, time),
-            _ if self.outage.is_none() => {
+            Trouble::Logout => self.log_out(place, session, time).await,
+            Trouble::Cut | Trouble::Stall | Trouble::Block if self.outage.is_none() => {
                 self.outage(trouble, place, time);
                 Ok(())
             }
-            _ => Ok(()),
+            Trouble::Cut | Trouble::Stall | Trouble::Block | Trouble::Fault | Trouble::Faults => Ok(()),
         }
     }
 
@@ -165,8 +180,7 @@ impl Run {
         }
     }
 
-    async fn log_out(&mut self, place: usize, time: Millis) -> Result {
-        let session = self.dice.below(self.options.sessions);
+    async fn log_out(&mut self, place: usize, session: usize, time: Millis) -> Result {
         let known = &mut self.sessions[session];
         // Whoever has just signed in may not be stored yet.
         let Some(sign_in) = known.sign_in.as_ref().filter(|sign_in| sign_in.stored < time) else { return Ok(()) };
