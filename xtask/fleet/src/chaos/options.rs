@@ -74,6 +74,6 @@ pub(crate) mod times {
     /// How long a logout or a sign-in may take to get about: what is known may be so old, and a look at the store, which
     /// callers share, takes half a second.
     pub(crate) const HEARSAY: Millis = CONFIRM.as_millis() as Millis + 600;
-    /// Longer than any freeze and outage.
-    pub(crate) const WINDOW: Duration = Duration::from_secs(30);
+    /// Longer than one misfortune after another can keep a session from being refreshed.
+    pub(crate) const WINDOW: Duration = Duration::from_secs(600);
 }

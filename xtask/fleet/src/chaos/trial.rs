@@ -291,6 +291,23 @@ mod tests {
     }
 
     #[test]
+    fn a_request_that_nobody_waits_for_any_more_may_arrive_before_the_one_that_follows() {
+        let mut chronicle = Chronicle { presentations: Vec::new(), ..granted_once(Some(CameTo::Unknown), None) };
+        attempt(&mut chronicle, 1, 1012, Some(CameTo::Rejected), None);
+        presented(&mut chronicle, 0, Outcome::Granted, 1015);
+        presented(&mut chronicle, 0, Outcome::Reused, 1018);
+        assert_eq!(verdict(&chronicle, false), (1, 0, vec![], 0));
+    }
+
+    #[test]
+    fn what_is_stored_after_the_last_look_does_not_forbid_the_repeat() {
+        let looked = 1000 + LEASE;
+        let stored_at = |committed| and_lost_after(granted_once(answer(), Some(committed)), LEASE);
+        assert_eq!(verdict(&stored_at(looked), false).1, 1);
+        assert_eq!(verdict(&stored_at(looked + 1), false).1, 0);
+    }
+
+    #[test]
     fn a_holder_that_had_the_time_to_commit_excuses_nothing() {
         let mut slow = and_lost_after(granted_once(answer(), None), 2 * LEASE);
         slow.fate(1).killed = Some(1010 + 1_499);

@@ -42,7 +42,7 @@ pub(super) fn lineages(chronicle: &Chronicle) -> (BTreeMap<&str, Lineage<'_>>, V
     for sign_in in &chronicle.sign_ins {
         lineages.insert(&sign_in.subject, Lineage { sign_in, presented: Vec::new() });
     }
-    for presentation in &chronicle.presentations {
+    for (index, presentation) in chronicle.presentations.iter().enumerate() {
         let subject = families.get(&presentation.family).map(|sign_in| sign_in.subject.as_str());
         let Some(lineage) = subject.and_then(|subject| lineages.get_mut(subject)) else {
             strange.push(format!("a token of nobody's was presented: {presentation:?}"));
@@ -50,10 +50,15 @@ pub(super) fn lineages(chronicle: &Chronicle) -> (BTreeMap<&str, Lineage<'_>>, V
         };
         let at = presentation.at;
         let candidates = waiting.entry(&lineage.sign_in.subject).or_default();
-        let waits = |attempt: &Attempt| attempt.sent <= at && attempt.back_at().is_none_or(|back| at <= back);
+        let waits = |attempt: &Attempt| attempt.is_awaited(at);
         // A server that is slow gets to it when nobody waits any more.
         let gave_up = |attempt: &Attempt| attempt.sent <= at && attempt.is_unknown();
-        let found = latest(candidates, waits).or_else(|| latest(candidates, gave_up));
+        let next = || chronicle.presentations[index + 1..].iter().find(|next| next.family == presentation.family);
+        let found = match (only(candidates, waits), latest(candidates, gave_up)) {
+            // Two requests, and one that waits: the first is the one that is waited for no longer.
+            (Some(one), Some(late)) if next().is_some_and(|next| candidates[one].is_awaited(next.at)) => Some(late),
+            (_, late) => latest(candidates, waits).or(late),
+        };
         let attempt = found.map(|index| candidates.remove(index));
         if attempt.is_none() {
             strange.push(format!("{}: nobody announced {presentation:?}", lineage.sign_in.subject));
@@ -61,6 +66,12 @@ pub(super) fn lineages(chronicle: &Chronicle) -> (BTreeMap<&str, Lineage<'_>>, V
         lineage.presented.push((presentation, attempt));
     }
     (lineages, strange)
+}
+
+/// The one that fits, if only one does.
+fn only(attempts: &[&Attempt], fits: impl Fn(&Attempt) -> bool) -> Option<usize> {
+    let mut fitting = attempts.iter().enumerate().filter(|(_, attempt)| fits(attempt));
+    fitting.next().filter(|_| fitting.next().is_none()).map(|(index, _)| index)
 }
 
 fn latest(attempts: &[&Attempt], fits: impl Fn(&Attempt) -> bool) -> Option<usize> {
@@ -78,7 +89,8 @@ impl Lineage<'_> {
     /// Whether the protocol lets repeat number `index` happen.
     pub(super) fn is_allowed(&self, chronicle: &Chronicle, index: usize) -> bool {
         let (Presented { at, .. }, own) = self.presented[index];
-        let unsettled = |attempt: Option<&Attempt>| attempt.is_some_and(|attempt| attempt.is_unsettled(*at));
+        let looked = own.map_or(*at, |own| own.leased);
+        let unsettled = |attempt: Option<&Attempt>| attempt.is_some_and(|attempt| attempt.is_unsettled(looked, *at));
         self.grants_before(index).all(|(_, attempt)| unsettled(attempt))
             || own.is_some_and(|own| was_held_up(chronicle, own, *at))
     }
@@ -86,8 +98,12 @@ impl Lineage<'_> {
     /// Why repeat number `index`, which the server called a reuse, could not be avoided.
     pub(super) fn excuse(&self, chronicle: &Chronicle, index: usize) -> Option<&'static str> {
         let (Presented { at, .. }, own) = self.presented[index];
+        let looked = own.map_or(*at, |own| own.leased);
         let mut earlier = self.grants_before(index);
-        let of_earlier = earlier.find_map(|(granted, attempt)| excuse_of(chronicle, granted, attempt?, *at));
+        let of_earlier = earlier.find_map(|(granted, attempt)| {
+            let attempt = attempt.filter(|attempt| !attempt.is_stored(looked))?;
+            excuse_of(chronicle, granted, attempt, *at)
+        });
         of_earlier.or_else(|| own.filter(|own| was_held_up(chronicle, own, *at)).map(|_| "stopped"))
     }
 
@@ -140,9 +156,6 @@ fn excuse_of(chronicle: &Chronicle, granted: &Presented, attempt: &Attempt, at: 
         let waited = back - attempt.sent >= REQUEST - PRECISION || fate.stopped.touch(attempt.sent, back);
         return (waited || granted.outcome == Outcome::LostAfter).then_some("answer lost");
     }
-    if attempt.committed.is_some_and(|committed| committed <= at) {
-        return None;
-    }
     let alone = fate.stopped.clone().and(&fate.cut_off);
     let all = alone.clone().and(&chronicle.everybody_cut_off).and(&chronicle.nobody_wrote);
     let heard = attempt.back_at().unwrap_or(granted.at + REQUEST);
@@ -177,12 +190,22 @@ impl Attempt {
         matches!(self.back, Some((CameTo::Unknown, _)))
     }
 
-    /// Whether a repeat at `at` is the repeat of an attempt whose outcome nobody knows.
-    fn is_unsettled(&self, at: Millis) -> bool {
+    fn is_awaited(&self, at: Millis) -> bool {
+        self.sent <= at && self.back_at().is_none_or(|back| at <= back)
+    }
+
+    /// Whether the new tokens were there for whoever asked for a lease at `looked`.
+    fn is_stored(&self, looked: Millis) -> bool {
+        self.committed.is_some_and(|committed| committed <= looked)
+    }
+
+    /// Whether a repeat at `at`, by whoever asked for the lease at `looked`, is the repeat of an attempt whose outcome
+    /// nobody knows.
+    fn is_unsettled(&self, looked: Millis, at: Millis) -> bool {
         match &self.back {
             Some((CameTo::Unknown, back)) if *back <= at => true,
             Some((CameTo::Rejected | CameTo::Refused, back)) if *back <= at => false,
-            _ => self.committed.is_none_or(|committed| committed > at) && self.lease_is_over(at),
+            _ => !self.is_stored(looked) && self.lease_is_over(at),
         }
     }
 
