@@ -2,16 +2,16 @@
 //! killed, stopped for longer than their leases, cut off from the store, and refused by the authorization server.
 //!
 //! ```sh
-//! cargo xtask chaos                                     # a minute on each store, without and with a reuse window
-//! cargo xtask chaos --seconds 8 --processes 3 --sessions 20
+//! cargo xtask chaos                                         # a minute on each store
+//! cargo xtask chaos --together --seconds 20 --sessions 20   # a short look
 //! ```
 //!
 //! | Part | What it is |
 //! |---|---|
-//! | run | one store: what goes wrong is chosen here |
-//! | ground, crew, desk | the store and its networks; the processes; who signs in |
+//! | run, troubles | one store, and what goes wrong |
+//! | ground, blockade, crew, desk | the store and its networks; who keeps it busy; the processes; who signs in |
 //! | worker, watched, home | what a process does, and says of its refreshes |
-//! | chronicle, trial | everything that happened; what it proves |
+//! | chronicle, spans, trial | everything that happened; from when to when; what it proves |
 //!
 //! Start at `trial.rs`, which says what counts as what.
 
@@ -89,7 +89,7 @@ fn table(outcomes: &[Outcome]) -> Table {
     row("repeats: journaled", &|outcome| outcome.trial.repeats.journaled.to_string());
     row("repeats: in the window", &|outcome| outcome.trial.repeats.in_window.to_string());
     row("repeats: others (0)", &|outcome| outcome.trial.repeats.others.len().to_string());
-    for cause in ["answer lost", "killed", "stopped", "cut off"] {
+    for cause in ["answer lost", "killed", "stopped", "cut off", "outage"] {
         let count = move |outcome: &Outcome| outcome.trial.losses.unavoidable.get(cause).copied().unwrap_or_default();
         row(&format!("lost: {cause}"), &|outcome| count(outcome).to_string());
     }

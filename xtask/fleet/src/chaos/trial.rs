@@ -14,7 +14,8 @@
 //! **A session is lost** if a caller is told that it has ended, and nobody logged it out. That is unavoidable only without
 //! a reuse window, and only if the server saw the repeat of a token whose answer was lost, or whose holder was killed before
 //! it could store the answer, or was stopped or could not reach the store, though others could, until its lease was over.
-//! A holder that had more than a moment of its own excuses nothing, nor does an outage of the store for everybody.
+//! A holder that had more than a moment of its own excuses nothing. An outage of the store for everybody does only if who
+//! took over had left the holder a second to store the answer, and it did not manage to.
 //!
 //! **A token is stale** if it had expired at the server before the call began; or, unless the worker was stopped
 //! meanwhile, a moment before it was returned.
@@ -276,6 +277,9 @@ mod tests {
         let mut outage = and_lost_after(granted_once(answer(), None), LEASE);
         outage.everybody_cut_off.push(1005, 9000);
         assert_eq!(verdict(&outage, false), (1, 0, vec![], 1));
+        let mut patient = and_lost_after(granted_once(answer(), None), LEASE + 900);
+        patient.everybody_cut_off.push(1005, 1000 + LEASE);
+        assert_eq!(verdict(&patient, false), (1, 0, vec!["outage"], 0));
         outage.fate(1).stopped.push(1100, 1200);
         assert_eq!(verdict(&outage, false), (1, 0, vec![], 1), "that was over");
         outage.fate(1).stopped.push(LEASE + 900, 9000);
@@ -310,9 +314,9 @@ mod tests {
     #[test]
     fn a_holder_that_had_the_time_to_commit_excuses_nothing() {
         let mut slow = and_lost_after(granted_once(answer(), None), 2 * LEASE);
-        slow.fate(1).killed = Some(1010 + 1_499);
+        slow.fate(1).killed = Some(1010 + 2_499);
         assert_eq!(verdict(&slow, false), (1, 0, vec!["killed"], 0));
-        slow.fate(1).killed = Some(1010 + 1_500);
+        slow.fate(1).killed = Some(1010 + 2_500);
         assert_eq!(verdict(&slow, false), (1, 0, vec![], 1));
         slow.everybody_cut_off.push(1100, 1200);
         assert_eq!(verdict(&slow, false), (1, 0, vec!["killed"], 0));

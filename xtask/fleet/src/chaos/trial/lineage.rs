@@ -10,7 +10,10 @@ use super::super::line::{CameTo, Millis};
 use super::super::options::times;
 
 /// With so much time of its own, a holder has stored what it was granted.
-const CHANCE: Millis = 1_500;
+const CHANCE: Millis = 2_500;
+
+/// With so much time of its own, it may still have been too slow.
+const GRACE: Millis = 900;
 
 /// With less, it may not have.
 const MOMENT: Millis = 500;
@@ -52,7 +55,7 @@ pub(super) fn lineages(chronicle: &Chronicle) -> (BTreeMap<&str, Lineage<'_>>, V
         let candidates = waiting.entry(&lineage.sign_in.subject).or_default();
         let waits = |attempt: &Attempt| attempt.is_awaited(at);
         // A server that is slow gets to it when nobody waits any more.
-        let gave_up = |attempt: &Attempt| attempt.sent <= at && attempt.is_unknown();
+        let gave_up = |attempt: &Attempt| attempt.is_unknown() && attempt.back_at().is_some_and(|back| back <= at);
         let next = || chronicle.presentations[index + 1..].iter().find(|next| next.family == presentation.family);
         let found = match (only(candidates, waits), latest(candidates, gave_up)) {
             // Two requests, and one that waits: the first is the one that is waited for no longer.
@@ -102,7 +105,7 @@ impl Lineage<'_> {
         let mut earlier = self.grants_before(index);
         let of_earlier = earlier.find_map(|(granted, attempt)| {
             let attempt = attempt.filter(|attempt| !attempt.is_stored(looked))?;
-            excuse_of(chronicle, granted, attempt, *at)
+            excuse_of(chronicle, granted, attempt, looked, *at)
         });
         of_earlier.or_else(|| own.filter(|own| was_held_up(chronicle, own, *at)).map(|_| "stopped"))
     }
@@ -149,8 +152,15 @@ impl Lineage<'_> {
     }
 }
 
-/// Why the holder that was granted new tokens could not store them before `at`.
-fn excuse_of(chronicle: &Chronicle, granted: &Presented, attempt: &Attempt, at: Millis) -> Option<&'static str> {
+/// Why the holder that was granted new tokens had not stored them at `looked`, when whoever presented its token again at
+/// `at` asked for the lease.
+fn excuse_of(
+    chronicle: &Chronicle,
+    granted: &Presented,
+    attempt: &Attempt,
+    looked: Millis,
+    at: Millis,
+) -> Option<&'static str> {
     let fate = chronicle.fates.get(&attempt.life).cloned().unwrap_or_default();
     if let Some((CameTo::Unknown, back)) = attempt.back {
         let waited = back - attempt.sent >= REQUEST - PRECISION || fate.stopped.touch(attempt.sent, back);
@@ -162,13 +172,15 @@ fn excuse_of(chronicle: &Chronicle, granted: &Presented, attempt: &Attempt, at: 
     if let Some(killed) = fate.killed.filter(|killed| (attempt.sent..=at).contains(killed)) {
         return (all.gaps(heard, killed) < CHANCE).then_some("killed");
     }
-    // What hinders everybody does not let others take over before it is over. It may end in the middle of what does.
-    let from = if alone.gaps(heard, at) < CHANCE { granted.at } else { at - MOMENT };
-    if !attempt.lease_is_over(at) || all.gaps(heard, at) >= CHANCE {
+    let free = all.gaps(heard, looked);
+    if !attempt.lease_is_over(at) || free >= CHANCE {
         return None;
     }
+    let from = if alone.gaps(heard, looked) < CHANCE { granted.at } else { looked - MOMENT };
     let causes = [("stopped", &fate.stopped), ("cut off", &fate.cut_off)];
-    causes.into_iter().find(|(_, spans)| spans.touch(from, at)).map(|(cause, _)| cause)
+    let of_its_own = causes.into_iter().find(|(_, spans)| spans.touch(from, looked)).map(|(cause, _)| cause);
+    // Whoever takes over leaves the holder a second: after an outage for all, both come at the same time.
+    of_its_own.or_else(|| (free >= GRACE).then_some("outage"))
 }
 
 /// Stopped between the last look at the clock and the first byte, until the lease was over.
