@@ -15,7 +15,7 @@
 //! a reuse window, and only if the server saw the repeat of a token whose answer was lost, or whose holder was killed before
 //! it could store the answer, or was stopped or could not reach the store, though others could, until its lease was over.
 //! A holder that had more than a moment of its own excuses nothing. An outage of the store for everybody does only if who
-//! took over had left the holder a second to store the answer, and it did not manage to.
+//! took over had left the holder the time to store the answer, and it was too slow.
 //!
 //! **A token is stale** if it had expired at the server before the call began; or, unless the worker was stopped
 //! meanwhile, a moment before it was returned.
@@ -277,7 +277,7 @@ mod tests {
         let mut outage = and_lost_after(granted_once(answer(), None), LEASE);
         outage.everybody_cut_off.push(1005, 9000);
         assert_eq!(verdict(&outage, false), (1, 0, vec![], 1));
-        let mut patient = and_lost_after(granted_once(answer(), None), LEASE + 900);
+        let mut patient = and_lost_after(granted_once(answer(), None), LEASE + 1_600);
         patient.everybody_cut_off.push(1005, 1000 + LEASE);
         assert_eq!(verdict(&patient, false), (1, 0, vec!["outage"], 0));
         outage.fate(1).stopped.push(1100, 1200);

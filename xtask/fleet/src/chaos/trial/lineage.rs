@@ -12,8 +12,8 @@ use super::super::options::times;
 /// With so much time of its own, a holder has stored what it was granted.
 const CHANCE: Millis = 2_500;
 
-/// With so much time of its own, it may still have been too slow.
-const GRACE: Millis = 900;
+/// Whoever takes over leaves it one call to the store and a second: with less, nobody waited.
+const GRACE: Millis = times::STORE.as_millis() as Millis + 900;
 
 /// With less, it may not have.
 const MOMENT: Millis = 500;
@@ -179,7 +179,7 @@ fn excuse_of(
     let from = if alone.gaps(heard, looked) < CHANCE { granted.at } else { looked - MOMENT };
     let causes = [("stopped", &fate.stopped), ("cut off", &fate.cut_off)];
     let of_its_own = causes.into_iter().find(|(_, spans)| spans.touch(from, looked)).map(|(cause, _)| cause);
-    // Whoever takes over leaves the holder a second: after an outage for all, both come at the same time.
+    // After an outage for all, the holder and who takes over come at the same time.
     of_its_own.or_else(|| (free >= GRACE).then_some("outage"))
 }
 
