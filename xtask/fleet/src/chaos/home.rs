@@ -36,6 +36,8 @@ pub(crate) async fn store(setup: &Setup) -> std::result::Result<Arc<dyn SessionS
         Kind::Sqlite => Arc::new(SqliteStore::open(address).await?),
         Kind::File => Arc::new(FileStore::open(address).await?),
         Kind::Redis => Arc::new(RedisStore::builder(address).prefix(place).connect().await?),
-        Kind::Postgres => Arc::new(PostgresStore::builder(address).schema(place).connect().await?),
+        Kind::Postgres => {
+            Arc::new(PostgresStore::builder(address).schema(place).pool_size(times::CONNECTIONS).connect().await?)
+        }
     })
 }

@@ -67,6 +67,8 @@ pub(crate) mod times {
     pub(crate) const REQUEST: Duration = Duration::from_secs(1);
     /// The longest a call to the store may take.
     pub(crate) const STORE: Duration = Duration::from_millis(700);
+    /// Few: a call that is given up takes the connection with it that it was about to make.
+    pub(crate) const CONNECTIONS: usize = 3;
     /// Not much more than the shortest that is allowed: a request, a commit and a second.
     pub(crate) const LEASE: Duration = Duration::from_secs(3);
     /// How old what is known may be where nobody tells of changes.
