@@ -14,7 +14,8 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   cargo xtask chaos                                              four stores, a minute each
   cargo xtask chaos --seconds 300 --processes 8 --sessions 200   the long one: some 25 minutes
-  cargo xtask chaos --together --seconds 20 --sessions 20        a short look, as the merge gate takes it
+  cargo xtask chaos --together --seconds 20 --processes 3 --sessions 20
+                                                                 a short look, as the merge gate takes it
   cargo xtask chaos --store redis --store file --seconds 3600    these two, for long
   cargo xtask chaos --seed 1795444800000                         the same choices again; times still differ
 
