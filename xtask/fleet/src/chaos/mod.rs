@@ -73,7 +73,11 @@ pub(crate) async fn run(arguments: impl Iterator<Item = String>) -> Result {
         }
     }
     println!("\n{}", table(&outcomes));
-    tell_violations(&outcomes, seed).and(broken_off)
+    tell_violations(&outcomes, seed).and(broken_off)?;
+    let idle = outcomes.iter().find(|outcome| outcome.trial.grants == 0);
+    idle.map_or(Ok(()), |idle| {
+        Err(format!("{}: nothing was refreshed; take more seconds", title(idle.kind, idle.window)).into())
+    })
 }
 
 fn title(kind: Kind, window: bool) -> String {

@@ -162,8 +162,9 @@ impl Run {
         if self.crew.is_stopped(place) || working < 2 {
             return Ok(());
         }
+        // Often long enough for somebody else to take over, present and commit.
         let lease = times::LEASE.as_millis() as u64;
-        let length = self.dice.millis(lease + 200, lease + 2_500);
+        let length = self.dice.millis(lease + 200, lease + 4_500);
         let life = self.crew.stop(place)?;
         self.stopped[place] = Some((time, time + length.as_millis() as Millis));
         self.tell(format!("life {life} is stopped for {length:?}"), vec![life]);
@@ -216,7 +217,7 @@ impl Run {
         let blockade = if matches!(trouble, Trouble::Block) { self.ground.blockade() } else { None };
         let everybody = blockade.is_some() || self.dice.below(2) == 0;
         let places: Vec<usize> = if everybody { self.crew.places().collect() } else { vec![place] };
-        let length = self.dice.millis(200, times::LEASE.as_millis() as u64 + 1_500);
+        let length = self.dice.millis(200, times::LEASE.as_millis() as u64 + 2_500);
         let networks = self.ground.networks().iter().enumerate().filter(|(place, _)| places.contains(place));
         let how = match trouble {
             Trouble::Cut => {
