@@ -80,6 +80,8 @@ pub(crate) struct End {
 /// Everything that happened.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Chronicle {
+    /// How long access tokens live.
+    pub(crate) lifetime: Millis,
     pub(crate) attempts: BTreeMap<(Life, u64), Attempt>,
     pub(crate) fates: BTreeMap<Life, Fate>,
     pub(crate) incidents: Vec<Incident>,

@@ -121,13 +121,16 @@ fn recovery(outcome: &Outcome, of: impl Fn(&Times) -> Duration) -> String {
 fn tell_violations(outcomes: &[Outcome], seed: u64) -> Result {
     let mut count = 0;
     for outcome in outcomes {
-        let stuck = outcome.stuck.iter().map(|subject| ("stuck", subject));
-        for (name, what) in outcome.trial.violations().chain(stuck) {
+        for (name, what) in outcome.trial.violations() {
             count += 1;
             if count <= MOST_TOLD {
                 println!("{} [{name}] {what}", title(outcome.kind, outcome.window));
             }
         }
+    }
+    for outcome in outcomes.iter().filter(|outcome| !outcome.stuck.is_empty()) {
+        count += outcome.stuck.len();
+        println!("{} [stuck] {}", title(outcome.kind, outcome.window), outcome.stuck.join("; "));
     }
     crate::ensure(count == 0, || format!("{count} things happened that must not; the seed is {seed}"))
 }

@@ -1,5 +1,7 @@
 //! [`Options`]: what `oidc-session-fleet chaos` was asked for.
 
+use std::time::Duration;
+
 /// Real processes over real stores, while everything goes wrong.
 #[derive(Clone, Debug, clap::Parser)]
 #[command(name = "oidc-session-fleet chaos")]
@@ -28,6 +30,11 @@ impl Options {
     /// A store's time is shared by the run without a reuse window and the one with.
     pub(crate) fn seconds_of_a_run(&self) -> f64 {
         self.seconds as f64 / 2.0
+    }
+
+    /// How long access tokens live: many sessions for longer, or no store could keep up with them.
+    pub(crate) fn lifetime(&self) -> Duration {
+        times::LIFETIME.mul_f64((self.sessions as f64 / 40.0).max(1.0))
     }
 }
 
@@ -59,7 +66,7 @@ pub(crate) mod times {
 
     use super::super::line::Millis;
 
-    /// How long access tokens live at the authorization server.
+    /// How long access tokens live at the authorization server, if they are few.
     pub(crate) const LIFETIME: Duration = Duration::from_secs(4);
     /// How long before their end they are refreshed.
     pub(crate) const SKEW: Duration = Duration::from_secs(1);

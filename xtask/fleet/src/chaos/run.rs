@@ -32,7 +32,7 @@ const READINGS: Millis = 500;
 const PROGRESS: Millis = 10_000;
 
 /// How long everybody has, when nothing goes wrong any more, to have a token of each session.
-const CALM: Duration = Duration::from_secs(25);
+const CALM: Duration = Duration::from_secs(60);
 
 /// What a run came to.
 pub(crate) struct Outcome {
@@ -90,7 +90,7 @@ struct Run {
 /// Lets things go wrong over one store.
 pub(crate) async fn run(kind: Kind, window: bool, options: &Options, seed: u64) -> Result<Outcome> {
     let ground = Ground::lay(kind, options.processes).await?;
-    let builder = AuthorizationServer::builder().access_token_lifetime(times::LIFETIME);
+    let builder = AuthorizationServer::builder().access_token_lifetime(options.lifetime());
     let builder = if window { builder.reuse_window(times::WINDOW) } else { builder };
     let server = Arc::new(builder.latency(Duration::from_millis(15)).start().await?);
     let setup = Setup {
@@ -113,7 +113,7 @@ pub(crate) async fn run(kind: Kind, window: bool, options: &Options, seed: u64) 
         crew,
         desk,
         dice: Dice::new(seed),
-        chronicle: Chronicle::default(),
+        chronicle: Chronicle { lifetime: options.lifetime().as_millis() as Millis, ..Chronicle::default() },
         deeds: Deeds::default(),
         sessions: vec![Known::default(); options.sessions],
         stopped: vec![None; options.processes],

@@ -33,7 +33,7 @@ use self::recovery::recoveries;
 use super::chronicle::{Chronicle, End, Fate, Presented};
 use super::desk::SignedIn;
 use super::line::{CameTo, Got, Millis};
-use super::options::times::{self, HEARSAY};
+use super::options::times::HEARSAY;
 
 mod lineage;
 mod recovery;
@@ -146,7 +146,7 @@ impl Trial {
         };
         let Some(index) = lineage.presented.iter().position(|(presentation, _)| is_cause(presentation)) else {
             let what = format!("{what} by a call of {} ms, without a repeat", end.at - end.begun);
-            self.losses.others.push(lineage.story(chronicle, end.at, &what));
+            self.losses.others.push(lineage.story(chronicle, end.at - 9_000, end.at, &what));
             return;
         };
         match lineage.excuse(chronicle, index).filter(|_| !window) {
@@ -205,7 +205,7 @@ impl Chronicle {
 
 /// Every access token that a worker can have, and when it ends at the server.
 fn tokens<'a>(lineages: &BTreeMap<&str, Lineage<'a>>, chronicle: &'a Chronicle) -> HashMap<&'a str, Token<'a>> {
-    let lifetime = times::LIFETIME.as_millis() as Millis;
+    let lifetime = chronicle.lifetime;
     let mut tokens = HashMap::new();
     for sign_in in &chronicle.sign_ins {
         tokens.insert(sign_in.token.as_str(), Token { sign_in, expires: sign_in.at + lifetime });
@@ -224,6 +224,7 @@ fn tokens<'a>(lineages: &BTreeMap<&str, Lineage<'a>>, chronicle: &'a Chronicle) 
 #[cfg(test)]
 mod tests {
     use super::super::chronicle::Logout;
+    use super::super::options::times;
     use super::sample::{and_lost_after, answer, attempt, called, granted_once, presented};
     use super::*;
 

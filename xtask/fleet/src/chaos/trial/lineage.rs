@@ -119,11 +119,13 @@ impl Lineage<'_> {
     /// What happened around presentation number `index`.
     pub(super) fn story_of(&self, chronicle: &Chronicle, index: usize, what: &str) -> String {
         let (Presented { at, generation, .. }, _) = self.presented[index];
-        self.story(chronicle, *at, &format!("token {}: {what}", generation.unwrap_or_default()))
+        let what = format!("token {}: {what}", generation.unwrap_or_default());
+        let first = self.grants_before(index).map(|(granted, _)| granted.at).min().unwrap_or(*at);
+        self.story(chronicle, first.min(at - 8_000) - 1_000, *at, &what)
     }
 
-    /// What happened around `at`.
-    pub(super) fn story(&self, chronicle: &Chronicle, at: Millis, what: &str) -> String {
+    /// What happened since `from`, and shortly after `at`.
+    pub(super) fn story(&self, chronicle: &Chronicle, from: Millis, at: Millis, what: &str) -> String {
         let mut told: Vec<(Millis, String)> = Vec::new();
         for (other, attempt) in &self.presented {
             let life = attempt.map_or("nobody".to_owned(), |attempt| format!("life {}", attempt.life));
@@ -142,7 +144,7 @@ impl Lineage<'_> {
         told.extend(chronicle.incidents.iter().map(|incident| (incident.at, incident.what.clone())));
         let SignedIn { subject, family, stored, .. } = self.sign_in;
         told.push((*stored, "the sign-in is stored".to_owned()));
-        told.retain(|(when, _)| (at - 9_000..at + 2_500).contains(when));
+        told.retain(|(when, _)| (from..at + 2_500).contains(when));
         told.sort();
         let mut story = format!("{subject} (family {family}), {what}");
         for (when, what) in told {

@@ -5,11 +5,13 @@ use oidc_session_testkit::Outcome;
 use super::super::chronicle::{Attempt, Chronicle, End, Presented};
 use super::super::desk::SignedIn;
 use super::super::line::{Call, CameTo, Got, Millis};
+use super::super::options::times;
 use super::Trial;
 
 /// One session, signed in at 0, whose first refresh token life 1 presents at 1000, under a lease of the same instant.
 pub(super) fn granted_once(back: Option<CameTo>, committed: Option<Millis>) -> Chronicle {
-    let mut chronicle = Chronicle::default();
+    let lifetime = times::LIFETIME.as_millis() as Millis;
+    let mut chronicle = Chronicle { lifetime, ..Chronicle::default() };
     chronicle.sign_ins.push(SignedIn {
         session: 0,
         subject: "somebody".to_owned(),
