@@ -2,6 +2,7 @@
 
 mod arrows;
 mod bench_report;
+mod chaos;
 mod ci;
 mod command_line;
 mod dependencies;
@@ -51,6 +52,11 @@ enum Task {
     ///
     /// Explained ones are in .cargo/mutants.toml, each with its reason. Needs cargo-mutants and cargo-nextest.
     Mutants(mutants::Options),
+    /// Run real processes over every shared store while they are killed, stopped and cut off; count what is lost.
+    ///
+    /// Fails if anything happens that the promises exclude, and tells what had happened around it.
+    #[command(after_help = chaos::EXAMPLES)]
+    Chaos(chaos::Options),
     /// Run the benchmarks, and write what they measured to docs/performance.md, with plots.
     ///
     /// The page says what of it was not measured. If README.md has the comments `bench:begin` and `bench:end`, the
@@ -70,6 +76,7 @@ fn main() -> ExitCode {
         Task::Model => model::task(),
         Task::Reliability => reliability::task(),
         Task::Mutants(options) => mutants::task(&options),
+        Task::Chaos(options) => chaos::task(&options),
         Task::BenchReport(options) => bench_report::task(&options),
     };
     match outcome {

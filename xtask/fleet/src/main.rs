@@ -18,9 +18,10 @@
 //! | order, reply | what they are told and what they say, a line of JSON each |
 //! | home | how each of them opens the same sessions |
 //!
-//! Start at `scenario/`: one file for each thing that is shown.
+//! Start at `scenario/`: one file for each thing that is shown. `chaos/` is the other thing that this program does.
 
 mod backend;
+mod chaos;
 mod home;
 mod order;
 mod report;
@@ -38,6 +39,8 @@ type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 async fn main() -> ExitCode {
     let outcome = match std::env::args().nth(1).as_deref() {
         Some("worker") => worker::run().await,
+        Some("chaos") => chaos::run(std::env::args().skip(2)).await,
+        Some("chaos-worker") => chaos::worker::run().await,
         Some(name) => scenario::run(&[name]).await,
         None => scenario::run(&["redis", "postgres"]).await,
     };
