@@ -7,6 +7,7 @@ mod command_line;
 mod dependencies;
 mod e2e;
 mod fleet;
+mod fuzz;
 mod model;
 mod plan;
 mod tally;
@@ -43,6 +44,12 @@ enum Task {
     Fleet,
     /// Explore every interleaving of two and three processes that run the protocol, with more faults than the tests have.
     Model,
+    /// Give random input to whatever reads what comes from outside: answers, tokens, records, settings.
+    ///
+    /// Needs nightly Rust and cargo-fuzz, and says how to have them. Stops a target at its first finding, tells the line
+    /// that shows it again, and fails.
+    #[command(after_help = fuzz::EXAMPLES)]
+    Fuzz(fuzz::Options),
     /// Run the benchmarks, and write what they measured to docs/performance.md, with plots.
     ///
     /// The page says what of it was not measured. If README.md has the comments `bench:begin` and `bench:end`, the
@@ -60,6 +67,7 @@ fn main() -> ExitCode {
         Task::E2e => e2e::task(),
         Task::Fleet => fleet::task(),
         Task::Model => model::task(),
+        Task::Fuzz(options) => fuzz::task(&options),
         Task::BenchReport(options) => bench_report::task(&options),
     };
     match outcome {

@@ -11,6 +11,9 @@ mod commands;
 mod context;
 mod exit_code;
 mod failure;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http1;
 mod interrupt;
 mod key_source;
