@@ -1,4 +1,5 @@
 //! Keys that are anything but random, for tests.
+#![expect(clippy::unwrap_used, reason = "what is no key here is a mistake in the test that asks for it")]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
