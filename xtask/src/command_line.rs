@@ -59,7 +59,12 @@ impl CommandLine {
 
     /// Runs to the end, shows every line it writes, and returns those lines.
     pub(crate) fn run_and_listen(&self) -> (Vec<String>, Result) {
-        match self.listen() {
+        self.run_and_listen_for(|_| true)
+    }
+
+    /// Runs to the end, shows the lines that are `worth` it, and returns all of them.
+    pub(crate) fn run_and_listen_for(&self, worth: impl Fn(&str) -> bool + Sync) -> (Vec<String>, Result) {
+        match self.listen(&worth) {
             Ok((lines, true)) => (lines, Ok(())),
             Ok((lines, false)) => (lines, Err(format!("`{self}` failed").into())),
             Err(error) => (Vec::new(), Err(error)),
@@ -87,7 +92,7 @@ impl CommandLine {
         })
     }
 
-    fn listen(&self) -> Result<(Vec<String>, bool)> {
+    fn listen(&self, worth: &(impl Fn(&str) -> bool + Sync)) -> Result<(Vec<String>, bool)> {
         let mut child = self
             .command()?
             .stdout(Stdio::piped())
@@ -97,8 +102,8 @@ impl CommandLine {
         let stdout = child.stdout.take().ok_or("stdout is piped")?;
         let stderr = child.stderr.take().ok_or("stderr is piped")?;
         let lines = thread::scope(|scope| {
-            let stdout = scope.spawn(|| echo(stdout, |line| println!("{line}")));
-            let stderr = scope.spawn(|| echo(stderr, |line| eprintln!("{line}")));
+            let stdout = scope.spawn(|| echo(stdout, worth, |line| println!("{line}")));
+            let stderr = scope.spawn(|| echo(stderr, worth, |line| eprintln!("{line}")));
             [stdout, stderr].into_iter().flat_map(|stream| stream.join().unwrap_or_default()).collect()
         });
         Ok((lines, child.wait()?.success()))
@@ -118,9 +123,16 @@ impl CommandLine {
     }
 }
 
-fn echo(stream: impl Read, show: impl Fn(&str)) -> Vec<String> {
+fn echo(stream: impl Read, worth: impl Fn(&str) -> bool, show: impl Fn(&str)) -> Vec<String> {
     let lines = BufReader::new(stream).split(b'\n').map_while(std::result::Result::ok);
-    lines.map(|line| String::from_utf8_lossy(&line).into_owned()).inspect(|line| show(line)).collect()
+    let lines = lines.map(|line| String::from_utf8_lossy(&line).into_owned());
+    lines
+        .inspect(|line| {
+            if worth(line) {
+                show(line)
+            }
+        })
+        .collect()
 }
 
 impl fmt::Display for CommandLine {

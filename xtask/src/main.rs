@@ -8,6 +8,7 @@ mod command_line;
 mod dependencies;
 mod e2e;
 mod fleet;
+mod fuzz;
 mod model;
 mod mutants;
 mod plan;
@@ -57,6 +58,12 @@ enum Task {
     /// Fails if anything happens that the promises exclude, and tells what had happened around it.
     #[command(after_help = chaos::EXAMPLES)]
     Chaos(chaos::Options),
+    /// Give random input to whatever reads what comes from outside: answers, tokens, records, settings.
+    ///
+    /// Needs nightly Rust and cargo-fuzz, and says how to have them. Stops a target at its first finding, tells the line
+    /// that shows it again, and fails.
+    #[command(after_help = fuzz::EXAMPLES)]
+    Fuzz(fuzz::Options),
     /// Run the benchmarks, and write what they measured to docs/performance.md, with plots.
     ///
     /// The page says what of it was not measured. If README.md has the comments `bench:begin` and `bench:end`, the
@@ -77,6 +84,7 @@ fn main() -> ExitCode {
         Task::Reliability => reliability::task(),
         Task::Mutants(options) => mutants::task(&options),
         Task::Chaos(options) => chaos::task(&options),
+        Task::Fuzz(options) => fuzz::task(&options),
         Task::BenchReport(options) => bench_report::task(&options),
     };
     match outcome {

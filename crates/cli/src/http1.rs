@@ -108,7 +108,7 @@ fn ends(head: &[u8]) -> bool {
     head.windows(4).any(|window| window == b"\r\n\r\n") || head.windows(2).any(|window| window == b"\n\n")
 }
 
-fn request_line(line: &[u8]) -> Result<Request, Status> {
+pub(crate) fn request_line(line: &[u8]) -> Result<Request, Status> {
     let line = str::from_utf8(line).map_err(|_| Status::BadRequest)?;
     match *line.trim_end_matches('\r').split(' ').collect::<Vec<_>>() {
         [method, target, "HTTP/1.0" | "HTTP/1.1"] if target.starts_with('/') => {

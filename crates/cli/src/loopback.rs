@@ -24,7 +24,7 @@ pub(crate) struct Loopback {
 
 /// What a request on the loopback address is.
 #[derive(Debug, Eq, PartialEq)]
-enum Visit {
+pub(crate) enum Visit {
     /// The callback of this sign-in, with a code.
     SignedIn(Url),
     /// The callback of this sign-in, with an error.
@@ -101,7 +101,7 @@ async fn receive(mut stream: TcpStream, redirect_uri: &Url, state: Fingerprint) 
     }
 }
 
-fn visit(method: &str, target: &str, redirect_uri: &Url, state: Fingerprint) -> Visit {
+pub(crate) fn visit(method: &str, target: &str, redirect_uri: &Url, state: Fingerprint) -> Visit {
     let Ok(url) = redirect_uri.join(target) else {
         return Visit::Stranger(Status::BadRequest);
     };

@@ -16,6 +16,9 @@ use oidc_session_store_sqlite::SqliteStore;
 use crate::failure::Failure;
 use crate::open_store::AnyStore;
 
+/// Any scheme is shorter; what is longer may be a secret.
+const LONGEST_SCHEME: usize = 16;
+
 /// Where sessions are kept.
 #[derive(Clone, Eq, PartialEq)]
 pub(crate) enum StoreUrl {
@@ -55,7 +58,8 @@ impl StoreUrl {
 
     /// As [`parse`](Self::parse), for another flag than `--store`.
     pub(crate) fn parse_of(flag: &str, url: &str) -> Result<Self, Failure> {
-        let Some((scheme, rest)) = url.split_once(':') else {
+        let scheme_and_rest = url.split_once(':').filter(|(scheme, _)| is_scheme(scheme));
+        let Some((scheme, rest)) = scheme_and_rest else {
             return Err(Failure::usage(format!("{flag} takes a URL such as sqlite:PATH"))
                 .hint("write sqlite: before the path of the file"));
         };
@@ -105,6 +109,14 @@ impl StoreUrl {
                 .map(|store| AnyStore { list: Arc::new(store), sweep: None }),
         }
     }
+}
+
+/// Whether it can be the scheme of a URL (RFC 3986 §3.1). `host=h password=p options=a:b` has none, and is not repeated.
+fn is_scheme(text: &str) -> bool {
+    let rest = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    (1..=LONGEST_SCHEME).contains(&text.len())
+        && text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.bytes().all(rest)
 }
 
 fn opened<S>(store: Result<S, StoreError>, hint: impl FnOnce() -> Option<String>) -> Result<S, Failure> {
@@ -176,6 +188,12 @@ mod tests {
         for url in ["mysql://user:hunter2@h/0", "etcd://user:hunter2@h/db", "File:hunter2", "s3:hunter2"] {
             let text = format!("{:?}", StoreUrl::parse(url).unwrap_err());
             assert!(text.contains(url.split(':').next().unwrap()), "{text}");
+            assert!(!text.contains("hunter2"), "{text}");
+        }
+        for url in
+            ["host=h password=hunter2 options=a:b", "//user=hunter2:x", "hunter2hunter2hunter2:x", "h\u{1b}hunter2:x"]
+        {
+            let text = format!("{:?}", StoreUrl::parse(url).unwrap_err());
             assert!(!text.contains("hunter2"), "{text}");
         }
         for url in ["", "sessions.db", "memory:x", "sqlite:", "sqlite::memory:", "file:", "keyring:"] {

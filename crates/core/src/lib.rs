@@ -22,6 +22,9 @@ mod change_feed;
 mod clock;
 mod device;
 mod dpop;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod id;
 mod lease_state;
 mod limits;

@@ -56,14 +56,7 @@ impl Record {
     ///
     /// It is longer than [`MAX_LENGTH`](Self::MAX_LENGTH), or nested deeper than [`MAX_DEPTH`](Self::MAX_DEPTH).
     pub fn length(state: &SessionState) -> Result<usize, RecordError> {
-        let (data, provider_data) = match state {
-            SessionState::Active(session) => (&session.data, Some(&session.provider_data)),
-            SessionState::Ended(tombstone) => {
-                (&tombstone.data, tombstone.moving.as_ref().map(|session| &session.provider_data))
-            }
-        };
-        let mut values = data.values().chain(provider_data.into_iter().flat_map(SessionData::values));
-        if !values.all(|value| nests_at_most(Self::MAX_DEPTH, value)) {
+        if nests_too_deep(state) {
             return Err(RecordError::TooLarge);
         }
         let mut length = Length(Self::HEAD);
@@ -79,10 +72,15 @@ impl Record {
     /// As [`decode`](Self::decode), from the bytes of a record that are kept somewhere else.
     pub fn decode_bytes(bytes: &[u8]) -> Result<SessionState, RecordError> {
         match bytes {
+            [m0, m1, Self::FORMAT, Self::PLAIN, ..] if [*m0, *m1] == Self::MAGIC && bytes.len() > Self::MAX_LENGTH => {
+                Err(RecordError::TooLarge)
+            }
             [m0, m1, Self::FORMAT, Self::PLAIN, payload @ ..] if [*m0, *m1] == Self::MAGIC => {
                 // The parser's message could quote a token, so it goes no further.
                 let wire: Wire = serde_json::from_slice(payload).map_err(|_| RecordError::Corrupt)?;
-                Ok(wire.into())
+                let state = wire.into();
+                // What could not be written back would lose the session at the next commit.
+                if nests_too_deep(&state) { Err(RecordError::TooLarge) } else { Ok(state) }
             }
             [m0, m1, Self::FORMAT, Self::SEALED, ..] if [*m0, *m1] == Self::MAGIC => Err(RecordError::Sealed),
             [m0, m1, format, protection, ..] if [*m0, *m1] == Self::MAGIC => {
@@ -165,8 +163,8 @@ pub enum RecordError {
         /// The protection byte.
         protection: u8,
     },
-    /// The session with its application data is larger than [`Record::MAX_LENGTH`], or the data is nested deeper than
-    /// [`Record::MAX_DEPTH`].
+    /// The session with its application data, or the record it is read from, is larger than [`Record::MAX_LENGTH`], or
+    /// the data is nested deeper than [`Record::MAX_DEPTH`].
     #[error("the session is larger than a record may be")]
     TooLarge,
     /// The record is sealed, and this program has no key ring. Give it the one that sealed the record.
@@ -202,6 +200,17 @@ impl From<RecordError> for StoreError {
     fn from(error: RecordError) -> Self {
         Self::new(error.kind(), "read a record").because(error)
     }
+}
+
+/// Whether application data of `state`, or what its provider keeps, is nested deeper than a record may be.
+fn nests_too_deep(state: &SessionState) -> bool {
+    let (data, session) = match state {
+        SessionState::Active(session) => (None, Some(&**session)),
+        SessionState::Ended(tombstone) => (Some(&tombstone.data), tombstone.moving.as_deref()),
+    };
+    let of_session = session.into_iter().flat_map(|session| [&session.data, &session.provider_data]);
+    let mut values = data.into_iter().chain(of_session).flat_map(SessionData::values);
+    !values.all(|value| nests_at_most(Record::MAX_DEPTH, value))
 }
 
 /// Whether `value` has at most `levels` levels of arrays and objects.

@@ -281,6 +281,30 @@ fn data_that_could_not_be_read_back_is_refused_when_it_is_written() {
 }
 
 #[test]
+fn what_could_not_be_written_back_is_not_read_either() {
+    let padded = |length: usize| {
+        let payload = FORMAT_1_TOMBSTONE.to_owned() + &" ".repeat(length - 4 - FORMAT_1_TOMBSTONE.len());
+        plain(payload).decode().map(drop)
+    };
+    assert_eq!(padded(Record::MAX_LENGTH), Ok(()));
+    assert_eq!(padded(Record::MAX_LENGTH + 1), Err(RecordError::TooLarge));
+
+    for (depth, expected) in [
+        (Record::MAX_DEPTH, Ok(())),
+        (Record::MAX_DEPTH + 1, Err(RecordError::TooLarge)),
+        // Deeper than the parser goes at all.
+        (100_000, Err(RecordError::Corrupt)),
+    ] {
+        let nested = format!("{}null{}", "[".repeat(depth), "]".repeat(depth));
+        for field in ["data", "provider_data"] {
+            let data = format!(r#""{field}":{{"nested":{nested}}},"data_1":"#);
+            let payload = FORMAT_1_SESSION.replace(r#""data":"#, &data);
+            assert_eq!(plain(payload).decode().map(drop), expected, "{field} {depth}");
+        }
+    }
+}
+
+#[test]
 fn numbers_in_the_data_do_not_drift() {
     let mut session = session();
     session.data.insert("number".into(), json!([5.49673102013421e+95, 1e-310, 0.1, u64::MAX, i64::MIN]));

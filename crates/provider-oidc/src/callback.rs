@@ -6,6 +6,9 @@ use url::Url;
 use crate::diagnosis::standard_advice;
 use crate::{Dialect, ErrorAnswer, outcome};
 
+/// The longest address that is looked at, in bytes. Servers and proxies on the way take far less.
+const LONGEST: usize = 64 * 1024;
+
 /// What to do about a callback that nobody waits for.
 const BEGIN_AGAIN: &str = "begin the sign-in again, and finish it in the same browser";
 
@@ -19,6 +22,9 @@ pub(crate) fn code(
     names_issuer: bool,
     dialect: &dyn Dialect,
 ) -> Result<String, ProviderError> {
+    if callback.as_str().len() > LONGEST {
+        return Err(invalid("the callback is too long"));
+    }
     // Only the path: behind a reverse proxy, scheme and host are not what the browser saw.
     if callback.path() != pending.redirect_uri.path() {
         return Err(invalid("the callback came to another address than the redirect URI")
@@ -171,6 +177,14 @@ mod tests {
             assert_eq!(error.kind(), InvalidAnswer, "{query}");
         }
         assert_eq!(answer("/cb?code=c&state=st", true).unwrap_err().kind(), InvalidAnswer);
+    }
+
+    #[test]
+    fn a_callback_has_an_end() {
+        let query = |length: usize| format!("/cb?state=st&code={}", "c".repeat(length));
+        let most = LONGEST - "http://127.0.0.1:9/cb?state=st&code=".len();
+        assert_eq!(answer(&query(most), false).unwrap().len(), most);
+        assert_eq!(answer(&query(most + 1), false).unwrap_err().kind(), InvalidAnswer);
     }
 
     #[test]

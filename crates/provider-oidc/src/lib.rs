@@ -34,6 +34,9 @@ mod dpop;
 mod encoded_request;
 mod error_answer;
 mod free_parameters;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod grant;
 mod handshake;
 mod id_token;
@@ -53,7 +56,7 @@ mod server;
 mod sign_in;
 mod signed_jwt;
 mod signing_key;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod test_keys;
 mod token_request;
 mod transport;

@@ -76,7 +76,7 @@ impl Oidc {
 
 impl Verifier<'_> {
     /// A logout token, if everything in Back-Channel Logout §2.6 holds but replays, and until when it is accepted.
-    fn logout(&self, token: &str) -> Result<(LogoutToken, Timestamp), Unverified> {
+    pub(crate) fn logout(&self, token: &str) -> Result<(LogoutToken, Timestamp), Unverified> {
         let jwt = SignedJwt::parse(token, &TYPES)?;
         let fields = jwt.claims();
         let issuer = self.issuer(fields)?;

@@ -1,12 +1,18 @@
 //! Keys that are anything but random, for tests.
+#![expect(clippy::unwrap_used, reason = "what is no key here is a mistake in the test that asks for it")]
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::STANDARD;
+#[cfg(test)]
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use openidconnect::core::{CoreEdDsaPrivateSigningKey, CoreJwsSigningAlgorithm};
 use openidconnect::{JsonWebKeyId, PrivateSigningKey as _};
-use serde_json::{Value, json};
+use serde_json::Value;
+#[cfg(test)]
+use serde_json::json;
 
 /// A compact token with any header and signature.
+#[cfg(test)]
 pub(crate) fn compact(header: &Value, claims: &Value, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
     let part = |json: &Value| URL_SAFE_NO_PAD.encode(json.to_string());
     let input = format!("{}.{}", part(header), part(claims));
@@ -15,6 +21,7 @@ pub(crate) fn compact(header: &Value, claims: &Value, sign: impl FnOnce(&[u8]) -
 }
 
 /// A token signed with the key of `seed`, under the name `kid`.
+#[cfg(test)]
 pub(crate) fn signed(kid: &str, seed: u8, claims: &Value) -> String {
     compact(&json!({ "alg": "EdDSA", "kid": kid }), claims, |input| sign(seed, input))
 }

@@ -109,7 +109,7 @@ impl Oidc {
 impl Verifier<'_> {
     /// The claims of a signed answer. Of its own, `iss` and `aud` only say whether it was meant for us: the connection and
     /// the access token vouch for the rest. Servers may leave them out, as the first edition of the standard let them.
-    fn user_claims(&self, token: &str) -> Result<Fields, Unverified> {
+    pub(crate) fn user_claims(&self, token: &str) -> Result<Fields, Unverified> {
         let jwt = SignedJwt::parse(token, &TYPES)?;
         let issuer = match claims::text(jwt.claims(), "iss")? {
             Some(_) => self.issuer(jwt.claims())?,

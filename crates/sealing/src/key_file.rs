@@ -25,9 +25,6 @@ impl KeyRing {
     /// What the key ring beside the data is called.
     pub const FILE_NAME: &'static str = "session-keys.json";
 
-    /// A ring is a few lines; whatever is longer is something else.
-    const MOST_BYTES: u64 = 64 * 1024;
-
     /// Reads a ring from a file that only its owner can read.
     ///
     /// # Errors
@@ -40,7 +37,8 @@ impl KeyRing {
             return Err(KeyRingError::Exposed(path.to_owned()));
         }
         let mut text = Zeroizing::new(String::new());
-        file.take(Self::MOST_BYTES).read_to_string(&mut text).map_err(failed)?;
+        // One more than may be there, so that what is too long is not read as if it ended there.
+        file.take(Self::MOST_BYTES as u64 + 1).read_to_string(&mut text).map_err(failed)?;
         Self::from_json(&text)
     }
 

@@ -52,6 +52,9 @@ impl KeyRing {
     /// How many keys a ring may have: a bound for what is read, far beyond what anybody needs.
     pub const MOST_KEYS: usize = 64;
 
+    /// How long the text of a ring may be, in bytes: a ring is a few lines, whatever is longer is something else.
+    pub const MOST_BYTES: usize = 64 * 1024;
+
     /// A new ring with one key to seal with.
     pub fn generate(now: Timestamp) -> Self {
         Self { naming: NamingKey(SecretBytes::random()), keys: vec![RingKey::random(now, false)] }
@@ -63,6 +66,9 @@ impl KeyRing {
     ///
     /// The text is no key ring. The error never quotes it.
     pub fn from_json(text: &str) -> Result<Self, KeyRingError> {
+        if text.len() > Self::MOST_BYTES {
+            return Err(KeyRingError::Malformed("it is too long"));
+        }
         let wire: Wire =
             serde_json::from_str(text).map_err(|_| KeyRingError::Malformed("it is not the JSON of one"))?;
         wire.read()

@@ -47,6 +47,9 @@
 //! [`RecordError::Refused`]: oidc_session_core::RecordError::Refused
 
 mod address;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod key;
 mod key_file;
 mod key_ring;

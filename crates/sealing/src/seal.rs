@@ -79,6 +79,9 @@ impl Seal {
     ///
     /// The record is damaged, or not what was sealed under this key and version. Nothing is destroyed.
     pub fn open(&self, key: &StoreKey, stored: &Stored) -> Result<Opened, RecordError> {
+        if stored.record.as_bytes().len() > Record::MAX_STORED_LENGTH {
+            return Err(RecordError::TooLarge);
+        }
         let Some(ring) = &self.0 else {
             return Ok(Opened { state: stored.record.decode()?, address: Address { key: *key, digest: *key } });
         };

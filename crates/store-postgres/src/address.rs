@@ -160,7 +160,7 @@ fn check_hosts(config: &Config) -> Result<(), StoreError> {
 }
 
 /// Whether nothing leaves this machine.
-fn is_local(config: &Config) -> bool {
+pub(crate) fn is_local(config: &Config) -> bool {
     if !config.get_hostaddrs().is_empty() {
         return config.get_hostaddrs().iter().all(std::net::IpAddr::is_loopback);
     }

@@ -1,7 +1,9 @@
 //! [`PostgresStoreBuilder`]: the settings.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -199,10 +201,34 @@ async fn connector(url: &str, authorities: Option<Vec<u8>>, patience: Patience) 
     Ok(Connector { config: Arc::new(config), tls, statement_timeout: patience.statement })
 }
 
+/// The largest file of authorities that is read, in bytes. A platform's own has a quarter of that.
+const MOST_AUTHORITIES: usize = 1024 * 1024;
+
 async fn read(path: PathBuf) -> Result<Vec<u8>, StoreError> {
     const DOING: &str = "read the file that `sslrootcert` names";
-    match spawn_blocking(move || std::fs::read(path)).await {
+    match spawn_blocking(move || bounded(&path)).await {
         Ok(read) => read.map_err(|error| misconfigured(DOING, error.to_string())),
         Err(_) => Err(silent(DOING)),
+    }
+}
+
+fn bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let mut pem = Vec::new();
+    File::open(path)?.take(MOST_AUTHORITIES as u64 + 1).read_to_end(&mut pem)?;
+    if pem.len() > MOST_AUTHORITIES { Err(io::Error::other("it is larger than 1 MiB")) } else { Ok(pem) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_authorities_has_an_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.pem");
+        for (length, fits) in [(0, true), (MOST_AUTHORITIES, true), (MOST_AUTHORITIES + 1, false)] {
+            std::fs::write(&path, vec![b'x'; length]).unwrap();
+            assert_eq!(bounded(&path).map(|pem| pem.len()).ok(), fits.then_some(length));
+        }
     }
 }

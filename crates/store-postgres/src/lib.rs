@@ -106,6 +106,9 @@ mod connector;
 mod database;
 mod error;
 mod feed;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod lease;
 mod ping;
 mod row;

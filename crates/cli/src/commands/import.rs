@@ -50,7 +50,7 @@ pub(crate) struct Import {
 }
 
 /// The largest file that is read.
-const LARGEST: u64 = 128 * 1024;
+pub(crate) const LARGEST: u64 = 128 * 1024;
 
 const KNOWN: [&str; 8] =
     ["issuer", "client_id", "access_token", "refresh_token", "id_token", "expires_in", "token_type", "scope"];
@@ -130,7 +130,7 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// The file is full of secrets, so no message ever quotes it: not a value, not a name, not the parser's own words.
-fn parse(text: &[u8]) -> Result<Map<String, Value>, Failure> {
+pub(crate) fn parse(text: &[u8]) -> Result<Map<String, Value>, Failure> {
     let value: Value = serde_json::from_slice(text).map_err(|error| {
         Failure::usage(format!("the file is not JSON (line {}, column {})", error.line(), error.column()))
     })?;
@@ -150,11 +150,11 @@ fn parse(text: &[u8]) -> Result<Map<String, Value>, Failure> {
     }
 }
 
-fn needed(object: &Map<String, Value>, field: &str) -> Result<String, Failure> {
+pub(crate) fn needed(object: &Map<String, Value>, field: &str) -> Result<String, Failure> {
     text(object, field)?.ok_or_else(|| Failure::usage(format!("the file lacks {field}")))
 }
 
-fn tokens(object: &Map<String, Value>, now: Timestamp) -> Result<TokenSet, Failure> {
+pub(crate) fn tokens(object: &Map<String, Value>, now: Timestamp) -> Result<TokenSet, Failure> {
     let mut tokens = TokenSet::new(now, now);
     tokens.access_token = checked(object, "access_token", fits_header)?.map(AccessToken::new);
     tokens.refresh_token = checked(object, "refresh_token", is_refresh_token)?.map(RefreshToken::new);
