@@ -65,6 +65,7 @@ fn change(package: &Package, folder: &Path, options: &Options) -> Result<Report>
         // It would count as caught what tests noticed that there may not be any more.
         fs::remove_dir_all(&output)?;
     }
+    fs::create_dir_all(folder)?;
     let quick: Vec<String> = package
         .targets
         .iter()
