@@ -375,7 +375,7 @@ async fn a_use_while_an_answer_is_on_the_way_is_not_lost_in_the_conflict() {
     second.uses().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_touch_that_lost_its_lease_to_a_refresh_takes_nothing_back() {
     let world = World::new();
     let store = Unruly::new(&world);

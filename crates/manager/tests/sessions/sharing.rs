@@ -146,7 +146,7 @@ async fn the_verdict_of_a_loser_never_wipes_the_winner() {
     assert_ne!(loser.refresh_if_expired().await.unwrap(), Outcome::Ended(EndReason::Rejected));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_verdict_on_a_late_request_never_wipes_what_another_refreshed() {
     let world = World::new();
     let loser = world.expired().await;

@@ -27,6 +27,23 @@ async fn an_early_refresh_that_fails_costs_nothing() {
     assert_eq!(handle.refresh_if_expired().await.unwrap(), Outcome::Refreshed);
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_early_refresh_that_does_not_reach_the_store_takes_nothing_from_the_memory() {
+    let world = World::new();
+    let store = Unruly::new(&world);
+    let builder = SessionManager::builder(world.server.clone(), store.clone()).clock(world.clock.clone());
+    let manager = builder.policy(Preemptive::skew(Duration::from_secs(60))).build().unwrap();
+    let handle = manager.session(&id());
+    handle.sign_in(world.session()).await.unwrap();
+    world.clock.advance(LIFETIME - Duration::from_secs(30));
+    store.hang();
+    for _ in 0..3 {
+        assert_eq!(token_of(&handle).await, "at-0");
+        manager.drain().await;
+    }
+    assert_eq!(world.server.presented(), Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn a_due_token_is_served_at_once_and_refreshed_behind_the_caller() {
     let world = World::new();
