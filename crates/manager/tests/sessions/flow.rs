@@ -10,7 +10,7 @@ use oidc_session_core::{
 };
 use oidc_session_manager::{OnRefreshFailure, Outcome, Preemptive, SessionErrorKind, SessionManager};
 
-use crate::support::{LIFETIME, Turn, World, id, token_of};
+use crate::support::{LIFETIME, Turn, World, id, meanwhile, token_of};
 
 mock! {
     #[derive(Debug)]
@@ -69,6 +69,27 @@ async fn rule_2_an_expired_session_without_a_refresh_token_is_over_and_nothing_i
 
     world.clock.advance(LIFETIME);
     assert_eq!(handle.refresh_if_expired().await.unwrap(), Outcome::Ended(EndReason::NoRefreshToken));
+}
+
+#[tokio::test]
+async fn rule_2_a_session_without_a_refresh_token_ends_for_that_whatever_the_server_refused_before() {
+    let world = World::new();
+    let handle = world.expired().await;
+    let gate = world.server.holds_the_request();
+    let flight = meanwhile(&handle, |late| async move { late.refresh_if_expired().await.unwrap() });
+    world.server.has_seen(1).await;
+    // Somebody signs in anew, without a refresh token, and the old one is worth nothing any more.
+    let mut session = world.session_with("at-5", "rt-5");
+    session.tokens.refresh_token = None;
+    world.process().sign_in(session).await.unwrap();
+    world.server.kill();
+    world.clock.advance(LIFETIME);
+    gate.add_permits(1);
+    assert_eq!(flight.await.unwrap(), Outcome::Ended(EndReason::NoRefreshToken));
+    let SessionState::Ended(tombstone) = world.stored().await.unwrap().record.decode().unwrap() else {
+        panic!("alive")
+    };
+    assert_eq!((tombstone.reason, tombstone.error), (EndReason::NoRefreshToken, None));
 }
 
 #[tokio::test]

@@ -94,6 +94,27 @@ async fn refreshing_for_ever_does_not_pass_the_absolute_limit() {
     assert_eq!(world.server.revoked(), [world.server.in_force()]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_end_at_a_limit_says_nothing_of_what_the_server_refused_before() {
+    let world = World::new();
+    let process = Process::of(world.builder().absolute_limit(HOUR));
+    process.handle.sign_in(world.session()).await.unwrap();
+    world.clock.advance(LIFETIME);
+    let gate = world.server.holds_the_request();
+    let flight = meanwhile(&process.handle, |late| async move { late.refresh_if_expired().await.unwrap() });
+    world.server.has_seen(1).await;
+    // Another process takes over, and its request overtakes: the server refuses the token of the late one.
+    world.clock.advance(MINUTE);
+    assert_eq!(world.process().refresh_if_expired().await.unwrap(), Outcome::Refreshed);
+    world.clock.advance(HOUR);
+    gate.add_permits(1);
+    assert_eq!(flight.await.unwrap(), Outcome::Ended(LIMIT));
+    let SessionState::Ended(tombstone) = world.stored().await.unwrap().record.decode().unwrap() else {
+        panic!("alive")
+    };
+    assert_eq!((tombstone.reason, tombstone.error), (LIMIT, None));
+}
+
 #[tokio::test]
 async fn a_limit_that_is_introduced_holds_for_those_who_signed_in_before() {
     for (with_limit, reason) in [
