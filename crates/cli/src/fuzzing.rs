@@ -105,34 +105,20 @@ fn assert_quiet(failure: &Failure) {
 }
 
 #[cfg(test)]
+#[path = "../../../fuzz/seeds.rs"]
+mod seeds;
+
+#[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::path::Path;
-
     use proptest::collection::vec;
-    use proptest::prelude::{Strategy, any, prop, prop_oneof, proptest};
+    use proptest::prelude::{Strategy, any, prop_oneof, proptest};
 
+    use super::seeds::{damaged_seeds, seeds};
     use super::*;
 
-    /// What fuzzing of `target` begins with, and what it found.
-    fn seeds(target: &str) -> Vec<Vec<u8>> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds").join(target);
-        let seeds: Vec<_> = fs::read_dir(folder).unwrap().map(|seed| fs::read(seed.unwrap().path()).unwrap()).collect();
-        assert!(!seeds.is_empty(), "{target}");
-        seeds
-    }
-
     /// Any bytes, and seeds that came to harm.
-    fn any_input(target: &'static str) -> impl Strategy<Value = Vec<u8>> {
-        let damage = vec((any::<prop::sample::Index>(), any::<u8>()), 0..6);
-        let damaged = (prop::sample::select(seeds(target)), damage).prop_map(|(mut bytes, damage)| {
-            for (place, byte) in damage {
-                let place = place.index(bytes.len());
-                bytes[place] = byte;
-            }
-            bytes
-        });
-        prop_oneof![vec(any::<u8>(), 0..256), damaged]
+    fn any_input(target: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
+        prop_oneof![vec(any::<u8>(), 0..256), damaged_seeds(target)]
     }
 
     #[test]

@@ -68,26 +68,20 @@ fn is_refreshed(session: &Session) {
 }
 
 #[cfg(test)]
+#[path = "../../../fuzz/seeds.rs"]
+mod seeds;
+
+#[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::path::Path;
-
     use proptest::collection::vec;
-    use proptest::prelude::{any, prop, proptest};
+    use proptest::prelude::{any, proptest};
 
+    use super::seeds::{damaged_seeds, seeds};
     use super::*;
-
-    /// What fuzzing begins with, and what it found.
-    fn seeds() -> Vec<Vec<u8>> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds/record");
-        let seeds: Vec<_> = fs::read_dir(folder).unwrap().map(|seed| fs::read(seed.unwrap().path()).unwrap()).collect();
-        assert!(!seeds.is_empty());
-        seeds
-    }
 
     #[test]
     fn every_seed_holds() {
-        seeds().iter().for_each(|seed| record(seed));
+        seeds("record").iter().for_each(|seed| record(seed));
     }
 
     proptest! {
@@ -97,15 +91,7 @@ mod tests {
         }
 
         #[test]
-        fn any_damage_to_a_seed_holds(
-            seed in any::<prop::sample::Index>(),
-            damage in vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
-        ) {
-            let mut bytes = seed.get(&seeds()).clone();
-            for (place, byte) in damage {
-                let place = place.index(bytes.len());
-                bytes[place] = byte;
-            }
+        fn any_damage_to_a_seed_holds(bytes in damaged_seeds("record")) {
             record(&bytes);
         }
     }

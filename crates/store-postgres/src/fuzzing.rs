@@ -44,26 +44,19 @@ fn is_safe(url: &str, address: &Address) {
 }
 
 #[cfg(test)]
+#[path = "../../../fuzz/seeds.rs"]
+mod seeds;
+
+#[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::path::Path;
+    use proptest::prelude::proptest;
 
-    use proptest::collection::vec;
-    use proptest::prelude::{any, prop, proptest};
-
+    use super::seeds::{damaged_seeds, seeds};
     use super::*;
-
-    /// What fuzzing begins with, and what it found.
-    fn seeds() -> Vec<Vec<u8>> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds/configuration");
-        let seeds: Vec<_> = fs::read_dir(folder).unwrap().map(|seed| fs::read(seed.unwrap().path()).unwrap()).collect();
-        assert!(!seeds.is_empty());
-        seeds
-    }
 
     #[test]
     fn every_seed_holds() {
-        seeds().iter().for_each(|seed| url(seed));
+        seeds("configuration").iter().for_each(|seed| url(seed));
     }
 
     proptest! {
@@ -73,15 +66,7 @@ mod tests {
         }
 
         #[test]
-        fn any_damage_to_a_seed_holds(
-            seed in prop::sample::select(seeds()),
-            damage in vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
-        ) {
-            let mut bytes = seed;
-            for (place, byte) in damage {
-                let place = place.index(bytes.len());
-                bytes[place] = byte;
-            }
+        fn any_damage_to_a_seed_holds(bytes in damaged_seeds("configuration")) {
             url(&bytes);
         }
     }

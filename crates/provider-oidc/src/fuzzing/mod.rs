@@ -9,6 +9,9 @@ mod error_answer;
 mod id_token;
 mod secret;
 #[cfg(test)]
+#[path = "../../../../fuzz/seeds.rs"]
+mod seeds;
+#[cfg(test)]
 mod tests;
 mod token_answer;
 
