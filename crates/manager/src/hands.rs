@@ -79,8 +79,10 @@ impl Hands {
     /// Flies to the end. `served` is called if callers can be served before that.
     pub(crate) async fn fly(mut self, trigger: Trigger, is_use: bool, mut served: impl FnMut() + Send) -> Landing {
         let cached = self.entry.last_known().map(|known| known.view(&self.target, self.entry.last_use()));
-        let quiet_until = self.entry.turn().rest(&self.target).and_then(|rest| rest.quiet_until);
-        let given_up = self.entry.turn().given_up();
+        let (quiet_until, given_up) = {
+            let turn = self.entry.turn();
+            (turn.rest(&self.target).and_then(|rest| rest.quiet_until), turn.given_up())
+        };
         let mut flight = Flight::new(self.shared.rules, trigger, cached);
         flight = flight.quiet_until(quiet_until).having_given_up(given_up);
         if !self.target.is_default() {
