@@ -114,6 +114,16 @@ fn nothing_is_presented_while_the_store_is_out_of_reach() {
 }
 
 #[test]
+fn a_grace_that_no_store_confirmed_counts_for_nothing() {
+    let unconfirmed = taking_over(expired()).waits(GRACE).says(Event::Leased(Err(STORE_DOWN))).says(Event::Released);
+    assert_eq!(unconfirmed.given_up(), None);
+    let confirmed = taking_over(expired()).takes_over(expired(), 1).says(failed(ProviderErrorKind::NotSent));
+    assert!(confirmed.says(Event::Released).given_up().is_some());
+    let contended = taking_over(expired()).takes_over(expired(), 2).takes_over(expired(), 3).takes_over(expired(), 4);
+    assert_eq!(contended.waits(GRACE).says(Event::Released).given_up(), None);
+}
+
+#[test]
 fn an_attempt_that_is_unsettled_in_the_record_is_taken_over_just_so() {
     let unsettled = at(1, SessionView { unsettled: 1, ..session(Phase::Expired, 1) });
     Dialogue::of(Trigger::IfDue)

@@ -67,6 +67,8 @@ impl Flight {
             Ok(LeaseView::Paused { remaining }) => self.fail(FailureCause::Paused, Some(remaining), now),
             // The lease may be ours without our knowing. Give it back, or it would count as an attempt.
             Err(kind) => {
+                // Whoever was given time to commit may not have reached the store either.
+                self.given_up = None;
                 let outcome = self.failed(FailureCause::Store(kind), None, now);
                 self.release(Release::default(), outcome)
             }
@@ -107,6 +109,7 @@ impl Flight {
     /// Asks again for the lease that is ours: what was committed meanwhile comes with it.
     pub(super) fn take_over(&mut self, now: Now) -> Action {
         if self.is_last_round() {
+            self.given_up = None;
             let outcome = self.failed(FailureCause::Contention, None, now);
             return self.release(Release::default(), outcome);
         }
