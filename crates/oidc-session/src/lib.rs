@@ -48,6 +48,10 @@ pub use oidc_session_core::{
     SignInRequest, StoreError, StoreErrorKind, StoreKey, Stored, Sweep, SystemClock, Target, Timestamp, TokenAnswer,
     TokenSet, TokenType, Tombstone, Version, Violation, Walk, Walked,
 };
+#[cfg(feature = "http-client")]
+pub use oidc_session_http_client as http_client;
+#[cfg(feature = "http-server")]
+pub use oidc_session_http_server as http_server;
 pub use oidc_session_manager::{
     BuildError, FeedState, KeepFresh, KeyRing, KeyRingError, LeaseTooShort, LogoutReport, Outcome, ServedToken,
     SessionError, SessionErrorKind, SessionEvent, SessionEventKind, SessionHandle, SessionManager,

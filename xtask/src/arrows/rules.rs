@@ -23,12 +23,14 @@ enum Layer {
     Oidc,
     /// A vendor: what differs from plain OIDC.
     Vendor,
+    /// `http-client` and `http-server`: where programs meet sessions.
+    Http,
     Testkit,
     Cli,
     Facade,
     /// `xtask/servers`: real servers for tests.
     Servers,
-    /// `benches`, `xtask` and its `e2e/client`: outside `crates/`, published never.
+    /// `benches`, `examples`, `xtask` and its `e2e/client`: outside `crates/`, published never.
     Outside,
 }
 
@@ -63,6 +65,7 @@ fn layer(folder: &str) -> Option<Layer> {
         _ if name.starts_with("store-") => Some(Layer::Store),
         "provider-oidc" => Some(Layer::Oidc),
         _ if name.starts_with("provider-") => Some(Layer::Vendor),
+        _ if name.starts_with("http-") => Some(Layer::Http),
         _ => None,
     }
 }
@@ -94,9 +97,15 @@ fn in_code(from: Layer, to: Layer, optional: bool) -> bool {
         Layer::Policy | Layer::Sealing | Layer::Store | Layer::Oidc | Layer::Testkit => to == Layer::Core,
         Layer::Vendor => matches!(to, Layer::Core | Layer::Oidc),
         Layer::Manager => matches!(to, Layer::Core | Layer::Policy | Layer::Sealing),
+        Layer::Http => match to {
+            Layer::Core | Layer::Sealing | Layer::Manager => true,
+            // What a DPoP proof is, is known there.
+            Layer::Oidc => optional,
+            _ => false,
+        },
         Layer::Facade => match to {
             Layer::Core | Layer::Policy | Layer::Sealing | Layer::Manager => true,
-            Layer::Store | Layer::Oidc | Layer::Vendor => optional,
+            Layer::Store | Layer::Oidc | Layer::Vendor | Layer::Http => optional,
             Layer::Testkit | Layer::Cli | Layer::Facade | Layer::Servers | Layer::Outside => false,
         },
         Layer::Cli => !matches!(to, Layer::Servers | Layer::Outside),
@@ -114,7 +123,7 @@ fn in_tests(from: Layer, to: Layer, target: &str) -> bool {
         Layer::Policy | Layer::Sealing | Layer::Store | Layer::Oidc | Layer::Vendor => {
             in_code(from, to, false) || to == Layer::Testkit || target == "crates/store-memory"
         }
-        Layer::Manager | Layer::Testkit => in_code(from, to, false) || to == Layer::Testkit || concrete,
+        Layer::Manager | Layer::Testkit | Layer::Http => in_code(from, to, false) || to == Layer::Testkit || concrete,
         Layer::Cli | Layer::Facade | Layer::Outside => to != Layer::Outside,
     }
 }
@@ -140,9 +149,12 @@ impl Display for Reason {
             Layer::Oidc => "it knows core only, and in tests testkit and store-memory",
             Layer::Vendor => "vendors know core and provider-oidc, and in tests testkit and store-memory",
             Layer::Testkit => "testkit knows core only",
+            Layer::Http => {
+                "the HTTP crates know core, sealing and the manager, provider-oidc behind a feature, and no store"
+            }
             Layer::Facade => "the facade names stores and providers behind features only, and never testkit or cli",
             Layer::Servers => "the servers for tests know none of our crates",
-            Layer::Cli | Layer::Outside => "nothing names benches or xtask, and the command no xtask/servers",
+            Layer::Cli | Layer::Outside => "nothing names benches, examples or xtask, and the command no xtask/servers",
         })
     }
 }
@@ -182,6 +194,7 @@ mod tests {
                 member("store-sqlite", &["core"]),
                 member("provider-oidc", &["core"]),
                 member("provider-auth0", &["core", "provider-oidc"]),
+                member("http-client", &["core", "manager"]),
                 member("testkit", &["core"]),
                 member("cli", &["core", "manager", "store-sqlite", "provider-oidc", "testkit"]),
                 facade,
@@ -222,6 +235,10 @@ mod tests {
             ("provider-auth0", "manager"),
             ("provider-auth0", "store-memory"),
             ("testkit", "store-memory"),
+            ("http-client", "store-memory"),
+            ("http-client", "policy"),
+            ("http-client", "provider-oidc"), // Without a feature.
+            ("manager", "http-client"),
             ("oidc-session", "testkit"),
             ("oidc-session", "store-sqlite"), // Without a feature.
             ("cli", "benches"),
