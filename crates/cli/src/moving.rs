@@ -274,7 +274,7 @@ enum Departed {
 mod tests {
     use std::sync::Arc;
 
-    use oidc_session_core::{ProviderId, RefreshToken, SessionId, SystemClock, TokenSet};
+    use oidc_session_core::{Note, NoteName, ProviderId, RefreshToken, SessionData, SessionId, SystemClock, TokenSet};
     use oidc_session_sealing::{KeyRing, Seal};
     use oidc_session_store_memory::MemoryStore;
     use oidc_session_testkit::ManualClock;
@@ -519,5 +519,28 @@ mod tests {
         scene.from.seal = Seal::with(KeyRing::generate(SystemClock.now()));
         assert_eq!(scene.mover().take(&key, &stored).await.unwrap(), Moved::Unreadable);
         assert_eq!(scene.from.store.load(&key).await.unwrap(), Some(stored));
+    }
+
+    #[tokio::test]
+    async fn a_note_moves_under_the_new_ring_and_gives_way_to_a_newer_one() {
+        let (from, to) = (store(), store());
+        let mover = Mover { from: &from, to: &to, clock: &SystemClock };
+        let note = Note::new(SessionData::new(), None);
+        let put = async |place: &OpenStore, note: &Note| {
+            let address = place.seal.address_of_note(&NoteName::of("sid", &["s"]));
+            let stored = place.seal.close_note(&address, Expected::Absent, note, SystemClock.now()).unwrap();
+            assert_eq!(place.store.commit(&address.key, Expected::Absent, &stored, None).await.unwrap(), Commit::Done);
+            (address.key, stored)
+        };
+        let (key, stored) = put(&from, &note).await;
+        assert_eq!(mover.take(&key, &stored).await.unwrap(), Moved::Arrived);
+        assert_eq!(from.store.load(&key).await.unwrap(), None);
+        let new = to.seal.address_of_note(&NoteName::of("sid", &["s"])).key;
+        let arrived = to.store.load(&new).await.unwrap().unwrap();
+        assert_eq!(to.seal.open_note(&new, &arrived).unwrap().note, note);
+
+        let (key, stored) = put(&from, &Note::new(SessionData::new(), Some(SystemClock.now()))).await;
+        assert_eq!(mover.take(&key, &stored).await.unwrap(), Moved::Ended);
+        assert_eq!(to.store.load(&new).await.unwrap(), Some(arrived), "what is there is newer");
     }
 }

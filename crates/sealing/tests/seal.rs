@@ -3,10 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "in a test, an error is a failure")]
 
 use oidc_session_core::{
-    AccessToken, EndReason, Expected, ProviderId, Record, RecordError, RefreshToken, Session, SessionId, SessionState,
-    StoreErrorKind, StoreKey, Stored, Timestamp, TokenSet, Tombstone, Version,
+    AccessToken, EndReason, Expected, Note, NoteName, ProviderId, Record, RecordError, RefreshToken, Session,
+    SessionData, SessionId, SessionState, StoreErrorKind, StoreKey, Stored, Timestamp, TokenSet, Tombstone, Version,
 };
-use oidc_session_sealing::{Address, KeyRing, Seal};
+use oidc_session_sealing::{Address, Envelope, KeyRing, Seal};
 use proptest::prelude::*;
 
 const NOW: Timestamp = Timestamp::from_unix_seconds(1_700_000_000);
@@ -225,4 +225,47 @@ fn with_naming_key_of(ring: &KeyRing, other: &KeyRing) -> KeyRing {
         line.to_owned()
     };
     KeyRing::from_json(&ring.to_json().replace(&naming_key(ring), &naming_key(other))).unwrap()
+}
+
+#[test]
+fn a_note_is_no_session_and_a_session_no_note() {
+    let (ring, seal, address, stored) = sealed();
+    let name = NoteName::of("sid", &["https://login.example", "s"]);
+    let place = seal.address_of_note(&name);
+    let note = Note::new(SessionData::new(), Some(NOW));
+    let kept = seal.close_note(&place, Expected::Absent, &note, NOW).unwrap();
+    assert_eq!(seal.open_note(&place.key, &kept).unwrap().note, note);
+    assert_eq!(error(&seal, &place.key, &kept), RecordError::Note);
+    assert_eq!(seal.open_note(&address.key, &stored).unwrap_err(), RecordError::Corrupt);
+    // Under another name, or at another version, it does not open.
+    assert_eq!(error(&seal, &address.key, &kept), RecordError::Refused);
+    assert_eq!(Seal::none().open_note(&place.key, &kept).unwrap_err(), RecordError::Sealed);
+
+    let newer = Seal::with(ring.rotate(NOW));
+    let resealed = newer.reseal(&place.key, &kept, NOW).unwrap().unwrap();
+    assert_eq!(newer.open_note(&place.key, &resealed).unwrap().note, note);
+    assert_eq!(seal.open_note(&place.key, &resealed).unwrap_err().kind(), StoreErrorKind::Misconfigured);
+}
+
+#[test]
+fn an_envelope_opens_for_its_purpose_with_its_ring_and_unaltered() {
+    let ring = KeyRing::generate(NOW);
+    let envelope = Envelope::new(ring.clone(), "one");
+    let text = envelope.seal(b"a secret").unwrap();
+    assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'), "fits into a cookie");
+    assert_ne!(text, envelope.seal(b"a secret").unwrap());
+    assert_eq!(&**envelope.open(&text).unwrap(), b"a secret");
+    assert_eq!(&**Envelope::new(ring.rotate(NOW), "one").open(&text).unwrap(), b"a secret", "keys may rotate");
+    assert!(Envelope::new(ring, "two").open(&text).is_none());
+    assert!(Envelope::new(KeyRing::generate(NOW), "one").open(&text).is_none());
+    for place in 0..text.len() {
+        let mut altered = text.clone().into_bytes();
+        altered[place] = if altered[place] == b'A' { b'B' } else { b'A' };
+        let altered = String::from_utf8(altered).unwrap();
+        assert!(envelope.open(&altered).is_none(), "{place}");
+        assert!(envelope.open(&text[..place]).is_none());
+    }
+    assert!(envelope.seal(&[0; Envelope::LONGEST]).is_err());
+    assert!(envelope.open(&"A".repeat(Envelope::LONGEST + 1)).is_none());
+    assert!(!format!("{envelope:?}").contains("secret"));
 }

@@ -11,6 +11,7 @@ mod keeping;
 mod limits;
 mod logout;
 mod machine;
+mod notes;
 mod sharing;
 mod support;
 mod targets;
