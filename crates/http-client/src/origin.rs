@@ -149,7 +149,8 @@ impl fmt::Display for InvalidOrigin {
 
 impl Error for InvalidOrigin {}
 
-#[cfg(all(test, feature = "reqwest", feature = "tower"))]
+#[cfg(test)]
+#[cfg(all(feature = "reqwest", feature = "tower"))]
 mod tests {
     use super::*;
 
