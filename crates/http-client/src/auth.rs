@@ -130,10 +130,6 @@ impl SessionAuth {
             _ => Err(error),
         }
     }
-
-    pub(crate) fn origins(&self) -> usize {
-        self.0.resources.len()
-    }
 }
 
 impl SessionAuthBuilder {

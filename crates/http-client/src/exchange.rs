@@ -8,6 +8,7 @@ use crate::auth::Addressee;
 use crate::origin::Address;
 use crate::presented::Presented;
 use crate::refusal::Refusal;
+use crate::rests::Place;
 use crate::{HttpSessionError, SessionAuth};
 
 /// One request with a token, and what its answer means. At most three are sent: as it was, with the nonce that the
@@ -109,28 +110,29 @@ impl Exchange {
     }
 
     async fn refresh(&mut self) -> Answered {
+        self.refreshed = true;
         let shared = self.auth.shared();
         let rejected = self.presented.access_token();
         let refused = rejected.fingerprint();
-        if !shared.rests.admits(refused, self.origin, shared.clock.monotonic()) {
-            tracing::debug!(token = ?refused, "the token is refused although it is new; no further refresh for a while");
-            return Answered::Final(None);
-        }
-        self.refreshed = true;
-        if let Err(error) = self.session.refresh_if_current_is(&rejected).await {
+        let place = Place::of(&self.session, self.origin);
+        // Before the refresh: a program that does not wait for it would otherwise cause one after the other.
+        let admitted = shared.rests.admits(&place, refused, shared.clock.monotonic());
+        if admitted && let Err(error) = self.session.refresh_if_current_is(&rejected).await {
             tracing::debug!(%error, "a refused token could not be replaced");
             return Answered::Final(Some(HttpSessionError::of_session(error)));
         }
+        // A straggler gets the newer token even at rest: that costs no refresh.
         let next = match Presented::of(&self.session, shared).await {
             Ok(next) => next,
             Err(error) => return Answered::Final(Some(error)),
         };
         if next.fingerprint() == refused {
+            if admitted {
+                shared.rests.exhaust(&place);
+            }
+            tracing::debug!(token = ?refused, "a token is refused, and no refresh is going to change that for a while");
             return Answered::Final(None);
         }
-        // Also if somebody else refreshed: of many processes whose server refuses everything, one refreshes.
-        let (now, origins) = (shared.clock.monotonic(), self.auth.origins());
-        shared.rests.note(refused, next.fingerprint(), self.origin, origins, now);
         self.presented = next;
         Answered::Again
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use oidc_session_core::{
-    AccessToken, Commit, DpopBinding, Expected, HolderId, Lease, Release, Session, SessionState, Stored, Target,
-    Timestamp, TokenType,
+    AccessToken, Commit, DpopBinding, Expected, HolderId, Lease, Release, Session, SessionState, StoreKey, Stored,
+    Target, Timestamp, TokenType,
 };
 use oidc_session_policy::Phase;
 use oidc_session_policy::protocol::{Now, Trigger};
@@ -74,6 +74,16 @@ impl SessionHandle {
     #[must_use]
     pub fn for_target(&self, target: Target) -> Self {
         Self { shared: Arc::clone(&self.shared), entry: Arc::clone(&self.entry), target: Arc::new(target) }
+    }
+
+    /// The name under which the store keeps the session: what tells two sessions of a manager apart. No secret.
+    pub fn store_key(&self) -> StoreKey {
+        self.entry.key
+    }
+
+    /// What the access tokens of this handle are for.
+    pub fn target(&self) -> &Target {
+        &self.target
     }
 
     /// The documented flow in one call: refreshes the session if its access token is expired, or due under the policy.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use oidc_session_http_client::HttpSessionError;
-use oidc_session_manager::SessionErrorKind;
+use oidc_session_manager::{SessionErrorKind, SessionEventKind};
 use oidc_session_testkit::{Fault, RetryAfter};
 use reqwest::Body;
 use tokio::sync::{Barrier, Notify};
@@ -154,6 +154,46 @@ async fn a_server_that_refuses_everything_leaves_the_others_alone() {
         assert_eq!(client.get(good.url("/me")).send().await.unwrap().status(), 200);
     }
     assert_eq!((good.seen().len(), world.refreshes()), (5, 1));
+}
+
+#[tokio::test]
+async fn two_servers_that_refuse_everything_do_not_take_turns() {
+    let world = World::new().await;
+    let session = world.signed_in("alice").await;
+    let one = ResourceServer::start(|_| async { invalid_token() }).await;
+    let other = ResourceServer::start(|_| async { invalid_token() }).await;
+    let client = client(world.auth(&one.origin()).origin(other.origin()).session(session).build());
+    for _ in 0..5 {
+        client.get(one.url("/me")).send().await.unwrap();
+        client.get(other.url("/me")).send().await.unwrap();
+    }
+    assert_eq!(world.refreshes(), 2);
+}
+
+#[tokio::test]
+async fn a_request_that_is_given_up_during_its_refresh_has_caused_it_all_the_same() {
+    let world = World::new().await;
+    let session = world.signed_in("alice").await;
+    let api = ResourceServer::start(|_| async { invalid_token() }).await;
+    let client = world.client(&session, &api.origin());
+    let mut events = session.subscribe();
+    world.server.inject(Fault::Delay(Duration::from_millis(300)));
+    let mut call = Box::pin(client.get(api.url("/me")).send());
+    let begun = async {
+        while world.refreshes() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        _ = &mut call => panic!("the refresh takes longer"),
+        begun = tokio::time::timeout(Duration::from_secs(30), begun) => begun.unwrap(),
+    }
+    drop(call);
+    while events.recv().await.unwrap().kind != SessionEventKind::Refreshed {}
+    for _ in 0..3 {
+        assert_eq!(client.get(api.url("/me")).send().await.unwrap().status(), 401);
+    }
+    assert_eq!((api.seen().len(), world.refreshes()), (4, 1));
 }
 
 #[tokio::test]
