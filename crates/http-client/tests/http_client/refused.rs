@@ -1,9 +1,10 @@
 //! What becomes of a token that a resource server refuses.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use oidc_session_core::AccessToken;
 use oidc_session_http_client::HttpSessionError;
 use oidc_session_manager::{SessionErrorKind, SessionEventKind};
 use oidc_session_testkit::{Fault, RetryAfter};
@@ -92,31 +93,63 @@ async fn many_requests_refused_with_one_token_cause_one_refresh() {
     assert_eq!(world.server.counters().reuse_detected, 0);
 }
 
+/// A server that refuses what was revoked, and one token late: when it is told to.
+async fn refusing_late(
+    late: AccessToken,
+    arrived: &Arc<Notify>,
+    go_on: &Arc<Notify>,
+    revoked: &Arc<Mutex<Option<AccessToken>>>,
+) -> ResourceServer {
+    let (arrived, go_on, revoked) = (Arc::clone(arrived), Arc::clone(go_on), Arc::clone(revoked));
+    ResourceServer::start(move |seen| {
+        let is_late = seen.token() == late.expose();
+        let is_revoked = revoked.lock().unwrap().as_ref().is_some_and(|token| token.expose() == seen.token());
+        let (arrived, go_on) = (Arc::clone(&arrived), Arc::clone(&go_on));
+        async move {
+            if is_late {
+                arrived.notify_one();
+                go_on.notified().await;
+            }
+            if is_late || is_revoked { invalid_token() } else { ok() }
+        }
+    })
+    .await
+}
+
 #[tokio::test]
 async fn a_straggler_adopts_the_newer_token_and_refreshes_nothing() {
     let world = World::new().await;
     let session = world.signed_in("alice").await;
     let old = session.access_token().await.unwrap();
-    let (arrived, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (here, wait) = (Arc::clone(&arrived), Arc::clone(&go_on));
-    let api = ResourceServer::start(move |seen| {
-        let (is_old, here, wait) = (seen.token() == old.expose(), Arc::clone(&here), Arc::clone(&wait));
-        async move {
-            if !is_old {
-                return ok();
-            }
-            here.notify_one();
-            wait.notified().await;
-            invalid_token()
-        }
-    })
-    .await;
+    let (arrived, go_on) = (Arc::default(), Arc::default());
+    let api = refusing_late(old, &arrived, &go_on, &Arc::default()).await;
     let call = tokio::spawn(world.client(&session, &api.origin()).get(api.url("/me")).send());
     arrived.notified().await;
     session.refresh().await.unwrap();
     go_on.notify_one();
     assert_eq!(call.await.unwrap().unwrap().status(), 200);
     assert_eq!((api.seen().len(), world.refreshes()), (2, 1));
+}
+
+/// What took the place of the straggler's token was refused meanwhile as well, and replaced: the server is at rest.
+#[tokio::test]
+async fn a_straggler_gets_the_newer_token_during_a_rest_too() {
+    let world = World::new().await;
+    let session = world.signed_in("alice").await;
+    let late = session.access_token().await.unwrap();
+    let (arrived, go_on) = (Arc::default(), Arc::default());
+    let revoked: Arc<Mutex<Option<AccessToken>>> = Arc::default();
+    let api = refusing_late(late, &arrived, &go_on, &revoked).await;
+    let client = world.client(&session, &api.origin());
+    let straggler = tokio::spawn(client.get(api.url("/me")).send());
+    arrived.notified().await;
+    session.refresh().await.unwrap();
+    *revoked.lock().unwrap() = Some(session.access_token().await.unwrap());
+    assert_eq!(client.get(api.url("/me")).send().await.unwrap().status(), 200);
+    assert_eq!(world.refreshes(), 2);
+    go_on.notify_one();
+    assert_eq!(straggler.await.unwrap().unwrap().status(), 200);
+    assert_eq!((api.seen().len(), world.refreshes()), (4, 2));
 }
 
 #[tokio::test]

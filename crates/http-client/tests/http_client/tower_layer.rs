@@ -69,6 +69,17 @@ async fn a_refused_token_is_refreshed_once_and_the_request_sent_once_more_with_i
 }
 
 #[tokio::test]
+async fn a_header_that_the_program_set_is_left_alone_and_its_401_too() {
+    let world = World::new().await;
+    let session = world.signed_in("alice").await;
+    let api = ResourceServer::refusing(&["mine"]).await;
+    let service = SessionLayer::new(world.auth(&api.origin()).session(session).build()).layer(transport());
+    let request = Request::get(api.url("/me").as_str()).header("authorization", "Bearer mine").body(Full::default());
+    assert_eq!(service.oneshot(request.unwrap()).await.unwrap().status(), 401);
+    assert_eq!((api.only().authorization(), world.refreshes()), (Some("Bearer mine"), 0));
+}
+
+#[tokio::test]
 async fn a_body_that_can_be_read_once_is_sent_once() {
     async fn refused_once<R: Replay<Body> + Clone + Send + 'static>(replay: R) -> (u16, usize, u16) {
         let world = World::new().await;
