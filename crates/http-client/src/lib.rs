@@ -71,6 +71,11 @@
 //! A session whose tokens are bound to a key (DPoP) needs the feature `dpop`: each request then has a proof of its own, with the
 //! nonce that the server asked for. Without the feature such a request fails; the token is not sent.
 
+#![cfg_attr(
+    not(any(feature = "reqwest", feature = "tower")),
+    expect(dead_code, reason = "without a client there is nobody to decide for")
+)]
+
 mod auth;
 #[cfg(feature = "dpop")]
 mod bound;

@@ -39,9 +39,9 @@ enum Scheme {
 /// Where a request goes, as its client has it.
 #[derive(Clone, Copy)]
 pub(crate) enum Address<'a> {
-    #[cfg(feature = "reqwest")]
+    #[cfg_attr(not(feature = "reqwest"), expect(dead_code, reason = "only that client has such addresses"))]
     Url(&'a Url),
-    #[cfg(feature = "tower")]
+    #[cfg_attr(not(feature = "tower"), expect(dead_code, reason = "only that client has such addresses"))]
     Uri(&'a http::Uri),
 }
 
@@ -69,9 +69,7 @@ impl ResourceOrigin {
     /// in any other form does not fit, and gets no token.
     pub(crate) fn is_of(&self, address: Address<'_>) -> bool {
         let (scheme, host, port) = match address {
-            #[cfg(feature = "reqwest")]
             Address::Url(url) => (url.scheme(), url.host_str(), url.port()),
-            #[cfg(feature = "tower")]
             Address::Uri(uri) => {
                 let port = uri.port_u16();
                 // What stands behind a host and is no number is nobody's port.
@@ -90,9 +88,7 @@ impl Address<'_> {
     #[cfg(feature = "dpop")]
     pub(crate) fn to_url(self) -> Option<Url> {
         match self {
-            #[cfg(feature = "reqwest")]
             Self::Url(url) => Some(url.clone()),
-            #[cfg(feature = "tower")]
             Self::Uri(uri) => Url::parse(&uri.to_string()).ok(),
         }
     }
@@ -150,7 +146,6 @@ impl fmt::Display for InvalidOrigin {
 impl Error for InvalidOrigin {}
 
 #[cfg(test)]
-#[cfg(all(feature = "reqwest", feature = "tower"))]
 mod tests {
     use super::*;
 
