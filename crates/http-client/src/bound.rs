@@ -21,11 +21,10 @@ pub(crate) struct Bound {
 
 /// The keys of the sessions that sent something lately, read. To read one takes longer than to sign with it.
 #[derive(Default)]
-pub(crate) struct Signers(Mutex<Known>);
+pub(crate) struct Signers(Mutex<Known<Arc<DpopSigner>>>);
 
-#[derive(Default)]
-struct Known {
-    by_thumbprint: HashMap<String, Arc<DpopSigner>>,
+struct Known<S> {
+    by_thumbprint: HashMap<String, S>,
     oldest_first: VecDeque<String>,
 }
 
@@ -63,13 +62,13 @@ impl Signers {
         Ok(signer)
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, Known<Arc<DpopSigner>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Known {
-    fn keep(&mut self, thumbprint: String, signer: Arc<DpopSigner>) {
+impl<S> Known<S> {
+    fn keep(&mut self, thumbprint: String, signer: S) {
         if self.by_thumbprint.insert(thumbprint.clone(), signer).is_some() {
             return;
         }
@@ -79,6 +78,12 @@ impl Known {
         {
             self.by_thumbprint.remove(&oldest);
         }
+    }
+}
+
+impl<S> Default for Known<S> {
+    fn default() -> Self {
+        Self { by_thumbprint: HashMap::new(), oldest_first: VecDeque::new() }
     }
 }
 
@@ -109,5 +114,32 @@ impl Nonces {
 impl fmt::Debug for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Bound([redacted])")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_key_makes_room() {
+        let mut known = Known::default();
+        for n in 0..=Signers::MOST {
+            known.keep(n.to_string(), n);
+            known.keep(n.to_string(), n);
+        }
+        assert_eq!((known.by_thumbprint.len(), known.oldest_first.len()), (Signers::MOST, Signers::MOST));
+        assert!(!known.by_thumbprint.contains_key("0") && known.by_thumbprint.contains_key("1"));
+    }
+
+    #[test]
+    fn an_answer_without_a_nonce_changes_none() {
+        let nonces = Nonces::of(2);
+        let answer = |nonce: &'static str| [("dpop-nonce".parse().unwrap(), HeaderValue::from_static(nonce))];
+        nonces.note(1, &answer("n-1").into_iter().collect());
+        nonces.note(1, &HeaderMap::new());
+        nonces.note(1, &answer("no nonce").into_iter().collect());
+        nonces.note(2, &answer("n-2").into_iter().collect());
+        assert_eq!((nonces.last(0), nonces.last(1).as_deref(), nonces.last(2)), (None, Some("n-1"), None));
     }
 }
