@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use oidc_session_core::{
-    AccessToken, Commit, DpopBinding, EndReason, Expected, HolderId, Lease, Release, Session, SessionState, Stored,
+    AccessToken, Commit, DpopBinding, EndReason, Expected, HolderId, Lease, Release, Session, SessionState, StoreKey, Stored,
     Target, Timestamp, TokenType,
 };
 use oidc_session_policy::Phase;
@@ -76,6 +76,16 @@ impl SessionHandle {
         Self { shared: Arc::clone(&self.shared), entry: Arc::clone(&self.entry), target: Arc::new(target) }
     }
 
+    /// The name under which the store keeps the session: what tells two sessions of a manager apart. No secret.
+    pub fn store_key(&self) -> StoreKey {
+        self.entry.key
+    }
+
+    /// What the access tokens of this handle are for.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
     /// The documented flow in one call: refreshes the session if its access token is expired, or due under the policy.
     ///
     /// 1. If a session exists, is its access token expired?
@@ -142,8 +152,18 @@ impl SessionHandle {
     ///
     /// There is no session or it has ended (sign in), or a needed refresh could not be had (the session is kept).
     pub async fn access_token(&self) -> Result<AccessToken> {
-        let known = self.usable().await?;
+        let (known, _) = self.usable().await?;
         known.token(&self.target).and_then(KnownToken::access_token).ok_or_else(SessionError::no_session)
+    }
+
+    /// The same with its facts, above all the key that it is bound to. Otherwise as [`access_token`](Self::access_token).
+    ///
+    /// # Errors
+    ///
+    /// As [`access_token`](Self::access_token).
+    pub async fn served_token(&self) -> Result<ServedToken> {
+        let (known, outcome) = self.usable().await?;
+        self.facts(&known, outcome)
     }
 
     /// A ready `Authorization` header value, marked sensitive. Otherwise as [`access_token`](Self::access_token).
@@ -157,7 +177,7 @@ impl SessionHandle {
     }
 
     pub(crate) async fn usable_authorization(&self) -> Result<HeaderValue> {
-        let known = self.usable().await?;
+        let (known, _) = self.usable().await?;
         let authorization = known.token(&self.target).and_then(KnownToken::authorization);
         authorization.ok_or_else(SessionError::not_a_header)
     }
@@ -398,10 +418,10 @@ impl SessionHandle {
         }
     }
 
-    /// A token that may be served now, refreshed first if need be.
-    async fn usable(&self) -> Result<Arc<Known>> {
+    /// A token that may be served now, refreshed first if need be, and how it was come by.
+    async fn usable(&self) -> Result<(Arc<Known>, Outcome)> {
         if let Some(known) = self.fresh_by_both_clocks() {
-            return Ok(known);
+            return Ok((known, Outcome::Fresh));
         }
         if self.entry.known().is_none() {
             confirm::look(&self.shared, &self.entry).await?;
@@ -413,14 +433,19 @@ impl SessionHandle {
             confirm::confirm(&self.shared, &self.entry).await;
         }
         if let Some(known) = self.serving() {
-            if known.phase(&self.target, self.shared.now()) == Phase::Due && !self.is_not_early() {
-                flight::start(&self.shared, &self.entry, &self.wish(self.trigger()));
-            }
+            let outcome = match known.phase(&self.target, self.shared.now()) {
+                Phase::Due if self.is_not_early() => Outcome::Postponed,
+                Phase::Due => {
+                    flight::start(&self.shared, &self.entry, &self.wish(self.trigger()));
+                    Outcome::ServedWhileRefreshing
+                }
+                _ => Outcome::Fresh,
+            };
             touch::used(&self.shared, &self.entry);
-            return Ok(known);
+            return Ok((known, outcome));
         }
         let outcome = self.refresh_if_expired().await?;
-        self.known_after(outcome).await
+        Ok((self.known_after(outcome).await?, outcome))
     }
 
     async fn known_after(&self, outcome: Outcome) -> Result<Arc<Known>> {
@@ -444,6 +469,10 @@ impl SessionHandle {
 
     async fn served(&self, outcome: Outcome) -> Result<ServedToken> {
         let known = self.known_after(outcome).await?;
+        self.facts(&known, outcome)
+    }
+
+    fn facts(&self, known: &Known, outcome: Outcome) -> Result<ServedToken> {
         if let Some((reason, _)) = known.ended() {
             return Err(SessionError::ended(reason));
         }

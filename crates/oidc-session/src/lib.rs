@@ -67,9 +67,9 @@ pub use oidc_session_provider_azure::{AzureB2c, Cloud, EntraId, ExternalId};
 pub use oidc_session_provider_cognito::Cognito;
 #[cfg(feature = "provider-oidc")]
 pub use oidc_session_provider_oidc::{
-    AssertionAudience, ClientAuth, ClientCertificate, DeviceStatus, Diagnosis, Dialect, DpopProof, EncodedRequest,
-    ErrorAnswer, Fields, Meaning, Oidc, OidcBuilder, Origin, PlainOidc, RESERVED_PARAMETERS, RevocableToken,
-    SigningAlgorithm, SigningKey, UserInfo,
+    AssertionAudience, ClientAuth, ClientCertificate, DeviceStatus, Diagnosis, Dialect, DpopProof, DpopSigner,
+    EncodedRequest, ErrorAnswer, Fields, Meaning, Oidc, OidcBuilder, Origin, PlainOidc, RESERVED_PARAMETERS,
+    RevocableToken, SigningAlgorithm, SigningKey, UserInfo,
 };
 #[cfg(feature = "provider-presets")]
 pub use oidc_session_provider_presets as presets;

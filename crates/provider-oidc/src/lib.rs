@@ -70,7 +70,7 @@ pub use client_certificate::ClientCertificate;
 pub use device_status::DeviceStatus;
 pub use diagnosis::{Diagnosis, Meaning};
 pub use dialect::{Dialect, Fields, PlainOidc};
-pub use dpop::DpopProof;
+pub use dpop::{DpopProof, DpopSigner};
 pub use encoded_request::EncodedRequest;
 pub use error_answer::ErrorAnswer;
 pub use oidc::Oidc;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oidc_session_core::{AccessToken, EndReason, HolderId, Lease, SessionId, SessionStore as _};
+use oidc_session_core::{AccessToken, EndReason, HolderId, Lease, SessionId, SessionStore as _, Target};
 use oidc_session_manager::{Outcome, Preemptive};
 
 use crate::support::{LIFETIME, Unruly, World, id, meanwhile, token_of};
@@ -100,6 +100,26 @@ async fn a_due_token_is_served_at_once_while_another_process_refreshes() {
     assert_eq!(handle.refresh_if_expired().await.unwrap(), Outcome::ServedWhileRefreshing);
     assert_eq!(token_of(&handle).await, "at-0");
     assert!(world.server.presented().is_empty());
+}
+
+#[tokio::test]
+async fn a_served_token_says_how_it_was_come_by_and_a_due_one_keeps_nobody_waiting() {
+    let world = World::new();
+    world.signed_in().await;
+    let builder = world.builder().policy(Preemptive::skew(Duration::from_secs(60)));
+    let handle = builder.build().unwrap().session(&id());
+    let served = async || {
+        let served = handle.served_token().await.unwrap();
+        (served.access_token.expose().to_owned(), served.outcome)
+    };
+    assert_eq!(served().await, ("at-0".to_owned(), Outcome::Fresh));
+    world.clock.advance(LIFETIME - Duration::from_secs(1));
+    assert_eq!(served().await, ("at-0".to_owned(), Outcome::ServedWhileRefreshing));
+    handle.refresh_if_expired().await.unwrap();
+    world.clock.advance(LIFETIME);
+    let (token, outcome) = served().await;
+    assert_eq!((token.as_str(), outcome), ("at-2", Outcome::Refreshed));
+    assert_eq!((handle.store_key(), handle.target()), (id().store_key(), &Target::default()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,9 @@ mod key;
 mod nonces;
 mod proof;
 mod prover;
+mod signer;
 
-pub(crate) use nonces::Nonces;
+pub(crate) use nonces::{Nonces, nonce};
 pub use proof::DpopProof;
 pub(crate) use prover::Prover;
+pub use signer::DpopSigner;

@@ -43,7 +43,7 @@ fn origin(url: &Url) -> String {
 }
 
 /// The one `DPoP-Nonce` of an answer, if it is made of the characters of a nonce (RFC 9449 §8.1).
-fn nonce(answer: &HeaderMap) -> Option<&str> {
+pub(crate) fn nonce(answer: &HeaderMap) -> Option<&str> {
     let mut all = answer.get_all("dpop-nonce").iter();
     let (Some(nonce), None) = (all.next(), all.next()) else { return None };
     let fits = |byte: &u8| matches!(byte, b'!' | b'#'..=b'[' | b']'..=b'~');
