@@ -20,7 +20,7 @@ use crate::known_token::KnownToken;
 use crate::shared::Shared;
 use crate::{
     KeepFresh, LogoutReport, Outcome, SessionError, SessionErrorKind, SessionEvent, SessionEventKind, Snapshot,
-    confirm, flight, hot_path, logout, touch,
+    confirm, flight, hot_path, logout, observe, touch,
 };
 
 type Result<T> = std::result::Result<T, SessionError>;
@@ -93,6 +93,10 @@ impl SessionHandle {
         if self.is_fresh() {
             return Ok(Outcome::Fresh);
         }
+        self.answered(self.refresh_if_due().await)
+    }
+
+    async fn refresh_if_due(&self) -> Result<Outcome> {
         if let Some(known) = self.serving() {
             confirm::confirm(&self.shared, &self.entry).await;
             if let Some(confirmed) = self.known_until(Phase::Fresh, self.shared.now()) {
@@ -120,7 +124,7 @@ impl SessionHandle {
     ///
     /// As [`refresh_if_expired`](Self::refresh_if_expired).
     pub async fn refresh(&self) -> Result<Outcome> {
-        self.fly(Trigger::Force).await
+        self.answered(self.fly(Trigger::Force).await)
     }
 
     /// Refreshes the session if `rejected` is still its access token: for a resource server's 401 (RFC 6750 §3.1).
@@ -131,7 +135,7 @@ impl SessionHandle {
     ///
     /// As [`refresh_if_expired`](Self::refresh_if_expired).
     pub async fn refresh_if_current_is(&self, rejected: &AccessToken) -> Result<Outcome> {
-        self.fly_to_use(Trigger::IfCurrentIs(rejected.fingerprint())).await
+        self.answered(self.fly_to_use(Trigger::IfCurrentIs(rejected.fingerprint())).await)
     }
 
     /// A valid access token, refreshed first if it had expired.
@@ -389,6 +393,12 @@ impl SessionHandle {
         if let Some(known) = self.fresh_by_both_clocks() {
             return Ok(known);
         }
+        let usable = self.usable_by_looking().await;
+        observe::answered(&self.entry.key, usable.as_ref().map(|(_, outcome)| outcome));
+        usable.map(|(known, _)| known)
+    }
+
+    async fn usable_by_looking(&self) -> Result<(Arc<Known>, Outcome)> {
         if self.entry.known().is_none() {
             confirm::look(&self.shared, &self.entry).await?;
             // There is nothing to wait for, though a refresh of it may still be under way.
@@ -399,14 +409,25 @@ impl SessionHandle {
             confirm::confirm(&self.shared, &self.entry).await;
         }
         if let Some(known) = self.serving() {
-            if known.phase(&self.target, self.shared.now()) == Phase::Due && !self.is_not_early() {
-                flight::start(&self.shared, &self.entry, &self.wish(self.trigger()));
-            }
+            let outcome = match known.phase(&self.target, self.shared.now()) {
+                Phase::Due if self.is_not_early() => Outcome::Postponed,
+                Phase::Due => {
+                    flight::start(&self.shared, &self.entry, &self.wish(self.trigger()));
+                    Outcome::ServedWhileRefreshing
+                }
+                _ => Outcome::Fresh,
+            };
             touch::used(&self.shared, &self.entry);
-            return Ok(known);
+            return Ok((known, outcome));
         }
-        let outcome = self.refresh_if_expired().await?;
-        self.known_after(outcome).await
+        let outcome = if self.is_fresh() { Outcome::Fresh } else { self.refresh_if_due().await? };
+        Ok((self.known_after(outcome).await?, outcome))
+    }
+
+    /// Tells operators what a call came to that took more than a look at the clock.
+    fn answered(&self, result: Result<Outcome>) -> Result<Outcome> {
+        observe::answered(&self.entry.key, result.as_ref());
+        result
     }
 
     async fn known_after(&self, outcome: Outcome) -> Result<Arc<Known>> {
