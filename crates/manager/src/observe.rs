@@ -66,7 +66,10 @@ pub(crate) fn failed(span: &Span, what: &'static str) {
 pub(crate) fn landed(span: &Span, key: &StoreKey, result: &Result<Outcome, SessionError>, took: Duration) {
     let (outcome, reason) = words(result.as_ref());
     metric::refreshed(outcome, took);
-    span.record("oidc_session.outcome", outcome).record("oidc_session.end_reason", reason);
+    span.record("oidc_session.outcome", outcome);
+    if let Some(reason) = reason {
+        span.record("oidc_session.end_reason", reason);
+    }
     if result.is_err() {
         failed(span, outcome);
     }
