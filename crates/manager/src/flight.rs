@@ -116,7 +116,7 @@ fn board(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: &Wish, asking: Option<&
     let clear = ClearSlot(Arc::clone(entry));
     let wish = slot.wish.clone();
     let shared_by_task = Arc::clone(shared);
-    let span = observe::refresh_span(&entry.key, wish.trigger);
+    let span = observe::refresh_span(&entry.key, wish.trigger, asking.is_some());
     let in_span = span.clone();
     let flying = async move {
         let (_in_progress, began) = (InProgress::begin(), shared_by_task.clock.monotonic());

@@ -11,6 +11,7 @@ use oidc_session_core::{
 use oidc_session_policy::Phase;
 use oidc_session_policy::protocol::{Now, Trigger};
 use tokio::sync::broadcast;
+use tracing::Instrument as _;
 
 use crate::authorization::Authorization;
 use crate::entry::{Entry, Ticket, Writing};
@@ -538,7 +539,7 @@ impl SessionHandle {
             shared.keeper.wake(&key);
             result
         };
-        self.shared.detach(work).await.unwrap_or_else(|_| Err(SessionError::interrupted()))
+        self.shared.detach(work.in_current_span()).await.unwrap_or_else(|_| Err(SessionError::interrupted()))
     }
 }
 

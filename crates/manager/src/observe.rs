@@ -17,14 +17,18 @@ use tracing::field::Empty;
 
 use crate::{Outcome, SessionError};
 
-/// The span of one flight. Its parent is whatever the caller was doing that began it.
-pub(crate) fn refresh_span(key: &StoreKey, trigger: Trigger) -> Span {
+/// The span of one flight: part of what the caller does that began it, if it waits for it.
+///
+/// A flight behind the scenes is a trace of its own, linked to the caller: a span ends no earlier than its children.
+pub(crate) fn refresh_span(key: &StoreKey, trigger: Trigger, is_waited_for: bool) -> Span {
     let trigger = match trigger {
         Trigger::IfDue => "due",
         Trigger::Force => "forced",
         Trigger::IfCurrentIs(_) => "rejected_by_resource_server",
     };
-    tracing::info_span!(
+    let caller = Span::current();
+    let span = tracing::info_span!(
+        parent: is_waited_for.then(|| caller.id()).flatten(),
         "oidc_session.refresh",
         oidc_session.key = ?key,
         oidc_session.trigger = trigger,
@@ -32,7 +36,11 @@ pub(crate) fn refresh_span(key: &StoreKey, trigger: Trigger) -> Span {
         oidc_session.end_reason = Empty,
         error.type = Empty,
         otel.status_code = Empty,
-    )
+    );
+    if !is_waited_for {
+        span.follows_from(caller);
+    }
+    span
 }
 
 /// The span of one request to the authorization server.

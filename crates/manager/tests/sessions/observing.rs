@@ -9,6 +9,8 @@ use oidc_session_manager::{
     OnRefreshFailure, Outcome, Preemptive, SessionError, SessionEventKind, SessionHandle, SessionManager,
 };
 
+use tracing::Instrument as _;
+
 use crate::machine::{Line, Wire, follows, settle};
 use crate::operator::{Operator, Value, count, values};
 use crate::support::{LIFETIME, Turn, Unruly, World, id, meanwhile, token_of};
@@ -221,14 +223,18 @@ async fn a_refresh_is_one_span_with_its_requests_and_calls_and_their_durations()
 
     let (lines, metrics) = (operator.lines(), operator.metrics());
     let spans = |name: &str| lines.iter().filter(|line| line.starts_with("span") && line.contains(name)).count();
-    assert_eq!(spans("oidc_session.refresh:"), 1, "{lines:#?}");
+    assert_eq!(spans("oidc_session.refresh in none:"), 1, "{lines:#?}");
     assert!(
         lines.contains(&r#"record oidc_session.refresh: oidc_session.outcome="refreshed""#.to_owned()),
         "{lines:#?}"
     );
-    assert_eq!(spans("oidc_session.provider_request: oidc_session.request=\"refresh\""), 1, "{lines:#?}");
-    assert_eq!(spans("oidc_session.store_call: oidc_session.call=\"lease\""), 1, "{lines:#?}");
-    assert_eq!(spans("oidc_session.store_call: oidc_session.call=\"commit\""), 1, "{lines:#?}");
+    assert_eq!(
+        spans("oidc_session.provider_request in oidc_session.refresh: oidc_session.request=\"refresh\""),
+        1,
+        "{lines:#?}"
+    );
+    assert_eq!(spans("oidc_session.store_call in oidc_session.refresh: oidc_session.call=\"lease\""), 1, "{lines:#?}");
+    assert_eq!(spans("oidc_session.store_call in oidc_session.refresh: oidc_session.call=\"commit\""), 1, "{lines:#?}");
 
     let took = |name, label| values(&metrics, name, Some(label));
     assert_eq!(took("oidc_session_refresh_duration_seconds", ("outcome", "refreshed")), [2.0]);
@@ -238,6 +244,29 @@ async fn a_refresh_is_one_span_with_its_requests_and_calls_and_their_durations()
     let ended = metrics.iter().find(|metric| metric.name == "oidc_session_refreshes_in_progress").unwrap();
     // What a snapshot reads it sets to zero, so this is one less than then.
     assert_eq!(ended.value, Value::Gauge(-1.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_is_part_of_the_work_of_whoever_waits_for_it_and_of_nobody_elses() {
+    let (world, operator) = (World::new(), Operator::listens());
+    let handle = due(&world);
+    let work = || tracing::info_span!(target: "oidc_session_tests", "work");
+    handle.sign_in(world.session()).instrument(work()).await.unwrap();
+    let calls = |lines: &[String]| lines.iter().filter(|line| line.contains("store_call in work:")).count();
+    assert!(calls(&operator.lines()) >= 2);
+
+    world.clock.advance(LIFETIME);
+    handle.access_token().instrument(work()).await.unwrap();
+    let lines = operator.lines();
+    assert!(lines.iter().any(|line| line.contains("oidc_session.refresh in work:")), "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.contains("follows from")), "{lines:#?}");
+
+    world.clock.advance(LIFETIME - SECOND);
+    handle.access_token().instrument(work()).await.unwrap();
+    settle().await;
+    let lines = operator.lines();
+    assert!(lines.iter().any(|line| line.contains("oidc_session.refresh in none:")), "{lines:#?}");
+    assert!(lines.contains(&"oidc_session.refresh follows from work".to_owned()), "{lines:#?}");
 }
 
 #[tokio::test(start_paused = true)]

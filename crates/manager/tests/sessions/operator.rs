@@ -117,8 +117,10 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Told {
         target.starts_with("oidc_session") && !target.starts_with("oidc_session_testkit")
     }
 
-    fn on_new_span(&self, attributes: &Attributes<'_>, _: &Id, _: Context<'_, S>) {
-        let mut line = Line(format!("span {} {}:", attributes.metadata().target(), attributes.metadata().name()));
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let parent = context.span(id).and_then(|span| span.parent()).map(|parent| parent.name());
+        let metadata = attributes.metadata();
+        let mut line = Line(format!("span {} {} in {}:", metadata.target(), metadata.name(), parent.unwrap_or("none")));
         attributes.record(&mut line);
         self.lines().push(line.0);
     }
@@ -128,6 +130,11 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Told {
         let mut line = Line(format!("record {name}:"));
         values.record(&mut line);
         self.lines().push(line.0);
+    }
+
+    fn on_follows_from(&self, id: &Id, follows: &Id, context: Context<'_, S>) {
+        let name = |id| context.span(id).map(|span| span.name()).unwrap_or_default();
+        self.lines().push(format!("{} follows from {}", name(id), name(follows)));
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
