@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod confirming;
+mod dashboard;
 mod flow;
 mod following;
 mod hot_path;
