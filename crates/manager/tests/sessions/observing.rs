@@ -339,6 +339,8 @@ async fn whether_the_feed_is_followed_is_a_gauge() {
     // The recorder begins anew, as one does that was installed late: it hears of it all the same.
     tokio::time::sleep(SECOND * 11).await;
     assert_eq!(feed(), Value::Gauge(1.0));
+    // What a snapshot reads it sets to zero, so it has to be one again before it can be told to be none.
+    tokio::time::sleep(SECOND * 11).await;
     line.feed_is(Wire::Cut);
     settle().await;
     assert_eq!(feed(), Value::Gauge(0.0));
