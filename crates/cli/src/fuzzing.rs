@@ -68,20 +68,15 @@ fn store_url(text: &str) {
 }
 
 fn import_file(bytes: &[u8]) {
-    let imported = import::parse(bytes).and_then(|object| {
-        import::needed(&object, "issuer")?;
-        import::needed(&object, "client_id")?;
-        import::tokens(&object, NOW)
-    });
-    match imported {
-        Ok(tokens) => {
+    match import::parse(bytes, None, NOW) {
+        Ok(import::Imported { tokens, .. }) => {
             assert!(tokens.access_token.is_some() || tokens.refresh_token.is_some());
             assert!(tokens.access_token.as_ref().is_none_or(|token| fits_header(token.expose())));
             assert!(tokens.id_token.as_ref().is_none_or(|token| fits_header(token.expose())));
             assert!(tokens.refresh_token.as_ref().is_none_or(|token| is_refresh_token(token.expose())));
             assert!(is_token_type(tokens.token_type.as_str()));
             let expires_at = tokens.expires_at();
-            assert!(expires_at.is_none_or(|at| at >= NOW));
+            assert!(tokens.received_at <= NOW && tokens.requested_at <= NOW);
             let _ = expires_at.map(|at| (times::rfc3339(at), times::plain(at), times::relative(at, NOW)));
         }
         Err(failure) => assert_quiet(&failure),

@@ -54,7 +54,7 @@ pub(crate) struct ProviderFlags {
 
     /// The issuer, exactly as the server writes it [oidc, duende]
     #[arg(long, value_name = "URL")]
-    issuer: Option<String>,
+    pub(crate) issuer: Option<String>,
 
     /// The host, as the vendor's console shows it [auth0, b2c, external-id, keycloak, okta, one-login, ping-one]
     #[arg(long, value_name = "HOST")]

@@ -12,7 +12,7 @@ use crate::known::Known;
 use crate::known_token::KnownToken;
 use crate::outage::{Advice, Outage};
 use crate::shared::Shared;
-use crate::{SessionError, SessionErrorKind, SessionEvent, SessionEventKind};
+use crate::{SessionError, SessionErrorKind, SessionEvent, SessionEventKind, observe};
 
 type Result<T> = std::result::Result<T, SessionError>;
 
@@ -135,7 +135,7 @@ fn conclude(shared: &Shared, entry: &Entry, error: Option<&SessionError>) {
     }
     let was_unreadable = std::mem::replace(&mut entry.turn().unreadable, error.is_some());
     if let Some(error) = error.filter(|_| !was_unreadable) {
-        tracing::warn!(key = ?entry.key, %error, "a session cannot be read; what is known of it still serves");
+        observe::unreadable(&entry.key, error);
     }
 }
 

@@ -7,12 +7,14 @@ use oidc_session_core::{ProviderError, ProviderErrorKind, StoreErrorKind, Target
 use oidc_session_policy::protocol::{Failure, FailureCause, Now, Outcome as Landed, Trigger};
 use oidc_session_policy::{Phase, back_off};
 use tokio::sync::watch;
+use tracing::Instrument as _;
 
 use crate::entry::Entry;
 use crate::hands::{Hands, Landing};
 use crate::known::Known;
+use crate::observe::metric::InProgress;
 use crate::shared::Shared;
-use crate::{Outcome, SessionError, SessionEvent, SessionEventKind};
+use crate::{Outcome, SessionError, SessionEvent, SessionEventKind, observe};
 
 type Result<T> = std::result::Result<T, SessionError>;
 
@@ -114,11 +116,15 @@ fn board(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: &Wish, asking: Option<&
     let clear = ClearSlot(Arc::clone(entry));
     let wish = slot.wish.clone();
     let shared_by_task = Arc::clone(shared);
-    shared.detach(async move {
+    let span = observe::refresh_span(&entry.key, wish.trigger, asking.is_some());
+    let in_span = span.clone();
+    let flying = async move {
+        let (_in_progress, began) = (InProgress::begin(), shared_by_task.clock.monotonic());
         let hands = Hands::new(Arc::clone(&shared_by_task), Arc::clone(&clear.0), Arc::clone(&wish.target));
         let landing =
             hands.fly(wish.trigger, wish.is_use, || _ = tell.send_replace(Some(Ok(Outcome::Refreshed)))).await;
         let result = conclude(&shared_by_task, &clear.0, &wish.target, landing);
+        observe::landed(&span, &clear.0.key, &result, shared_by_task.clock.monotonic().saturating_sub(began));
         clear.0.turn().fulfil(|wanted| wish.settles(&result, wanted));
         // Cleared before anybody hears of the landing: whoever asks again starts anew.
         if wish.is_use {
@@ -127,7 +133,8 @@ fn board(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: &Wish, asking: Option<&
         }
         drop(clear);
         tell.send_replace(Some(result));
-    });
+    };
+    shared.detach(flying.instrument(in_span));
     (slot, false)
 }
 
@@ -182,15 +189,10 @@ fn conclude(shared: &Shared, entry: &Entry, target: &Arc<Target>, landing: Landi
         Landed::Refreshed => (Ok(Outcome::Refreshed), Some(SessionEventKind::Refreshed)),
         Landed::Adopted => (Ok(Outcome::Adopted), Some(SessionEventKind::Adopted)),
         // Told when the record was installed.
-        Landed::Ended(reason) => {
-            if let Some(error) = &provider_error {
-                tracing::info!(key = ?entry.key, %error, "the session has ended");
-            }
-            (Ok(Outcome::Ended(reason)), None)
-        }
+        Landed::Ended(reason) => (Ok(Outcome::Ended(reason)), None),
         Landed::Postponed(failure) => {
             let error = failed(failure, provider_error);
-            tracing::warn!(key = ?entry.key, %error, "an early refresh failed; the access token still serves");
+            observe::early_refresh_failed(&entry.key, &error);
             (Ok(Outcome::Postponed), Some(SessionEventKind::Unavailable(error.outcome())))
         }
         Landed::Unavailable(failure) => {
@@ -203,11 +205,6 @@ fn conclude(shared: &Shared, entry: &Entry, target: &Arc<Target>, landing: Landi
         }
     };
     rest(shared, entry, target, outcome, result.as_ref().err());
-    let word = match &result {
-        Ok(outcome) => outcome.as_str(),
-        Err(error) => error.outcome(),
-    };
-    tracing::debug!(key = ?entry.key, outcome = word, "session refresh");
     if let Some(kind) = event {
         entry.announce(SessionEvent { kind, target: Arc::clone(target), at: shared.clock.now() });
     }

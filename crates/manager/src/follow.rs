@@ -7,6 +7,8 @@ use oidc_session_core::{Changes, HolderId, SessionStore, StoreError, StoreErrorK
 use tokio::task::AbortHandle;
 
 use crate::following::Following;
+use crate::observe;
+use crate::observe::metric;
 use crate::shared::Shared;
 
 /// The task that follows the store's change feed. It ends with the manager.
@@ -66,6 +68,7 @@ impl Follower {
                     let since = self.following.monotonic();
                     let Some(error) = self.listen(changes).await else { return };
                     self.following.lost();
+                    metric::feed(false);
                     if self.following.monotonic().saturating_sub(since) >= Self::STEADY {
                         failures = 0;
                     }
@@ -76,10 +79,9 @@ impl Follower {
             failures += 1;
             let pause = pause(failures);
             if failures == 1 {
-                let error = &error as &dyn std::error::Error; // With what it says to do.
-                tracing::warn!(error, "the change feed is lost; what is known is confirmed by looking at the store");
+                observe::feed_lost(&error);
             } else {
-                tracing::debug!(error = &error as &dyn std::error::Error, ?pause, "the change feed is still lost");
+                observe::feed_still_lost(&error, pause);
             }
             tokio::time::sleep(pause).await;
         }
@@ -99,7 +101,8 @@ impl Follower {
     /// Hears of changes until the subscription fails, or until the manager is gone: then there is no error.
     async fn listen(&self, mut changes: Box<dyn Changes>) -> Option<StoreError> {
         self.shared.upgrade()?.subscribed();
-        tracing::info!("the change feed is followed");
+        metric::feed(true);
+        observe::feed_followed();
         loop {
             match tokio::time::timeout(Following::SAYS_SO_EVERY, changes.next()).await {
                 Ok(Ok(change)) => self.shared.upgrade()?.changed(change),
@@ -108,6 +111,8 @@ impl Follower {
                 Err(_) => {}
             }
             self.following.runs();
+            // Again and again: a recorder may have been installed meanwhile.
+            metric::feed(true);
         }
     }
 }
@@ -126,6 +131,7 @@ struct Ends(Arc<Following>);
 impl Drop for Ends {
     fn drop(&mut self) {
         self.0.ended();
+        metric::feed(false);
     }
 }
 

@@ -11,6 +11,7 @@ use oidc_session_core::{
 use oidc_session_policy::Phase;
 use oidc_session_policy::protocol::{Now, Trigger};
 use tokio::sync::broadcast;
+use tracing::Instrument as _;
 
 use crate::authorization::Authorization;
 use crate::entry::{Entry, Ticket, Writing};
@@ -20,7 +21,7 @@ use crate::known_token::KnownToken;
 use crate::shared::Shared;
 use crate::{
     KeepFresh, LogoutReport, Outcome, SessionError, SessionErrorKind, SessionEvent, SessionEventKind, Snapshot,
-    confirm, flight, hot_path, logout, touch,
+    confirm, flight, hot_path, logout, observe, touch,
 };
 
 type Result<T> = std::result::Result<T, SessionError>;
@@ -103,6 +104,10 @@ impl SessionHandle {
         if self.is_fresh() {
             return Ok(Outcome::Fresh);
         }
+        self.answered(self.refresh_if_due().await)
+    }
+
+    async fn refresh_if_due(&self) -> Result<Outcome> {
         if let Some(known) = self.serving() {
             confirm::confirm(&self.shared, &self.entry).await;
             if let Some(confirmed) = self.known_until(Phase::Fresh, self.shared.now()) {
@@ -130,7 +135,7 @@ impl SessionHandle {
     ///
     /// As [`refresh_if_expired`](Self::refresh_if_expired).
     pub async fn refresh(&self) -> Result<Outcome> {
-        self.fly(Trigger::Force).await
+        self.answered(self.fly(Trigger::Force).await)
     }
 
     /// Refreshes the session if `rejected` is still its access token: for a resource server's 401 (RFC 6750 §3.1).
@@ -141,7 +146,7 @@ impl SessionHandle {
     ///
     /// As [`refresh_if_expired`](Self::refresh_if_expired).
     pub async fn refresh_if_current_is(&self, rejected: &AccessToken) -> Result<Outcome> {
-        self.fly_to_use(Trigger::IfCurrentIs(rejected.fingerprint())).await
+        self.answered(self.fly_to_use(Trigger::IfCurrentIs(rejected.fingerprint())).await)
     }
 
     /// A valid access token, refreshed first if it had expired.
@@ -423,6 +428,12 @@ impl SessionHandle {
         if let Some(known) = self.fresh_by_both_clocks() {
             return Ok((known, Outcome::Fresh));
         }
+        let usable = self.usable_by_looking().await;
+        observe::answered(&self.entry.key, usable.as_ref().map(|(_, outcome)| outcome));
+        usable
+    }
+
+    async fn usable_by_looking(&self) -> Result<(Arc<Known>, Outcome)> {
         if self.entry.known().is_none() {
             confirm::look(&self.shared, &self.entry).await?;
             // There is nothing to wait for, though a refresh of it may still be under way.
@@ -444,8 +455,14 @@ impl SessionHandle {
             touch::used(&self.shared, &self.entry);
             return Ok((known, outcome));
         }
-        let outcome = self.refresh_if_expired().await?;
+        let outcome = if self.is_fresh() { Outcome::Fresh } else { self.refresh_if_due().await? };
         Ok((self.known_after(outcome).await?, outcome))
+    }
+
+    /// Tells operators what a call came to that took more than a look at the clock.
+    fn answered(&self, result: Result<Outcome>) -> Result<Outcome> {
+        observe::answered(&self.entry.key, result.as_ref());
+        result
     }
 
     async fn known_after(&self, outcome: Outcome) -> Result<Arc<Known>> {
@@ -560,7 +577,7 @@ impl SessionHandle {
             shared.keeper.wake(&key);
             result
         };
-        self.shared.detach(work).await.unwrap_or_else(|_| Err(SessionError::interrupted()))
+        self.shared.detach(work.in_current_span()).await.unwrap_or_else(|_| Err(SessionError::interrupted()))
     }
 }
 

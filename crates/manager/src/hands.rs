@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use oidc_session_core::{
     Commit, EndReason, Expected, HolderId, Lease, Merged, ProviderError, ProviderErrorKind, Renewal, RevocationShape,
-    Session, SessionState, StoreError, StoreErrorKind, Stored, Target, TokenAnswer, Tombstone, Version, Violation,
+    Session, SessionState, StoreError, StoreErrorKind, StoreKey, Stored, Target, TokenAnswer, Tombstone, Version,
+    Violation,
 };
 use oidc_session_policy::protocol::{
     Action, Answer, CommitView, Event, Failure, FailureCause, Fault, Flight, LeaseView, Now, Outcome, RecordView,
@@ -15,8 +16,10 @@ use oidc_session_policy::protocol::{
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::entry::{Entry, Ticket, Writing};
+use crate::observe::metric;
+use crate::request::Request;
 use crate::shared::Shared;
-use crate::touch;
+use crate::{observe, touch};
 
 /// One flight's hands. They hold the sessions and tokens that the protocol never sees.
 pub(crate) struct Hands {
@@ -31,6 +34,11 @@ pub(crate) struct Hands {
     wrote: bool,
     /// The right to send a request, while there is one to send.
     permit: Option<OwnedSemaphorePermit>,
+    /// Whether the last answer about the lease was that another process holds it, and how long that was waited for.
+    is_held_elsewhere: bool,
+    waited_for_lease: Option<Duration>,
+    /// Whether operators were told of what an earlier holder left unsettled.
+    has_taken_over: bool,
     /// The session that was ended at its limit, and the versions its tombstone was given, tried or stored.
     buried: Option<(Session, Vec<Version>)>,
     /// Every commit that was sent: each may have taken effect.
@@ -66,6 +74,9 @@ impl Hands {
             ticket,
             wrote: false,
             permit: None,
+            is_held_elsewhere: false,
+            waited_for_lease: None,
+            has_taken_over: false,
             buried: None,
             writing: Vec::new(),
             answer: None,
@@ -91,7 +102,7 @@ impl Hands {
         let mut event = Event::Started;
         loop {
             let action = flight.step(event, self.shared.now());
-            tracing::trace!(key = ?self.entry.key, ?action, "refresh protocol");
+            observe::step(&self.entry.key, &action);
             // Whatever else there is to do, and to wait for, is nothing to the authorization server.
             if !matches!(action, Action::Lease { .. } | Action::Refresh { .. } | Action::Renew { .. }) {
                 self.permit = None;
@@ -134,7 +145,7 @@ impl Hands {
                     Event::Released
                 }
                 Action::Wait(pause) => {
-                    tokio::time::sleep(pause).await;
+                    self.wait(pause).await;
                     Event::Waited
                 }
                 Action::Revoke => {
@@ -161,9 +172,10 @@ impl Hands {
 
     /// Before the lease is asked for: a lease covers one request, not the wait for it. `false` if that took too long.
     async fn awaits_its_turn(&mut self) -> bool {
-        let refreshes = Arc::clone(&self.shared.refreshes);
+        let (refreshes, began) = (Arc::clone(&self.shared.refreshes), self.shared.clock.monotonic());
         // Nobody closes the semaphore.
         let turn = tokio::time::timeout(TURN_PATIENCE, refreshes.acquire_owned()).await;
+        metric::waited_for_turn(self.shared.clock.monotonic().saturating_sub(began));
         self.permit = turn.ok().and_then(Result::ok);
         self.permit.is_some()
     }
@@ -171,17 +183,32 @@ impl Hands {
     async fn lease(&mut self, ttl: Duration) -> Result<LeaseView, StoreErrorKind> {
         self.ticket = self.entry.ticket();
         let call = self.shared.store.try_lease(&self.entry.key, self.holder, ttl);
-        match self.shared.within_budget("lease a session", call).await {
+        let leased = self.shared.within_budget("lease a session", call).await;
+        self.is_held_elsewhere = matches!(leased, Ok(Lease::Held { .. }));
+        match leased {
             Ok(Lease::Absent) => {
                 self.read = None;
                 Ok(LeaseView::Absent)
             }
             Ok(Lease::Granted { stored, unsettled }) => {
+                if unsettled > 0 && !std::mem::replace(&mut self.has_taken_over, true) {
+                    observe::took_over(&self.entry.key, unsettled);
+                }
                 Ok(LeaseView::Granted { record: self.view(stored)?, unsettled })
             }
             Ok(Lease::Held { remaining }) => Ok(LeaseView::Held { remaining }),
             Ok(Lease::Paused { remaining }) => Ok(LeaseView::Paused { remaining }),
             Err(error) => Err(self.store_failed(error)),
+        }
+    }
+
+    /// Lets time pass.
+    async fn wait(&mut self, pause: Duration) {
+        let began = self.shared.clock.monotonic();
+        tokio::time::sleep(pause).await;
+        if self.is_held_elsewhere {
+            let waited = self.waited_for_lease.get_or_insert_default();
+            *waited += self.shared.clock.monotonic().saturating_sub(began);
         }
     }
 
@@ -195,14 +222,8 @@ impl Hands {
 
     async fn prepare(&mut self) -> Result<(), Fault> {
         let Some(session) = self.session() else { return Ok(()) };
-        let budget = self.shared.provider.profile().request_budget;
-        let prepared = tokio::time::timeout(budget, self.shared.provider.prepare(session)).await;
-        let error = match prepared {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(error)) => error,
-            Err(_) => ProviderError::new(ProviderErrorKind::NotSent, "the authorization server took too long"),
-        };
-        Err(self.provider_failed(error))
+        let prepared = Request::Prepare.ask(&self.shared, self.shared.provider.prepare(session)).await;
+        prepared.map_err(|error| self.provider_failed(error))
     }
 
     async fn refresh(&mut self, before: Now) -> Answer {
@@ -210,13 +231,12 @@ impl Hands {
             let error = ProviderError::new(ProviderErrorKind::NotSent, "there is no session to refresh");
             return Answer::Failed(self.provider_failed(error));
         };
-        let budget = self.shared.provider.profile().request_budget;
         if !self.shared.now().is_before(before) {
             return Answer::TooLate;
         }
-        let answered = tokio::time::timeout(budget, self.shared.provider.refresh(session, &self.target)).await;
-        match answered {
-            Ok(Ok(answer)) => {
+        let call = self.shared.provider.refresh(session, &self.target);
+        match Request::Refresh.ask(&self.shared, call).await {
+            Ok(answer) => {
                 let Merged { session, violation } = session.merge_refresh(answer.clone(), &self.target);
                 let access = session.tokens_for(&self.target).and_then(|tokens| tokens.access_token.as_ref());
                 let granted = Answer::Granted {
@@ -228,11 +248,7 @@ impl Hands {
                 self.granted = Some(session);
                 granted
             }
-            Ok(Err(error)) => Answer::Failed(self.provider_failed(error)),
-            Err(_) => {
-                let late = ProviderError::new(ProviderErrorKind::OutcomeUnknown, "no answer within the request budget");
-                Answer::Failed(self.provider_failed(late))
-            }
+            Err(error) => Answer::Failed(self.provider_failed(error)),
         }
     }
 
@@ -251,17 +267,20 @@ impl Hands {
             return Ok(CommitView::Conflict);
         };
         let at_its_limit = matches!(reason, EndReason::LimitReached | EndReason::Idle);
-        let error = match reason {
-            EndReason::NoRefreshToken => None,
-            _ if at_its_limit => None,
-            _ => self.provider_error.as_ref().and_then(|error| error.error_code().map(str::to_owned)),
-        };
-        let tombstone = Tombstone::of(&session, reason, error, self.shared.clock.now());
+        let has_a_cause = !at_its_limit && reason != EndReason::NoRefreshToken;
+        let cause = self.provider_error.as_ref().filter(|_| has_a_cause);
+        let code = cause.and_then(|error| error.error_code().map(str::to_owned));
+        let tombstone = Tombstone::of(&session, reason, code, self.shared.clock.now());
         if at_its_limit {
             let versions = self.buried.take().map(|(_, versions)| versions).unwrap_or_default();
             self.buried = Some((session, versions));
         }
-        self.write(expected, tombstone.into()).await
+        let written = self.write(expected, tombstone.into()).await;
+        if let Ok(CommitView::Done(_)) = written {
+            let because = self.provider_error.as_ref().filter(|_| has_a_cause);
+            observe::ended(&self.entry.key, reason, because);
+        }
+        written
     }
 
     async fn write(&mut self, expected: Version, state: SessionState) -> Result<CommitView, StoreErrorKind> {
@@ -289,10 +308,9 @@ impl Hands {
         let Some(granted) = self.granted.take() else { return };
         let signed_in_anew = self.session().is_some();
         if signed_in_anew && self.shared.provider.profile().revocation == RevocationShape::EveryGrant {
-            tracing::debug!("what an old refresh got is not revoked: that would take the new sign-in with it");
-            return;
+            return observe::revocation_spared(&self.entry.key);
         }
-        revoke(&self.shared, &granted).await;
+        revoke(&self.shared, &self.entry.key, &granted).await;
     }
 
     /// Revokes the tokens of a session that this flight ended at its limit, now that its tombstone is stored. Nobody
@@ -302,8 +320,8 @@ impl Hands {
         let ours = matches!(&self.read, Some((found, SessionState::Ended(_))) if versions.contains(found));
         // There, it would end the user's other sessions, too, and those are in use.
         if ours && self.shared.provider.profile().revocation != RevocationShape::EveryGrant {
-            let shared = Arc::clone(&self.shared);
-            self.shared.detach(async move { revoke(&shared, &session).await });
+            let (shared, key) = (Arc::clone(&self.shared), self.entry.key);
+            self.shared.detach(async move { revoke(&shared, &key, &session).await });
         }
     }
 
@@ -315,6 +333,9 @@ impl Hands {
             }
             (outcome, _) => outcome,
         };
+        if let Some(waited) = self.waited_for_lease {
+            metric::waited_for_lease(waited);
+        }
         self.revoke_buried();
         let known = self.read.take().map(|(version, state)| self.shared.know(&self.entry, version, &state));
         if self.wrote {
@@ -386,11 +407,8 @@ impl Hands {
 }
 
 /// Revokes the tokens of a session that has ended. Best effort: it has ended whatever the server says.
-async fn revoke(shared: &Shared, session: &Session) {
-    let budget = shared.provider.profile().request_budget;
-    match tokio::time::timeout(budget, shared.provider.revoke(session)).await {
-        Ok(Ok(_)) => {}
-        Ok(Err(error)) => tracing::warn!(%error, "tokens of an ended session could not be revoked"),
-        Err(_) => tracing::warn!("tokens of an ended session could not be revoked in time"),
+async fn revoke(shared: &Shared, key: &StoreKey, session: &Session) {
+    if let Err(error) = Request::Revoke.ask(shared, shared.provider.revoke(session)).await {
+        observe::revocation_failed(key, &error);
     }
 }

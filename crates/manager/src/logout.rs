@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use oidc_session_core::{
-    Commit, EndReason, Expected, ProviderError, ProviderErrorKind, Revocation, Session, SessionState, Tombstone,
-};
+use oidc_session_core::{Commit, EndReason, Expected, ProviderError, Revocation, Session, SessionState, Tombstone};
 
-use crate::SessionError;
 use crate::entry::{Entry, Writing};
 use crate::handle::MOST_CONFLICTS;
+use crate::request::Request;
 use crate::shared::Shared;
+use crate::{SessionError, observe};
 
 /// What a logout did.
 #[derive(Debug)]
@@ -26,13 +25,9 @@ pub(crate) async fn logout(shared: &Arc<Shared>, entry: &Arc<Entry>) -> Result<L
         return Ok(LogoutReport { ended: None, revocation: None });
     };
     // From here on the session has ended, whatever the server says.
-    let budget = shared.provider.profile().request_budget;
-    let revocation = match tokio::time::timeout(budget, shared.provider.revoke(&session)).await {
-        Ok(result) => result,
-        Err(_) => Err(ProviderError::new(ProviderErrorKind::OutcomeUnknown, "no answer within the request budget")),
-    };
+    let revocation = Request::Revoke.ask(shared, shared.provider.revoke(&session)).await;
     if let Err(error) = &revocation {
-        tracing::warn!(key = ?entry.key, %error, "the session has ended, but its tokens could not be revoked");
+        observe::revocation_failed(&entry.key, error);
     }
     Ok(LogoutReport { ended: Some(session), revocation: Some(revocation) })
 }
@@ -82,6 +77,7 @@ pub(crate) async fn bury(
                 }
             },
         }
+        observe::ended(&entry.key, EndReason::LoggedOut, None);
         entry.install_written(ticket, Some(shared.know(entry, next.version, &state)));
         return Ok(Some(session));
     }

@@ -11,7 +11,7 @@ use oidc_session_policy::{ExpiredOnly, OnRefreshFailure, RefreshPolicy};
 use oidc_session_sealing::{Envelope, KeyRing, Seal};
 
 use crate::shared::Shared;
-use crate::{BuildError, FeedState, Notes, SessionHandle, hot_path};
+use crate::{BuildError, FeedState, Notes, SessionHandle, hot_path, observe};
 
 /// Keeps the sessions of one client at one authorization server alive. Cheap to clone.
 ///
@@ -320,6 +320,7 @@ impl SessionManagerBuilder {
             self.limits,
             confirm_after,
         );
+        observe::metric::describe();
         Ok(SessionManager { shared: Arc::new(shared) })
     }
 }
@@ -344,7 +345,7 @@ fn seal_by_custody(custody: &Custody, now: Timestamp) -> Result<Seal, BuildError
         Custody::Folder(folder) => {
             let beside = KeyRing::beside(folder, now)?;
             if beside.made {
-                tracing::warn!(path = %beside.path.display(), "made a key ring beside the sessions: keep it, and keep it from others");
+                observe::ring_made(&beside.path);
             }
             Ok(Seal::with(beside.ring))
         }

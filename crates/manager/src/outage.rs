@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::SessionError;
+use crate::{SessionError, observe};
 
 /// Whether the store cannot confirm what is known just now, whichever session it is asked for.
 #[derive(Debug, Default)]
@@ -57,8 +57,7 @@ impl Outage {
         let mut state = self.state();
         state.rests_until = Some(now.saturating_add(Self::REST));
         if !std::mem::replace(&mut state.told, true) {
-            let cause = std::error::Error::source(error);
-            tracing::warn!(%error, cause, "the store does not confirm what is known; valid access tokens still serve");
+            observe::outage_begins(error);
         }
     }
 
@@ -66,7 +65,7 @@ impl Outage {
         let mut state = self.state();
         state.rests_until = None;
         if std::mem::take(&mut state.told) {
-            tracing::info!("the store confirms what is known again");
+            observe::outage_is_over();
         }
     }
 

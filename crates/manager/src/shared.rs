@@ -13,15 +13,17 @@ use oidc_session_policy::RefreshPolicy;
 use oidc_session_policy::protocol::{Now, Rules};
 use oidc_session_sealing::Seal;
 use tokio::sync::{Semaphore, watch};
+use tracing::Instrument as _;
 
-use crate::SessionError;
 use crate::cache::Cache;
 use crate::entry::Entry;
 use crate::follow::FollowerTask;
 use crate::following::Following;
 use crate::keeper::Keeper;
 use crate::known::Known;
+use crate::observe::metric;
 use crate::outage::Outage;
+use crate::{SessionError, observe};
 
 /// What every handle of one manager has in common.
 pub(crate) struct Shared {
@@ -137,10 +139,20 @@ impl Shared {
         doing: &'static str,
         call: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
-        match tokio::time::timeout(self.store_budget, call).await {
-            Ok(result) => result,
-            Err(_) => Err(StoreError::new(StoreErrorKind::Unavailable, doing)),
+        // The verb: there are few.
+        let call_name = doing.split(' ').next().unwrap_or(doing);
+        let (span, began) = (observe::store_call_span(call_name), self.clock.monotonic());
+        let called = tokio::time::timeout(self.store_budget, call).instrument(span.clone()).await;
+        let result = called.unwrap_or_else(|_| Err(StoreError::new(StoreErrorKind::Unavailable, doing)));
+        let word = match &result {
+            Ok(_) => metric::OK,
+            Err(error) => observe::store_word(error.kind()),
+        };
+        if result.is_err() {
+            observe::failed(&span, word);
         }
+        metric::store_call(call_name, word, self.clock.monotonic().saturating_sub(began));
+        result
     }
 
     /// Runs work that no caller's cancellation may stop.

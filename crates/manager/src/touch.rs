@@ -9,7 +9,7 @@ use oidc_session_core::{
 use crate::entry::{Entry, Ticket, Writing};
 use crate::known::Known;
 use crate::shared::Shared;
-use crate::{SessionError, confirm};
+use crate::{SessionError, confirm, observe};
 
 type Result<T> = std::result::Result<T, SessionError>;
 
@@ -57,7 +57,7 @@ fn start(shared: &Arc<Shared>, entry: &Arc<Entry>) {
     let (task_shared, entry) = (Arc::clone(shared), Arc::clone(entry));
     shared.detach(async move {
         if let Err(error) = touch(&task_shared, &entry).await {
-            tracing::debug!(key = ?entry.key, %error, "the last use of a session could not be stored");
+            observe::use_not_stored(&entry.key, &error);
         }
     });
 }

@@ -104,3 +104,8 @@ struct Readme;
 ))]
 #[doc = include_str!("../../../docs/stores.md")]
 struct Stores;
+
+/// The code of the page on Ionic Auth Connect compiles.
+#[cfg(all(doctest, feature = "provider-oidc", feature = "store-sqlite"))]
+#[doc = include_str!("../../../docs/migration/ionic-auth-connect.md")]
+struct IonicAuthConnect;

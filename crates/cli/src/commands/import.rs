@@ -1,12 +1,14 @@
 //! `import`: adopts tokens that were got some other way.
 
+mod auth_result;
+mod tokens_file;
+
 use std::fs::File;
 use std::io::{self, Read, stdin};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use clap::Args;
-use oidc_session_core::{AccessToken, IdToken, Provider as _, RefreshToken, Scopes, Session, Timestamp, TokenSet};
+use clap::{Args, ValueEnum};
+use oidc_session_core::{Provider as _, Session, Timestamp, TokenSet};
 use serde_json::{Map, Value, json};
 
 use crate::client_auth::ClientAuthFlags;
@@ -18,7 +20,6 @@ use crate::provider_choice::ProviderFlags;
 use crate::provider_setup::{Registration, Settings};
 use crate::saved_session::keeper;
 use crate::times::rfc3339;
-use crate::token_syntax::{fits_header, is_refresh_token, is_token_type};
 
 /// Adopt tokens from a JSON file, or from stdin with `-`
 ///
@@ -29,6 +30,10 @@ use crate::token_syntax::{fits_header, is_refresh_token, is_token_type};
 ///
 /// A client secret goes to the issuer that the file names, and a private key signs for it. So the file cannot say which
 /// ones these are: give --client-secret-env or --private-key, and only for a file whose issuer you trust with it.
+///
+/// The file may also hold what an application stored with Ionic Auth Connect: an AuthResult, as JSON. Its tokens expire when
+/// they do by receivedAt and expiresIn; issuer and client id come from the provider that is stored with it, or from --issuer
+/// and --client-id. Give --provider for a vendor's server.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -36,11 +41,20 @@ Examples:
   vault read -format=json secret/robot | jq .data | oidc-session import --file - --session robot
   oidc-session import --file tokens.json --client-secret-env WEB_SECRET --client-auth post
   oidc-session import --file tokens.json --private-key robot.pem --key-id robot-1
-  oidc-session import --file tokens.json --provider auth0 --domain acme.eu.auth0.com")]
+  oidc-session import --file tokens.json --provider auth0 --domain acme.eu.auth0.com
+  oidc-session import --from auth-connect --file session.json --provider cognito --user-pool eu-west-1_AbCdEfGhI")]
 pub(crate) struct Import {
     /// The file to read; `-` is stdin
     #[arg(long, value_name = "FILE")]
     file: PathBuf,
+
+    /// What the file holds; seen from its fields if not given
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    from: Option<Format>,
+
+    /// The client id, if the file does not say
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
 
     #[command(flatten)]
     provider: ProviderFlags,
@@ -49,33 +63,36 @@ pub(crate) struct Import {
     client_auth: ClientAuthFlags,
 }
 
+/// What a file to import holds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Format {
+    /// An object of ours: issuer, client_id, and tokens by their names in OAuth 2.0
+    Tokens,
+    /// An AuthResult of Ionic Auth Connect
+    AuthConnect,
+}
+
+/// What a file says about a session.
+#[derive(Debug)]
+pub(crate) struct Imported {
+    pub(crate) issuer: Option<String>,
+    pub(crate) client_id: Option<String>,
+    pub(crate) scope: Option<String>,
+    pub(crate) tokens: TokenSet,
+}
+
 /// The largest file that is read.
 pub(crate) const LARGEST: u64 = 128 * 1024;
-
-const KNOWN: [&str; 8] =
-    ["issuer", "client_id", "access_token", "refresh_token", "id_token", "expires_in", "token_type", "scope"];
-
-/// A file that chose the issuer and one of these could have any secret of the environment sent to itself, or any key of the
-/// machine sign for it.
-const FLAGS_ONLY: [(&str, &str); 7] = [
-    ("client_secret_env", "--client-secret-env"),
-    ("client_auth", "--client-auth"),
-    ("private_key", "--private-key"),
-    ("key_id", "--key-id"),
-    ("key_algorithm", "--key-algorithm"),
-    ("certificate", "--certificate"),
-    ("client_certificate", "--client-certificate"),
-];
 
 impl Import {
     /// Imports.
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
-        let object = parse(&read(&self.file)?)?;
-        let issuer = needed(&object, "issuer")?;
-        let registration = self.registration(&object, &issuer, &context.session)?;
+        let imported = parse(&read(&self.file)?, self.from, context.clock.now())?;
+        let issuer = self.issuer(&imported)?;
+        let registration = self.registration(&imported, &issuer, &context.session)?;
         // Refuses an issuer that could never be used.
         let provider = registration.silent_provider()?;
-        let tokens = tokens(&object, context.clock.now())?;
+        let tokens = imported.tokens;
         let expires_at = tokens.expires_at().and_then(rfc3339);
 
         let mut session = Session::new(provider.profile().id.clone(), &issuer, &registration.client_id, tokens);
@@ -99,8 +116,16 @@ impl Import {
         .await
     }
 
-    fn registration(&self, object: &Map<String, Value>, issuer: &str, name: &str) -> Result<Registration, Failure> {
-        let client_id = needed(object, "client_id")?;
+    fn issuer(&self, imported: &Imported) -> Result<String, Failure> {
+        let given = || self.provider.issuer.clone();
+        imported.issuer.clone().or_else(given).ok_or_else(|| {
+            Failure::usage("the file lacks issuer").hint("give --issuer, exactly as the server writes it")
+        })
+    }
+
+    fn registration(&self, imported: &Imported, issuer: &str, name: &str) -> Result<Registration, Failure> {
+        let client_id = imported.client_id.clone().or_else(|| self.client_id.clone());
+        let client_id = client_id.ok_or_else(|| Failure::usage("the file lacks client_id").hint("give --client-id"))?;
         let provider = self.provider.choice_or_oidc(issuer)?;
         Ok(Registration {
             provider_id: provider.builder(&client_id)?.build()?.profile().id.clone(),
@@ -109,7 +134,7 @@ impl Import {
             settings: Settings {
                 name: name.to_owned(),
                 provider: Some(provider),
-                scope: text(object, "scope")?,
+                scope: imported.scope.clone(),
                 credentials: self.client_auth.credentials()?,
                 ..Settings::default()
             },
@@ -130,67 +155,35 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// The file is full of secrets, so no message ever quotes it: not a value, not a name, not the parser's own words.
-pub(crate) fn parse(text: &[u8]) -> Result<Map<String, Value>, Failure> {
+pub(crate) fn parse(text: &[u8], from: Option<Format>, now: Timestamp) -> Result<Imported, Failure> {
+    let object = object(text)?;
+    match from.unwrap_or_else(|| Format::of(&object)) {
+        Format::Tokens => tokens_file::imported(&object, now),
+        Format::AuthConnect => auth_result::imported(object, now),
+    }
+}
+
+fn object(text: &[u8]) -> Result<Map<String, Value>, Failure> {
     let value: Value = serde_json::from_slice(text).map_err(|error| {
         Failure::usage(format!("the file is not JSON (line {}, column {})", error.line(), error.column()))
     })?;
-    let Value::Object(object) = value else {
-        return Err(Failure::usage("the file does not hold a JSON object"));
-    };
-    for (field, flag) in FLAGS_ONLY {
-        if object.contains_key(field) {
-            return Err(Failure::usage(format!("the file must not choose {field}: that is for {flag}"))
-                .hint(format!("take {field} out of the file, and give {flag} if you trust the issuer in the file")));
-        }
-    }
-    match object.keys().filter(|key| !KNOWN.contains(&key.as_str())).count() {
-        0 => Ok(object),
-        unknown => Err(Failure::usage(format!("the file has {unknown} unknown field(s)"))
-            .hint(format!("known are {}", KNOWN.join(", ")))),
+    match value {
+        Value::Object(object) => Ok(object),
+        // As preferences of an application are often copied: JSON in a string.
+        Value::String(text) => serde_json::from_str(&text).map_err(|_| no_object()),
+        _ => Err(no_object()),
     }
 }
 
-pub(crate) fn needed(object: &Map<String, Value>, field: &str) -> Result<String, Failure> {
-    text(object, field)?.ok_or_else(|| Failure::usage(format!("the file lacks {field}")))
+fn no_object() -> Failure {
+    Failure::usage("the file does not hold a JSON object")
 }
 
-pub(crate) fn tokens(object: &Map<String, Value>, now: Timestamp) -> Result<TokenSet, Failure> {
-    let mut tokens = TokenSet::new(now, now);
-    tokens.access_token = checked(object, "access_token", fits_header)?.map(AccessToken::new);
-    tokens.refresh_token = checked(object, "refresh_token", is_refresh_token)?.map(RefreshToken::new);
-    tokens.id_token = checked(object, "id_token", fits_header)?.map(IdToken::new);
-    tokens.token_type = checked(object, "token_type", is_token_type)?.map(Into::into).unwrap_or_default();
-    tokens.scope = text(object, "scope")?.map(|scope| Scopes::parse(&scope));
-    tokens.expires_in = match object.get("expires_in") {
-        None | Some(Value::Null) => None,
-        Some(value) => {
-            let seconds = value.as_u64().ok_or_else(|| {
-                Failure::usage("expires_in in the file must be a whole number of seconds, not negative")
-            })?;
-            Some(Duration::from_secs(seconds))
-        }
-    };
-    if tokens.access_token.is_none() && tokens.refresh_token.is_none() {
-        return Err(Failure::usage("the file holds neither access_token nor refresh_token"));
-    }
-    Ok(tokens)
-}
-
-fn text(object: &Map<String, Value>, field: &str) -> Result<Option<String>, Failure> {
-    match object.get(field) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if !text.is_empty() => Ok(Some(text.clone())),
-        Some(_) => Err(Failure::usage(format!("{field} in the file must be a string that is not empty"))),
-    }
-}
-
-/// A text of a syntax of its own.
-fn checked(object: &Map<String, Value>, field: &str, fits: fn(&str) -> bool) -> Result<Option<String>, Failure> {
-    match text(object, field)? {
-        Some(text) if !fits(&text) => {
-            Err(Failure::usage(format!("{field} in the file holds characters that no {field} has")))
-        }
-        text => Ok(text),
+impl Format {
+    /// The two have no name of a field in common but `scope`.
+    fn of(object: &Map<String, Value>) -> Self {
+        let is_auth_result = auth_result::FIELDS.iter().any(|field| object.contains_key(*field));
+        if is_auth_result { Self::AuthConnect } else { Self::Tokens }
     }
 }
 
@@ -199,11 +192,15 @@ mod tests {
     use super::*;
 
     fn refusal(file: &str) -> String {
-        let imported = parse(file.as_bytes()).and_then(|object| {
-            let client_auth = ClientAuthFlags::default();
-            let import = Import { file: PathBuf::new(), provider: ProviderFlags::default(), client_auth };
-            import.registration(&object, &needed(&object, "issuer")?, "default")?;
-            tokens(&object, Timestamp::UNIX_EPOCH)
+        let imported = parse(file.as_bytes(), None, Timestamp::UNIX_EPOCH).and_then(|imported| {
+            let import = Import {
+                file: PathBuf::new(),
+                from: None,
+                client_id: None,
+                provider: ProviderFlags::default(),
+                client_auth: ClientAuthFlags::default(),
+            };
+            import.registration(&imported, &import.issuer(&imported)?, "default").map(drop)
         });
         imported.unwrap_err().to_json().to_string()
     }
@@ -219,6 +216,15 @@ mod tests {
             r#"{"issuer":"https://hunter2.example","client_id":"hunter2","refresh_token":"hunter2","private_key":"hunter2"}"#,
             r#"{"issuer":"https://hunter2.example","client_id":"hunter2","id_token":"hunter2"}"#,
             r#"{"issuer":"hunter2","refresh_token":"hunter2"}"#,
+            r#"{"accessToken":"hunter2\n","receivedAt":1}"#,
+            r#"{"accessToken":["hunter2"],"receivedAt":1}"#,
+            r#"{"accessToken":"hunter2","expiresIn":"hunter2","receivedAt":"hunter2"}"#,
+            r#"{"accessToken":"hunter2","expiresIn":1}"#,
+            r#"{"idToken":"hunter2","provider":"hunter2"}"#,
+            r#"{"refreshToken":"hunter2","provider":{"manifest":{"issuer":"https://hunter2.example/{hunter2}"}}}"#,
+            r#"{"refreshToken":"hunter2","provider":{"options":{"discoveryUrl":"https://hunter2.example/x?p=hunter2"}}}"#,
+            r#""{\"refreshToken\":\"hunter2\"}""#,
+            r#""hunter2 in a string""#,
             r#"["hunter2"]"#,
             r#""hunter2"#,
             "hunter2",
@@ -239,7 +245,7 @@ mod tests {
 
     #[test]
     fn an_unknown_lifetime_is_not_zero() {
-        let object = parse(br#"{"issuer":"https://login.example","client_id":"c","access_token":"at"}"#).unwrap();
-        assert_eq!(tokens(&object, Timestamp::UNIX_EPOCH).unwrap().expires_in, None);
+        let file = br#"{"issuer":"https://login.example","client_id":"c","access_token":"at"}"#;
+        assert_eq!(parse(file, None, Timestamp::UNIX_EPOCH).unwrap().tokens.expires_in, None);
     }
 }

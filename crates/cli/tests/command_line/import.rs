@@ -1,4 +1,5 @@
 use std::process::Stdio;
+use std::time::Duration;
 
 use oidc_session_core::{ClientSecret, Scopes, SignIn as _, SignInRequest};
 use oidc_session_provider_oidc::{ClientAuth, Oidc};
@@ -80,6 +81,77 @@ async fn the_command_line_says_where_the_client_secret_is() {
     let mut refresh = terminal.command("refresh --force --json");
     refresh.env("WEB_SECRET", "secret");
     assert_eq!(Terminal::finish(refresh).await.ok()["outcome"], "refreshed");
+}
+
+/// What an application stored with Ionic Auth Connect, `age` ago.
+fn auth_result(tokens: &Value, age: Duration) -> Value {
+    let received_at = now() - age;
+    let discovery = format!("{}.well-known/openid-configuration", tokens["issuer"].as_str().unwrap());
+    json!({
+        "accessToken": tokens["access_token"],
+        "refreshToken": tokens["refresh_token"],
+        "idToken": tokens["id_token"],
+        "expiresIn": 300,
+        "receivedAt": u64::try_from(received_at.as_millis()).unwrap(),
+        "tokenType": "Bearer",
+        "scope": "openid offline_access",
+        "state": {},
+        "rawResult": json!({ "access_token": tokens["access_token"], "expires_in": 300 }).to_string(),
+        "provider": {
+            "authorizeUrl": "https://unused.example",
+            "manifest": { "issuer": tokens["issuer"] },
+            "options": {
+                "audience": "", "clientId": tokens["client_id"], "discoveryUrl": discovery, "logoutUrl": "",
+                "redirectUri": "app://callback", "scope": "openid offline_access",
+            },
+        },
+        "config": { "platform": "capacitor" },
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "the command counts by the real clock, and so must the file")]
+fn now() -> Duration {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_of_ionic_auth_connect_is_taken_over() {
+    let terminal = Terminal::open().await;
+    let tokens = tokens(&terminal).await;
+    let file = auth_result(&tokens, Duration::from_secs(100));
+    let imported = import(&terminal, &file).await;
+    let answer = imported.ok();
+    assert_eq!((&answer["issuer"], &answer["has_refresh_token"]), (&tokens["issuer"], &true.into()));
+    let token = terminal.run("token --json").await.ok();
+    assert_eq!((&token["outcome"], &token["access_token"]), (&"fresh".into(), &tokens["access_token"]));
+    let shown = format!("{imported:?}");
+    for secret in ["access_token", "refresh_token", "id_token"] {
+        assert!(!shown.contains(tokens[secret].as_str().unwrap()), "{secret} is printed");
+    }
+
+    // What has expired meanwhile is refreshed; as it is copied out of preferences, the file is a string.
+    let expired = auth_result(&tokens, Duration::from_secs(301)).to_string();
+    import_with(&terminal, &expired.into(), "--from auth-connect").await.ok();
+    assert_eq!(terminal.run("token --json").await.ok()["outcome"], "refreshed");
+    assert_eq!(terminal.run("status --json").await.ok()["subject"], "alice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_of_ionic_auth_connect_without_its_provider_needs_to_be_told_of_it() {
+    let terminal = Terminal::open().await;
+    let tokens = tokens(&terminal).await;
+    let mut file = auth_result(&tokens, Duration::from_secs(400));
+    file.as_object_mut().unwrap().remove("provider");
+    let issuer = format!("--issuer {}", tokens["issuer"].as_str().unwrap());
+    let error = import(&terminal, &file).await.error(2);
+    assert!(error["hint"].as_str().unwrap().contains("--issuer"), "{error}");
+    let error = import_with(&terminal, &file, &issuer).await.error(2);
+    assert!(error["hint"].as_str().unwrap().contains("--client-id"), "{error}");
+    import_with(&terminal, &file, &format!("{issuer} --client-id native-app")).await.ok();
+    assert_eq!(terminal.run("token --json").await.ok()["outcome"], "refreshed");
+
+    let error = import_with(&terminal, &file, "--from tokens").await.error(2);
+    assert!(error["message"].as_str().unwrap().contains("unknown field"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod confirming;
+mod dashboard;
 mod flow;
 mod following;
 mod hot_path;
@@ -12,6 +13,9 @@ mod limits;
 mod logout;
 mod machine;
 mod notes;
+mod observing;
+mod operator;
+mod secrecy;
 mod sharing;
 mod support;
 mod targets;
