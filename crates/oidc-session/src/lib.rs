@@ -41,12 +41,12 @@
 pub use oidc_session_core::{
     AccessToken, AnsweredIdToken, Change, ChangeFeed, Changes, ClientSecret, Clock, CodeVerifier, Commit, Cursor,
     Custody, DeviceCode, DevicePoll, DeviceRequest, DeviceSignIn, DpopBinding, DpopKey, EndReason, Expected,
-    Fingerprint, HolderId, IdClaims, IdToken, InvalidSessionId, Lease, Limits, List, LogoutShape, Merged, Page,
-    PendingDevice, PendingSignIn, Provider, ProviderError, ProviderErrorKind, ProviderId, ProviderProfile, Record,
-    RecordError, RefreshExtends, RefreshToken, Release, Removal, Renewal, ReuseReaction, Revocation, RevocationShape,
-    Rotation, Scopes, Session, SessionData, SessionEnd, SessionId, SessionState, SessionStore, SignIn, SignInId,
-    SignInRequest, StoreError, StoreErrorKind, StoreKey, Stored, Sweep, SystemClock, Target, Timestamp, TokenAnswer,
-    TokenSet, TokenType, Tombstone, Version, Violation, Walk, Walked,
+    Fingerprint, HolderId, IdClaims, IdToken, InvalidSessionId, Lease, LeaseState, Limits, List, LogoutShape, Merged,
+    Page, PendingDevice, PendingSignIn, Provider, ProviderError, ProviderErrorKind, ProviderId, ProviderProfile,
+    Record, RecordError, RefreshExtends, RefreshToken, Release, Removal, Renewal, ReuseReaction, Revocation,
+    RevocationShape, Rotation, Scopes, Session, SessionData, SessionEnd, SessionId, SessionState, SessionStore, SignIn,
+    SignInId, SignInRequest, StoreError, StoreErrorKind, StoreKey, Stored, Sweep, SystemClock, Target, Timestamp,
+    TokenAnswer, TokenSet, TokenType, Tombstone, Version, Violation, Walk, Walked,
 };
 #[cfg(feature = "http-client")]
 pub use oidc_session_http_client as http_client;
