@@ -11,6 +11,8 @@ use oidc_session::{
     StoreKey, Stored, Timestamp, Version,
 };
 
+type Result<T> = std::result::Result<T, StoreError>;
+
 /// A record, and who may refresh it. A new version has a new row: what was known of the lease ends with the old one.
 struct Row {
     stored: Stored,
@@ -41,18 +43,12 @@ impl TableStore {
 
 #[async_trait]
 impl SessionStore for TableStore {
-    async fn load(&self, key: &StoreKey) -> Result<Option<Stored>, StoreError> {
+    async fn load(&self, key: &StoreKey) -> Result<Option<Stored>> {
         Ok(self.rows().get(key).map(|row| row.stored.clone()))
     }
 
-    /// `keep_until` is for stores that forget old records by themselves.
-    async fn commit(
-        &self,
-        key: &StoreKey,
-        expected: Expected,
-        next: &Stored,
-        _keep_until: Option<Timestamp>,
-    ) -> Result<Commit, StoreError> {
+    /// What is not looked at, `keep_until`, is for stores that forget old records by themselves.
+    async fn commit(&self, key: &StoreKey, expected: Expected, next: &Stored, _: Option<Timestamp>) -> Result<Commit> {
         let mut rows = self.rows();
         if Self::found(&rows, key) != expected {
             return Ok(Commit::Conflict);
@@ -61,7 +57,7 @@ impl SessionStore for TableStore {
         Ok(Commit::Done)
     }
 
-    async fn remove(&self, key: &StoreKey, expected: Version) -> Result<Removal, StoreError> {
+    async fn remove(&self, key: &StoreKey, expected: Version) -> Result<Removal> {
         let mut rows = self.rows();
         if Self::found(&rows, key) != Expected::At(expected) {
             return Ok(Removal::Conflict);
@@ -70,18 +66,18 @@ impl SessionStore for TableStore {
         Ok(Removal::Done)
     }
 
-    async fn try_lease(&self, key: &StoreKey, holder: HolderId, ttl: Duration) -> Result<Lease, StoreError> {
+    async fn try_lease(&self, key: &StoreKey, holder: HolderId, ttl: Duration) -> Result<Lease> {
         let (mut rows, now) = (self.rows(), self.clock.now());
         let Some(row) = rows.get_mut(key) else { return Ok(Lease::Absent) };
         Ok(row.lease.try_lease(&row.stored, holder, ttl, now))
     }
 
-    async fn renew(&self, key: &StoreKey, holder: HolderId, ttl: Duration) -> Result<Renewal, StoreError> {
+    async fn renew(&self, key: &StoreKey, holder: HolderId, ttl: Duration) -> Result<Renewal> {
         let (mut rows, now) = (self.rows(), self.clock.now());
         Ok(rows.get_mut(key).map_or(Renewal::Lost, |row| row.lease.renew(holder, ttl, now)))
     }
 
-    async fn release(&self, key: &StoreKey, holder: HolderId, release: Release) -> Result<(), StoreError> {
+    async fn release(&self, key: &StoreKey, holder: HolderId, release: Release) -> Result<()> {
         let (mut rows, now) = (self.rows(), self.clock.now());
         if let Some(row) = rows.get_mut(key) {
             row.lease.release(holder, release, now);
