@@ -103,3 +103,34 @@ struct Readme;
 ))]
 #[doc = include_str!("../../../docs/stores.md")]
 struct Stores;
+
+/// The code of the book's pages compiles.
+#[cfg(all(
+    doctest,
+    feature = "provider-oidc",
+    feature = "store-memory",
+    feature = "store-redis",
+    feature = "store-sqlite"
+))]
+mod book {
+    #[doc = include_str!("../../../docs/choosing-a-policy.md")]
+    struct ChoosingAPolicy;
+
+    #[doc = include_str!("../../../docs/fleet.md")]
+    struct Fleet;
+
+    #[doc = include_str!("../../../docs/migration/hand-written.md")]
+    struct HandWritten;
+
+    #[doc = include_str!("../../../docs/quick-start.md")]
+    struct QuickStart;
+
+    #[doc = include_str!("../../../docs/testing.md")]
+    struct Testing;
+
+    #[doc = include_str!("../../../docs/writing-a-provider.md")]
+    struct WritingAProvider;
+
+    #[doc = include_str!("../../../docs/writing-a-store.md")]
+    struct WritingAStore;
+}

@@ -5,6 +5,7 @@ mod built;
 mod doctests;
 mod folder;
 mod markdown;
+mod messages;
 mod sources;
 
 use std::path::{Path, PathBuf};
@@ -41,6 +42,7 @@ fn run(arguments: &Arguments) -> Result {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
     let mut broken = sources::broken_links(&root)?;
     broken.extend(doctests::not_compiled(&root)?);
+    broken.extend(messages::unsaid(&root)?);
     if broken.is_empty() {
         book::build(&root.join("docs"), &arguments.out)?;
         broken = built::broken_links(&arguments.out)?;

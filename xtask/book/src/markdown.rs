@@ -11,6 +11,8 @@ pub(crate) struct Page {
     pub(crate) links: Vec<Link>,
     /// What can be linked to: a name for each heading, as code hosts make them.
     pub(crate) anchors: HashSet<String>,
+    /// What is written as code amid the text, in order.
+    pub(crate) code: Vec<Code>,
 }
 
 /// Where a link leads, and on which line it stands.
@@ -18,6 +20,13 @@ pub(crate) struct Page {
 pub(crate) struct Link {
     pub(crate) line: usize,
     pub(crate) to: String,
+}
+
+/// A piece of code amid the text, and on which line it stands.
+#[derive(Debug)]
+pub(crate) struct Code {
+    pub(crate) line: usize,
+    pub(crate) text: String,
 }
 
 impl Page {
@@ -39,7 +48,13 @@ impl Page {
                     let count = seen.entry(name.clone()).and_modify(|count| *count += 1).or_insert(0);
                     page.anchors.insert(if *count == 0 { name } else { format!("{name}-{count}") });
                 }
-                Event::Text(part) | Event::Code(part) => {
+                Event::Text(part) => {
+                    if let Some(heading) = &mut heading {
+                        *heading += &part;
+                    }
+                }
+                Event::Code(part) => {
+                    page.code.push(Code { line: line(range.start), text: part.to_string() });
                     if let Some(heading) = &mut heading {
                         *heading += &part;
                     }
