@@ -47,9 +47,9 @@ fn commands(page: &str) -> Vec<String> {
     found
 }
 
-/// Up to what ends a command: a pipe, a list, a comment, the end of a substitution.
+/// Up to what ends a command: a pipe, a list, a comment, a file, the end of a substitution.
 fn of_shell(line: &str) -> String {
-    let end = ["|", "&&", ";", ")", " #", " >"].iter().filter_map(|end| line.find(end)).min();
+    let end = ["|", "&&", ";", ")", " #", " <", " >"].iter().filter_map(|end| line.find(end)).min();
     line[..end.unwrap_or(line.len())].to_owned()
 }
 
