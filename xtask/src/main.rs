@@ -12,6 +12,8 @@ mod fleet;
 mod fuzz;
 mod model;
 mod mutants;
+#[cfg(test)]
+mod pages;
 mod plan;
 mod reliability;
 mod tally;

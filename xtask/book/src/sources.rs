@@ -10,10 +10,13 @@ use crate::markdown::{Link, Page};
 
 /// Pages beside the book whose links are checked too. They may lead anywhere in the repository.
 const BESIDE: [&str; 3] = ["README.md", "CHANGELOG.md", "examples/README.md"];
+/// Where paths from the root begin.
+const FOLDERS: [&str; 6] = ["benches", "crates", "docs", "examples", "fuzz", "xtask"];
 const BOOK: &str = "docs";
 const SUMMARY: &str = "docs/SUMMARY.md";
 
-/// Every link that leads nowhere, as a sentence; also every page that is not in the book.
+/// Every link that leads nowhere, as a sentence; also every page that is not in the book, and every path that is named and
+/// does not exist.
 pub(crate) fn broken_links(root: &Path) -> Result<Vec<String>> {
     let pages = pages(root)?;
     let Some(summary) = pages.get(Path::new(SUMMARY)) else { return Err(format!("there is no {SUMMARY}").into()) };
@@ -24,6 +27,8 @@ pub(crate) fn broken_links(root: &Path) -> Result<Vec<String>> {
         if path.starts_with(BOOK) && path != Path::new(SUMMARY) && !in_the_book.contains(path) {
             broken.push(format!("{}: is not in {SUMMARY}", path.display()));
         }
+        let named = page.code.iter().filter(|code| is_path(&code.text) && !root.join(&code.text).exists());
+        broken.extend(named.map(|code| format!("{}:{}: `{}` does not exist", path.display(), code.line, code.text)));
         for link in &page.links {
             if let Some(reason) = why_broken(root, &pages, path, link) {
                 broken.push(format!("{}:{}: {} {reason}", path.display(), link.line, link.to));
@@ -43,6 +48,12 @@ pub(crate) fn pages(root: &Path) -> Result<BTreeMap<PathBuf, Page>> {
             Ok((path, Page::parse(&text)))
         })
         .collect()
+}
+
+/// Whether a piece of code names something in the repository: the book cannot link to it, so it is named.
+fn is_path(code: &str) -> bool {
+    let begins = FOLDERS.iter().any(|folder| code.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')));
+    begins && code.chars().all(|letter| letter.is_ascii_alphanumeric() || "/._-".contains(letter))
 }
 
 fn why_broken(root: &Path, pages: &BTreeMap<PathBuf, Page>, from: &Path, link: &Link) -> Option<&'static str> {
@@ -134,6 +145,12 @@ mod tests {
         fs::remove_file(root.path().join("docs/deep/two.md")).unwrap();
         let expected = ["docs/SUMMARY.md:4: deep/two.md does not exist", "docs/three.md: is not in docs/SUMMARY.md"];
         assert_eq!(broken_links(root.path()).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_path_that_is_named_and_does_not_exist_is_found() {
+        let text = "`crates/lib.rs` `crates/*` `crates` `docs/FOLDER of yours` `Crates/x`\n\n`examples/gone`\n";
+        assert_eq!(found(text), ["docs/one.md:3: `examples/gone` does not exist"]);
     }
 
     #[test]
