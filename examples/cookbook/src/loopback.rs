@@ -90,3 +90,38 @@ async fn receive(stream: &mut TcpStream, redirect_uri: &Url, state: &str) -> Opt
     let _ = writer.shutdown().await;
     is_ours.then_some(url)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a visitor is told.
+    async fn visit(redirect_uri: &Url, request: &str) -> String {
+        let port = redirect_uri.port().unwrap();
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn only_the_callback_of_this_sign_in_counts() {
+        let loopback = Loopback::bind().await.unwrap();
+        let uri = loopback.redirect_uri().clone();
+        let waiting = tokio::spawn(async move { loopback.callback("st").await });
+        let silent = TcpStream::connect((Ipv4Addr::LOCALHOST, uri.port().unwrap())).await.unwrap();
+        for (target, status) in [
+            ("/favicon.ico", "HTTP/1.1 404"),
+            ("/callback?code=planted&state=other", "HTTP/1.1 404"),
+            ("/callback?code=planted", "HTTP/1.1 404"),
+            ("/callback?code=c&state=st", "HTTP/1.1 200"),
+        ] {
+            let answer = visit(&uri, &format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
+            assert!(answer.starts_with(status), "{target}: {answer}");
+        }
+        let callback = waiting.await.unwrap().unwrap();
+        assert_eq!(callback.query(), Some("code=c&state=st"));
+        drop(silent);
+    }
+}

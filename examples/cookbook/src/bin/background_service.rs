@@ -25,7 +25,7 @@ use url::Url;
 #[tokio::main]
 async fn main() -> Result {
     let (rounds, period) = (number("ROUNDS", 20)?, Duration::from_millis(number("PERIOD_MS", 200)?.max(1)));
-    let issuer = Issuer::from_env(Duration::from_secs(2)).await?;
+    let issuer = Issuer::from_env(Duration::from_secs(3)).await?;
     let api: Url = match env::var("API_URL") {
         Ok(url) => url.parse()?,
         Err(_) => issuer.join("userinfo")?,
@@ -65,7 +65,7 @@ async fn main() -> Result {
             Err(TryRecvError::Empty | TryRecvError::Closed) => break,
         }
     }
-    println!("Drained: {done} rounds, {refreshed} refreshes, none of which a round waited for.");
+    println!("Drained: {done} rounds, {refreshed} refreshes.");
     Ok(())
 }
 
