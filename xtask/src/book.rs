@@ -6,7 +6,7 @@ use crate::Result;
 use crate::command_line::CommandLine;
 use crate::workspace;
 
-const PACKAGE: &str = "oidc-session-book";
+const PROGRAM: &str = "oidc-session-book";
 
 /// How the book is made.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -20,7 +20,9 @@ pub(crate) struct Options {
 pub(crate) fn task(options: Options) -> Result {
     let target = PathBuf::from(workspace::metadata()?.target_directory);
     let book = target.join(if options.check { "book-check" } else { "book" });
-    command(&book).run()?;
+    // A program of its own: building books takes crates that nothing else here needs.
+    let program = workspace::build(&[PROGRAM])?.join(PROGRAM);
+    CommandLine::new(&program.display().to_string(), []).args([book.display().to_string()]).run()?;
     if options.check {
         std::fs::remove_dir_all(&book)?;
         println!("The book can be built, and every link of it leads somewhere.");
@@ -33,9 +35,4 @@ pub(crate) fn task(options: Options) -> Result {
 /// As the tests run it.
 pub(crate) fn check() -> Result {
     task(Options { check: true })
-}
-
-/// A program of its own: building books takes crates that nothing else here needs.
-fn command(out: &std::path::Path) -> CommandLine {
-    CommandLine::cargo(["run", "--quiet", "-p", PACKAGE, "--"]).args([out.display().to_string()])
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run -p oidc-session-example-cookbook --bin custom_store
-//! cargo test -p oidc-session-example-cookbook --bin custom_store     # some forty tests, races among them
+//! cargo test -p oidc-session-example-cookbook --bin custom_store     # some seventy tests, races among them
 //! ```
 
 #[cfg(test)]
