@@ -2,6 +2,7 @@
 
 mod arrows;
 mod bench_report;
+mod book;
 mod chaos;
 mod ci;
 mod command_line;
@@ -11,6 +12,8 @@ mod fleet;
 mod fuzz;
 mod model;
 mod mutants;
+#[cfg(test)]
+mod pages;
 mod plan;
 mod reliability;
 mod tally;
@@ -35,6 +38,10 @@ enum Task {
     Ci,
     /// Check that crate dependencies only point inward, and show them.
     Arrows,
+    /// Build the book of docs/ into target/book, and check the links of all pages, of README.md and of CHANGELOG.md.
+    ///
+    /// Also fails if a page is not in docs/SUMMARY.md, or has Rust that no crate includes and so compiles.
+    Book(book::Options),
     /// Count what each provider and each store pulls in, and write it to docs/dependencies.md.
     Dependencies {
         /// Write nothing; fail if the page says otherwise.
@@ -77,6 +84,7 @@ fn main() -> ExitCode {
         Task::Test => test::task(),
         Task::Ci => ci::task(),
         Task::Arrows => arrows::task(),
+        Task::Book(options) => book::task(options),
         Task::Dependencies { check } => dependencies::task(check),
         Task::E2e => e2e::task(),
         Task::Fleet => fleet::task(),

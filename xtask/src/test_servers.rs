@@ -20,7 +20,7 @@ pub(crate) struct Need {
     package: &'static str,
     /// The test program of `xtask/servers` that needs it; nextest refuses the name of one that does not exist.
     own: Option<&'static str>,
-    /// The module of [`EVERY_STORE`] that needs it.
+    /// The module of the programs [`BY_STORE`] that needs it.
     store: &'static str,
     is_installed: fn() -> bool,
 }
@@ -52,8 +52,8 @@ const NEEDS: [Need; 3] = [
     },
 ];
 
-/// The package and the test program with a module for each store.
-const EVERY_STORE: (&str, &str) = ("oidc-session", "every_store");
+/// The packages and the test programs with a module for each store that they are about.
+const BY_STORE: [(&str, &str); 2] = [("oidc-session", "every_store"), ("oidc-session-example-cookbook", "cookbook")];
 
 /// The package that starts servers, and tests that it does.
 const STARTER: &str = "oidc-session-test-servers";
@@ -91,9 +91,11 @@ impl Need {
 
     fn filter(&self) -> String {
         let own = self.own.map(|program| format!(" + (package({STARTER}) & binary({program}))"));
-        let ((package, program), store) = (EVERY_STORE, self.store);
-        let every_store = format!("(package({package}) & binary({program}) & test(/^{store}::/))");
-        format!("(package({}) & kind(test)){} + {every_store}", self.package, own.unwrap_or_default())
+        let store = self.store;
+        let by_store = BY_STORE
+            .map(|(package, program)| format!(" + (package({package}) & binary({program}) & test(/^{store}::/))"))
+            .concat();
+        format!("(package({}) & kind(test)){}{by_store}", self.package, own.unwrap_or_default())
     }
 }
 
@@ -164,8 +166,10 @@ mod tests {
             "cargo nextest run -E 'not (\
              (package(oidc-session-store-redis) & kind(test)) + (package(oidc-session-test-servers) & binary(redis)) + \
              (package(oidc-session) & binary(every_store) & test(/^redis::/)) + \
+             (package(oidc-session-example-cookbook) & binary(cookbook) & test(/^redis::/)) + \
              (package(oidc-session-store-keyring) & kind(test)) + \
-             (package(oidc-session) & binary(every_store) & test(/^keyring::/)))'"
+             (package(oidc-session) & binary(every_store) & test(/^keyring::/)) + \
+             (package(oidc-session-example-cookbook) & binary(cookbook) & test(/^keyring::/)))'"
         );
         let cargo = leave_out_of_cargo_test(CommandLine::cargo(["test"]), &[redis]);
         assert_eq!(

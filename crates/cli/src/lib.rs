@@ -22,6 +22,8 @@ mod loopback;
 mod moving;
 mod open_store;
 mod output;
+#[cfg(test)]
+mod pages;
 mod patience;
 mod policy_flags;
 mod proof_flags;

@@ -77,7 +77,7 @@ pub(crate) async fn bury(
                 }
             },
         }
-        observe::ended(&entry.key, EndReason::LoggedOut, None);
+        observe::ended(&entry.key, reason, None);
         entry.install_written(ticket, Some(shared.know(entry, next.version, &state)));
         return Ok(Some(session));
     }

@@ -41,7 +41,7 @@
 pub use oidc_session_core::{
     AccessToken, AnsweredIdToken, BackChannelLogout, Change, ChangeFeed, Changes, ClientSecret, Clock, CodeVerifier,
     Commit, Cursor, Custody, DeviceCode, DevicePoll, DeviceRequest, DeviceSignIn, DpopBinding, DpopKey, EndReason,
-    Expected, Fingerprint, HolderId, IdClaims, IdToken, InvalidSessionId, Lease, Limits, List, LogoutShape,
+    Expected, Fingerprint, HolderId, IdClaims, IdToken, InvalidSessionId, Lease, LeaseState, Limits, List, LogoutShape,
     LogoutToken, Merged, Note, NoteName, Page, PendingDevice, PendingSignIn, Provider, ProviderError,
     ProviderErrorKind, ProviderId, ProviderProfile, Record, RecordError, RefreshExtends, RefreshToken, Release,
     Removal, Renewal, ReuseReaction, Revocation, RevocationShape, Rotation, Scopes, Session, SessionData, SessionEnd,
@@ -109,3 +109,34 @@ struct Stores;
 #[cfg(all(doctest, feature = "provider-oidc", feature = "store-sqlite"))]
 #[doc = include_str!("../../../docs/migration/ionic-auth-connect.md")]
 struct IonicAuthConnect;
+
+/// The code of the book's pages compiles.
+#[cfg(all(
+    doctest,
+    feature = "provider-oidc",
+    feature = "store-memory",
+    feature = "store-redis",
+    feature = "store-sqlite"
+))]
+mod book {
+    #[doc = include_str!("../../../docs/choosing-a-policy.md")]
+    struct ChoosingAPolicy;
+
+    #[doc = include_str!("../../../docs/fleet.md")]
+    struct Fleet;
+
+    #[doc = include_str!("../../../docs/migration/hand-written.md")]
+    struct HandWritten;
+
+    #[doc = include_str!("../../../docs/quick-start.md")]
+    struct QuickStart;
+
+    #[doc = include_str!("../../../docs/testing.md")]
+    struct Testing;
+
+    #[doc = include_str!("../../../docs/writing-a-provider.md")]
+    struct WritingAProvider;
+
+    #[doc = include_str!("../../../docs/writing-a-store.md")]
+    struct WritingAStore;
+}
