@@ -1,0 +1,333 @@
+// What every tab does: follows the session, and leaves when it ends.
+
+import { drawTimeline } from "/assets/timeline.js";
+
+const OUTCOMES = {
+  no_session: "there is no session",
+  fresh: "fresh, nothing to do",
+  refreshed: "refreshed",
+  joined: "refreshed together with another request",
+  adopted: "adopted what another process refreshed",
+  served_while_refreshing: "served while somebody refreshes",
+  postponed: "due, not refreshed yet, still valid",
+  unavailable: "not refreshed, the session is kept",
+  outcome_unknown: "not refreshed, the answer was lost",
+};
+
+const EVENTS = {
+  signed_in: "Signed in",
+  refreshed: "Refreshed",
+  adopted: "Another process refreshed; adopted",
+  unavailable: "A refresh failed; the session is kept",
+};
+
+const PHASES = { fresh: "Fresh", due: "Due for a refresh", expired: "Expired", unavailable: "Kept, not usable now" };
+
+const MOST_EVENTS = 50;
+const RETRY_MS = 2_000;
+
+const byId = (id) => document.getElementById(id);
+const channel = new BroadcastChannel("session");
+const history = recall();
+
+let session = null;
+let clockOffset = 0;
+let failing = false;
+let leaving = false;
+let stream = null;
+let retry = null;
+
+/** The time by the server's clock, in milliseconds. */
+function serverNow() {
+  return Date.now() + clockOffset;
+}
+
+// --- Leaving ---------------------------------------------------------------------------------------------------------
+
+/** Goes to the sign-in page; nothing of the session stays to be seen, here or in the other tabs. */
+function leave(signIn) {
+  if (leaving) return;
+  leaving = true;
+  stream?.close();
+  document.documentElement.dataset.left = "";
+  const local = typeof signIn === "string" && signIn.startsWith("/") && !signIn.startsWith("//");
+  const address = new URL(local ? signIn : "/sign-in", location.origin);
+  channel.postMessage({ ended: address.searchParams.get("reason") });
+  if (!address.searchParams.has("return_to")) address.searchParams.set("return_to", location.pathname);
+  location.replace(address);
+}
+
+channel.addEventListener("message", ({ data }) => {
+  // Another tab may be wrong about the reason, but not about the need to look.
+  if (data && "ended" in data) look();
+});
+
+byId("logout").addEventListener("submit", () => {
+  // The answer to the form leads away; the news of the end must not overtake it.
+  leaving = true;
+  stream?.close();
+});
+
+addEventListener("pagehide", () => {
+  stream?.close();
+  stream = null;
+  document.documentElement.dataset.left = "";
+});
+
+addEventListener("pageshow", async ({ persisted }) => {
+  if (!persisted) return;
+  leaving = false;
+  if (await look()) {
+    delete document.documentElement.dataset.left;
+    follow();
+  }
+});
+
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState !== "visible" || leaving) return;
+  look();
+  follow();
+});
+
+// --- Asking ----------------------------------------------------------------------------------------------------------
+
+/** Asks our server; `null` if this page has to be left, or if nobody answered. */
+async function ask(path, options = {}) {
+  let response;
+  try {
+    response = await fetch(path, { cache: "no-store", ...options, headers: { accept: "application/json" } });
+  } catch {
+    warn("The server of this page does not answer.");
+    return null;
+  }
+  const body = response.status === 204 ? {} : await response.json().catch(() => ({}));
+  if (response.status === 401) {
+    leave(body.sign_in);
+    return null;
+  }
+  return { status: response.status, body };
+}
+
+/** Refreshes the session if it has expired, and shows it. Returns whether the page may go on showing it. */
+async function look() {
+  clearTimeout(retry);
+  const answer = await ask("/session");
+  if (!answer) return false;
+  if (answer.status === 200) {
+    take(answer.body);
+    tell(answer.body.outcome);
+    return true;
+  }
+  unavailable(answer.body.reason ?? "unavailable");
+  retry = setTimeout(look, RETRY_MS);
+  return true;
+}
+
+/** Follows the session's events, as long as this page is shown. */
+function follow() {
+  if (stream && stream.readyState !== EventSource.CLOSED) return;
+  stream = new EventSource("/events");
+  stream.addEventListener("session", ({ data }) => take(JSON.parse(data)));
+  stream.addEventListener("happened", ({ data }) => happened(JSON.parse(data)));
+  stream.addEventListener("ended", ({ data }) => leave(JSON.parse(data).sign_in));
+  stream.addEventListener("replaced", () => stream.close());
+  stream.addEventListener("error", () => {
+    // Refused, which an event source does not explain: the session knows why.
+    if (stream?.readyState === EventSource.CLOSED) look();
+  });
+}
+
+// --- Showing ---------------------------------------------------------------------------------------------------------
+
+function take(news) {
+  session = news;
+  clockOffset = news.now - Date.now();
+  if (failing && serverNow() < (news.expires_at ?? Infinity)) recovered();
+  remember(news);
+  show();
+}
+
+function happened(event) {
+  if (event.kind === "unavailable") unavailable(event.word);
+  else recovered();
+  history.events.unshift({ at: event.at, text: EVENTS[event.kind] ?? event.kind });
+  history.events.length = Math.min(history.events.length, MOST_EVENTS);
+  if (event.kind === "refreshed" || event.kind === "adopted") history.last = { at: event.at, word: event.kind };
+  store();
+  showEvents();
+  show();
+}
+
+function unavailable(word) {
+  failing = true;
+  history.last = { at: Math.round(serverNow()), word };
+  warn("The authorization server cannot be reached. The session is kept, and goes on when it is back.");
+  show();
+}
+
+function recovered() {
+  failing = false;
+  byId("banner").hidden = true;
+}
+
+function warn(text) {
+  const banner = byId("banner");
+  if (banner.textContent !== text) banner.textContent = text;
+  banner.hidden = false;
+}
+
+function tell(outcome) {
+  byId("outcome").textContent = OUTCOMES[outcome] ?? outcome;
+  byId("outcome").dataset.word = outcome;
+}
+
+function phaseNow() {
+  const now = serverNow();
+  if (session.expires_at !== null && now >= session.expires_at) return failing ? "unavailable" : "expired";
+  if (session.refresh_at !== null && now >= session.refresh_at) return "due";
+  return "fresh";
+}
+
+function show() {
+  if (!session) return;
+  const phase = phaseNow();
+  const pill = byId("phase");
+  if (pill.dataset.phase !== phase) {
+    pill.dataset.phase = phase;
+    pill.textContent = PHASES[phase];
+  }
+  byId("countdown").textContent = countdown();
+  if (byId("timeline")) {
+    byId("timeline-text").textContent = drawTimeline(byId("timeline"), session, history.refreshes, serverNow());
+    showFacts();
+  }
+}
+
+function countdown() {
+  if (session.expires_at === null) return "The server did not say when it expires.";
+  const left = Math.ceil((session.expires_at - serverNow()) / 1000);
+  return left > 0 ? `expires in ${span(left)}` : `expired ${span(-left)} ago`;
+}
+
+function showFacts() {
+  const facts = {
+    signed_in_at: clock(session.signed_in_at),
+    received_at: clock(session.received_at),
+    refresh_at: clock(session.refresh_at),
+    expires_at: clock(session.expires_at),
+    refresh_token: session.refresh_token ? "yes" : "no: this session cannot be refreshed",
+    last: history.last ? `${OUTCOMES[history.last.word] ?? history.last.word}, ${clock(history.last.at)}` : "none yet",
+  };
+  for (const [name, text] of Object.entries(facts)) {
+    const element = document.querySelector(`[data-fact="${name}"]`);
+    if (element.textContent !== text) element.textContent = text;
+  }
+}
+
+function showEvents() {
+  const list = byId("events");
+  if (!list || history.events.length === 0) return;
+  list.replaceChildren(
+    ...history.events.map(({ at, text }) => {
+      const time = document.createElement("time");
+      time.dateTime = new Date(at).toISOString();
+      time.textContent = clock(at);
+      const item = document.createElement("li");
+      item.append(time, text);
+      return item;
+    }),
+  );
+}
+
+function clock(at) {
+  return at === null ? "unknown" : new Date(at).toLocaleTimeString([], { hour12: false });
+}
+
+function span(seconds) {
+  return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}
+
+// --- Remembering, from one tab's page to its next --------------------------------------------------------------------
+
+function recall() {
+  const empty = { sign_in: null, refreshes: [], events: [], last: null };
+  try {
+    return { ...empty, ...JSON.parse(sessionStorage.getItem("history") ?? "{}") };
+  } catch {
+    return empty;
+  }
+}
+
+function store() {
+  sessionStorage.setItem("history", JSON.stringify(history));
+}
+
+function remember(news) {
+  if (history.sign_in !== news.signed_in_at) {
+    Object.assign(history, { sign_in: news.signed_in_at, refreshes: [], events: [], last: null });
+  }
+  const latest = history.refreshes.at(-1) ?? -Infinity;
+  if (news.received_at > latest) {
+    history.refreshes.push(news.received_at);
+    history.refreshes.splice(0, history.refreshes.length - MOST_EVENTS);
+    if (news.received_at > news.signed_in_at + 1_000 && !(history.last?.at >= news.received_at)) {
+      history.last = { at: news.received_at, word: "refreshed" };
+    }
+  }
+  store();
+}
+
+// --- What the tabs have of their own ---------------------------------------------------------------------------------
+
+byId("check")?.addEventListener("click", look);
+
+byId("load")?.addEventListener("click", loadOrders);
+
+async function loadOrders() {
+  const button = byId("load");
+  button.disabled = true;
+  byId("how").textContent = "Asking…";
+  const answer = await ask("/api/orders");
+  button.disabled = false;
+  if (!answer) return;
+  const { status, body } = answer;
+  if (status !== 200) {
+    byId("how").textContent = body.message ?? "There is no answer now; the session is kept.";
+    return;
+  }
+  byId("how").textContent = `${OUTCOMES[body.outcome] ?? body.outcome}; ${body.calls === 1 ? "one call" : `${body.calls} calls`} to the API`;
+  byId("how").dataset.word = body.outcome;
+  byId("orders-of").textContent = `Orders of ${body.owner}`;
+  byId("rows").replaceChildren(
+    ...body.orders.map(({ id, what, price }) => {
+      const row = document.createElement("tr");
+      for (const text of [id, what, price]) row.insertCell().textContent = text;
+      row.lastChild.className = "number";
+      return row;
+    }),
+  );
+  byId("orders").hidden = false;
+}
+
+for (const form of document.querySelectorAll("form[data-trouble]")) {
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const answer = await ask(form.action, { method: "POST" });
+    if (!answer) return;
+    const done = byId("done");
+    done.textContent = answer.body.message ?? "That did not work.";
+    done.hidden = false;
+    for (const button of document.querySelectorAll("[data-network]")) {
+      if (typeof answer.body.network === "boolean") button.hidden = (button.dataset.network === "cut") !== answer.body.network;
+    }
+    if (answer.body.network === true) look();
+  });
+}
+
+tell(document.body.dataset.outcome);
+showEvents();
+look();
+follow();
+if (byId("load")) loadOrders();
+// Twice a second is enough for seconds; nothing moves in between.
+setInterval(show, 500);
