@@ -11,10 +11,10 @@
 use std::time::Duration;
 
 use oidc_session_core::{
-    Clock, Commit, EndReason, Expected, HolderId, Lease, Limits, Release, Session, SessionState, SessionStore as _,
-    SignInId, StoreKey, Stored, Timestamp, Tombstone, Version,
+    Clock, Commit, EndReason, Expected, HolderId, Lease, Limits, RecordError, Release, Removal, Session, SessionState,
+    SessionStore as _, SignInId, StoreKey, Stored, Timestamp, Tombstone, Version,
 };
-use oidc_session_sealing::{Address, Opened};
+use oidc_session_sealing::{Address, Opened, OpenedNote};
 
 use crate::failure::Failure;
 use crate::open_store::OpenStore;
@@ -54,7 +54,11 @@ impl Mover<'_> {
     ///
     /// Both places are the same, under two names; a store fails.
     pub(crate) async fn take(&self, key: &StoreKey, stored: &Stored) -> Result<Moved, Failure> {
-        let Ok(Opened { state, address }) = self.from.seal.open(key, stored) else { return Ok(Moved::Unreadable) };
+        let (state, address) = match self.from.seal.open(key, stored) {
+            Ok(Opened { state, address }) => (state, address),
+            Err(RecordError::Note) => return self.take_note(key, stored).await,
+            Err(_) => return Ok(Moved::Unreadable),
+        };
         match state {
             SessionState::Active(session) => self.depart(&address, &session).await,
             SessionState::Ended(tombstone) => match tombstone.moving {
@@ -62,6 +66,27 @@ impl Mover<'_> {
                 None => Ok(Moved::Ended),
             },
         }
+    }
+
+    /// A note is nobody's turn: it is copied, then removed. If there is one of its name, that one is newer.
+    async fn take_note(&self, key: &StoreKey, stored: &Stored) -> Result<Moved, Failure> {
+        let Ok(OpenedNote { note, address }) = self.from.seal.open_note(key, stored) else {
+            return Ok(Moved::Unreadable);
+        };
+        let new = self.to.seal.address_of_digest(address.digest);
+        let Ok(next) = self.to.seal.close_note(&new, Expected::Absent, &note, self.clock.now()) else {
+            return Ok(Moved::Unreadable);
+        };
+        match self.to.store.commit(&new.key, Expected::Absent, &next, note.keep_until).await? {
+            Commit::Done => {}
+            Commit::Conflict => return Ok(Moved::Ended),
+        }
+        // Changed meanwhile: the copy is an older one, and a later move would find it in the way.
+        if self.from.store.remove(key, stored.version).await? == Removal::Conflict {
+            let _ = self.to.store.remove(&new.key, next.version).await?;
+            return Ok(Moved::Busy);
+        }
+        Ok(Moved::Arrived)
     }
 
     /// Step 1.

@@ -6,7 +6,7 @@ use oidc_session_core::{
     Clock, Commit, Expected, HolderId, Lease, RecordError, Release, SessionState, SessionStore as _, StoreKey, Stored,
     Walk, Walked,
 };
-use oidc_session_sealing::{Opened, Seal};
+use oidc_session_sealing::{Opened, OpenedNote, Seal};
 
 use crate::failure::Failure;
 use crate::moving::{Moved, Mover};
@@ -107,13 +107,28 @@ async fn commit(
     unsettled: u32,
     clock: &dyn Clock,
 ) -> Result<Became, Failure> {
-    let Ok(Opened { mut state, address }) = store.seal.open(key, stored) else { return Ok(Became::Unreadable) };
+    let (mut state, address) = match store.seal.open(key, stored) {
+        Ok(Opened { state, address }) => (state, address),
+        Err(RecordError::Note) => return commit_note(store, key, stored, clock).await,
+        Err(_) => return Ok(Became::Unreadable),
+    };
     if let SessionState::Active(session) = &mut state {
         session.unsettled_attempts = session.unsettled_attempts.saturating_add(unsettled);
     }
     let expected = Expected::At(stored.version);
     let next = store.seal.close(&address, expected, &state, clock.now())?;
     match store.store.commit(key, expected, &next, state.keep_until()).await? {
+        Commit::Done => Ok(Became::Resealed),
+        Commit::Conflict => Ok(Became::Busy),
+    }
+}
+
+/// Nobody refreshes a note, so that there is no journal to carry along.
+async fn commit_note(store: &OpenStore, key: &StoreKey, stored: &Stored, clock: &dyn Clock) -> Result<Became, Failure> {
+    let Ok(OpenedNote { note, address }) = store.seal.open_note(key, stored) else { return Ok(Became::Unreadable) };
+    let expected = Expected::At(stored.version);
+    let next = store.seal.close_note(&address, expected, &note, clock.now())?;
+    match store.store.commit(key, expected, &next, note.keep_until).await? {
         Commit::Done => Ok(Became::Resealed),
         Commit::Conflict => Ok(Became::Busy),
     }

@@ -18,6 +18,7 @@
 //! Start at [`Session`]; [`SessionStore`] says where sessions live, [`Provider`] who refreshes them. This crate does no
 //! I/O, needs no runtime, and is the only one that every other crate knows.
 
+mod back_channel_logout;
 mod change_feed;
 mod clock;
 mod device;
@@ -30,6 +31,7 @@ mod lease_state;
 mod limits;
 mod list;
 mod merge;
+mod note;
 mod profile;
 mod provider;
 mod provider_error;
@@ -43,6 +45,7 @@ mod target;
 mod timestamp;
 mod token_set;
 
+pub use back_channel_logout::{BackChannelLogout, LogoutToken};
 pub use change_feed::{Change, ChangeFeed, Changes};
 pub use clock::{Clock, SystemClock};
 pub use device::{DevicePoll, DeviceRequest, DeviceSignIn, PendingDevice};
@@ -52,6 +55,7 @@ pub use lease_state::{LeaseClaim, LeaseState, LeaseTerm};
 pub use limits::{Limits, SessionEnd};
 pub use list::{Cursor, List, Page, Walk, Walked};
 pub use merge::{AnsweredIdToken, IdClaims, Merged, TokenAnswer, Violation};
+pub use note::{Note, NoteName};
 pub use profile::{LogoutShape, ProviderProfile, RefreshExtends, ReuseReaction, RevocationShape, Rotation};
 pub use provider::{Provider, Revocation};
 pub use provider_error::{ProviderError, ProviderErrorKind};

@@ -10,8 +10,8 @@ use thiserror::Error;
 use zeroize::Zeroize as _;
 
 use crate::{
-    AccessToken, DpopBinding, DpopKey, EndReason, IdToken, ProviderId, RefreshToken, Scopes, Session, SessionData,
-    SessionState, SignInId, StoreError, StoreErrorKind, Target, Timestamp, TokenSet, TokenType, Tombstone,
+    AccessToken, DpopBinding, DpopKey, EndReason, IdToken, Note, ProviderId, RefreshToken, Scopes, Session,
+    SessionData, SessionState, SignInId, StoreError, StoreErrorKind, Target, Timestamp, TokenSet, TokenType, Tombstone,
 };
 
 /// What a store keeps: bytes that only this module reads.
@@ -41,11 +41,23 @@ impl Record {
 
     /// Encodes a state in the newest format.
     pub fn encode(state: &SessionState) -> Result<Self, RecordError> {
-        let length = Self::length(state)?;
+        Self::length(state)?;
+        Self::encode_wire(&WireRef::from(state))
+    }
+
+    /// Encodes a note in the newest format.
+    pub fn encode_note(note: &Note) -> Result<Self, RecordError> {
+        if !note.data.values().all(|value| nests_at_most(Self::MAX_DEPTH, value)) {
+            return Err(RecordError::TooLarge);
+        }
+        Self::encode_wire(&WireRef::Note(WireNoteRef { data: &note.data, keep_until_unix_ms: note.keep_until }))
+    }
+
+    fn encode_wire(wire: &WireRef<'_>) -> Result<Self, RecordError> {
         // All the room at once: bytes that have to move leave a copy behind.
-        let mut bytes = Vec::with_capacity(length);
+        let mut bytes = Vec::with_capacity(Self::wire_length(wire)?);
         bytes.extend([Self::MAGIC[0], Self::MAGIC[1], Self::FORMAT, Self::PLAIN]);
-        let written = serde_json::to_writer(&mut bytes, &WireRef::from(state));
+        let written = serde_json::to_writer(&mut bytes, wire);
         let record = Self::from_bytes(bytes);
         written.map(|()| record).map_err(|_| RecordError::Corrupt)
     }
@@ -59,28 +71,47 @@ impl Record {
         if nests_too_deep(state) {
             return Err(RecordError::TooLarge);
         }
+        Self::wire_length(&WireRef::from(state))
+    }
+
+    fn wire_length(wire: &WireRef<'_>) -> Result<usize, RecordError> {
         let mut length = Length(Self::HEAD);
-        serde_json::to_writer(&mut length, &WireRef::from(state)).map_err(|_| RecordError::Corrupt)?;
+        serde_json::to_writer(&mut length, wire).map_err(|_| RecordError::Corrupt)?;
         if length.0 > Self::MAX_LENGTH { Err(RecordError::TooLarge) } else { Ok(length.0) }
     }
 
-    /// Decodes any format this version knows.
+    /// Decodes a session in any format this version knows.
     pub fn decode(&self) -> Result<SessionState, RecordError> {
         Self::decode_bytes(&self.0)
     }
 
     /// As [`decode`](Self::decode), from the bytes of a record that are kept somewhere else.
     pub fn decode_bytes(bytes: &[u8]) -> Result<SessionState, RecordError> {
+        let state = match Self::decode_wire(bytes)? {
+            Wire::Session(wire) => Session::from(*wire).into(),
+            Wire::Tombstone(wire) => Tombstone::from(*wire).into(),
+            Wire::Note(_) => return Err(RecordError::Note),
+        };
+        // What could not be written back would lose the session at the next commit.
+        if nests_too_deep(&state) { Err(RecordError::TooLarge) } else { Ok(state) }
+    }
+
+    /// As [`decode_bytes`](Self::decode_bytes), of a note.
+    pub fn decode_note_bytes(bytes: &[u8]) -> Result<Note, RecordError> {
+        match Self::decode_wire(bytes)? {
+            Wire::Note(note) => Ok(Note::new(note.data, note.keep_until_unix_ms)),
+            Wire::Session(_) | Wire::Tombstone(_) => Err(RecordError::Corrupt),
+        }
+    }
+
+    fn decode_wire(bytes: &[u8]) -> Result<Wire, RecordError> {
         match bytes {
             [m0, m1, Self::FORMAT, Self::PLAIN, ..] if [*m0, *m1] == Self::MAGIC && bytes.len() > Self::MAX_LENGTH => {
                 Err(RecordError::TooLarge)
             }
             [m0, m1, Self::FORMAT, Self::PLAIN, payload @ ..] if [*m0, *m1] == Self::MAGIC => {
                 // The parser's message could quote a token, so it goes no further.
-                let wire: Wire = serde_json::from_slice(payload).map_err(|_| RecordError::Corrupt)?;
-                let state = wire.into();
-                // What could not be written back would lose the session at the next commit.
-                if nests_too_deep(&state) { Err(RecordError::TooLarge) } else { Ok(state) }
+                serde_json::from_slice(payload).map_err(|_| RecordError::Corrupt)
             }
             [m0, m1, Self::FORMAT, Self::SEALED, ..] if [*m0, *m1] == Self::MAGIC => Err(RecordError::Sealed),
             [m0, m1, format, protection, ..] if [*m0, *m1] == Self::MAGIC => {
@@ -167,6 +198,9 @@ pub enum RecordError {
     /// the data is nested deeper than [`Record::MAX_DEPTH`].
     #[error("the session is larger than a record may be")]
     TooLarge,
+    /// The record is no session but a [`Note`] that a program keeps beside its sessions.
+    #[error("the stored record is a note, and no session")]
+    Note,
     /// The record is sealed, and this program has no key ring. Give it the one that sealed the record.
     #[error("the stored record is sealed, and there is no key ring to open it with")]
     Sealed,
@@ -188,7 +222,7 @@ impl RecordError {
     /// What the caller can do about a record that cannot be read.
     pub fn kind(self) -> StoreErrorKind {
         match self {
-            Self::Corrupt | Self::TooLarge | Self::Refused => StoreErrorKind::Corrupt,
+            Self::Corrupt | Self::TooLarge | Self::Refused | Self::Note => StoreErrorKind::Corrupt,
             Self::UnknownFormat { .. } | Self::Sealed | Self::NotSealed | Self::UnknownKey { .. } => {
                 StoreErrorKind::Misconfigured
             }
@@ -227,6 +261,7 @@ fn nests_at_most(levels: usize, value: &Value) -> bool {
 enum WireRef<'a> {
     Session(Box<WireSessionRef<'a>>),
     Tombstone(WireTombstoneRef<'a>),
+    Note(WireNoteRef<'a>),
 }
 
 #[derive(Deserialize)]
@@ -234,6 +269,19 @@ enum WireRef<'a> {
 enum Wire {
     Session(Box<WireSession>),
     Tombstone(Box<WireTombstone>),
+    Note(WireNote),
+}
+
+#[derive(Serialize)]
+struct WireNoteRef<'a> {
+    data: &'a SessionData,
+    keep_until_unix_ms: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+struct WireNote {
+    data: SessionData,
+    keep_until_unix_ms: Option<Timestamp>,
 }
 
 // Written by reference, so that encoding makes no further copy of a token than the record itself.
@@ -554,23 +602,19 @@ impl From<WireSession> for Session {
     }
 }
 
-impl From<Wire> for SessionState {
-    fn from(wire: Wire) -> Self {
-        match wire {
-            Wire::Session(wire) => Session::from(*wire).into(),
-            Wire::Tombstone(wire) => Tombstone {
-                reason: wire.reason,
-                error: wire.error,
-                ended_at: wire.ended_at_unix_ms,
-                provider_id: wire.provider_id,
-                issuer: wire.issuer,
-                client_id: wire.client_id,
-                subject: wire.subject,
-                sign_in_id: wire.sign_in_id,
-                data: wire.data,
-                moving: wire.moving.map(|session| Box::new(Session::from(*session))),
-            }
-            .into(),
+impl From<WireTombstone> for Tombstone {
+    fn from(wire: WireTombstone) -> Self {
+        Self {
+            reason: wire.reason,
+            error: wire.error,
+            ended_at: wire.ended_at_unix_ms,
+            provider_id: wire.provider_id,
+            issuer: wire.issuer,
+            client_id: wire.client_id,
+            subject: wire.subject,
+            sign_in_id: wire.sign_in_id,
+            data: wire.data,
+            moving: wire.moving.map(|session| Box::new(Session::from(*session))),
         }
     }
 }

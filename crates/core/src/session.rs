@@ -145,6 +145,10 @@ pub enum EndReason {
     Moved,
     /// Nobody used the session for as long as its idle limit.
     Idle,
+    /// Somebody logged out at the authorization server, or at another of its clients.
+    LoggedOutElsewhere,
+    /// A newer sign-in of the same user agent took its place.
+    Replaced,
     /// A newer version wrote the reason, in a word that this one does not know.
     #[serde(other)]
     Other,
@@ -162,6 +166,8 @@ impl EndReason {
             Self::LimitReached => "limit_reached",
             Self::Moved => "moved",
             Self::Idle => "idle",
+            Self::LoggedOutElsewhere => "logged_out_elsewhere",
+            Self::Replaced => "replaced",
             Self::Other => "other",
         }
     }
@@ -179,6 +185,8 @@ impl fmt::Display for EndReason {
             Self::RefreshFailed => "a needed refresh failed",
             Self::LimitReached => "it reached the time limit that counts from the sign-in",
             Self::Idle => "nobody used it for as long as its idle limit",
+            Self::LoggedOutElsewhere => "logged out at the authorization server, or at another program",
+            Self::Replaced => "a newer sign-in took its place",
             Self::Other => "only a newer version of this program knows why",
             Self::Moved => "it was moved to another store",
         })

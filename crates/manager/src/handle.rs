@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use oidc_session_core::{
-    AccessToken, Commit, DpopBinding, Expected, HolderId, Lease, Release, Session, SessionState, Stored, Target,
-    Timestamp, TokenType,
+    AccessToken, Commit, DpopBinding, EndReason, Expected, HolderId, Lease, Release, Session, SessionState, Stored,
+    Target, Timestamp, TokenType,
 };
 use oidc_session_policy::Phase;
 use oidc_session_policy::protocol::{Now, Trigger};
@@ -299,6 +299,20 @@ impl SessionHandle {
     pub async fn logout(&self) -> Result<LogoutReport> {
         let (shared, entry) = (Arc::clone(&self.shared), Arc::clone(&self.entry));
         self.detached(async move { logout::logout(&shared, &entry).await }).await
+    }
+
+    /// Ends the session here and tells nobody: writes a tombstone for `reason`, and revokes nothing.
+    ///
+    /// For whoever learns that it is over, such as from a back-channel logout; and for a session that another one of the
+    /// same user takes the place of: some servers let both share one grant, and a revocation would end that one too.
+    /// Returns the session that was ended, if there was one. Once begun it goes on even if the caller drops the future.
+    ///
+    /// # Errors
+    ///
+    /// The store failed; ending it again is the way on.
+    pub async fn end(&self, reason: EndReason) -> Result<Option<Session>> {
+        let (shared, entry) = (Arc::clone(&self.shared), Arc::clone(&self.entry));
+        self.detached(async move { logout::bury(&shared, &entry, reason).await }).await
     }
 
     /// Makes the access token expired and keeps the refresh token: a test aid.

@@ -22,7 +22,7 @@ pub struct LogoutReport {
 }
 
 pub(crate) async fn logout(shared: &Arc<Shared>, entry: &Arc<Entry>) -> Result<LogoutReport, SessionError> {
-    let Some(session) = bury(shared, entry).await? else {
+    let Some(session) = bury(shared, entry, EndReason::LoggedOut).await? else {
         return Ok(LogoutReport { ended: None, revocation: None });
     };
     // From here on the session has ended, whatever the server says.
@@ -40,7 +40,11 @@ pub(crate) async fn logout(shared: &Arc<Shared>, entry: &Arc<Entry>) -> Result<L
 /// Replaces the session by a tombstone, and returns what it replaced.
 ///
 /// No lease is needed: a refresh under way finds the tombstone when it commits, and revokes what it got.
-async fn bury(shared: &Shared, entry: &Arc<Entry>) -> Result<Option<Session>, SessionError> {
+pub(crate) async fn bury(
+    shared: &Shared,
+    entry: &Arc<Entry>,
+    reason: EndReason,
+) -> Result<Option<Session>, SessionError> {
     for _ in 0..MOST_CONFLICTS {
         let ticket = entry.ticket();
         let loaded = shared.within_budget("load a session", shared.store.load(&entry.key)).await?;
@@ -61,7 +65,7 @@ async fn bury(shared: &Shared, entry: &Arc<Entry>) -> Result<Option<Session>, Se
             },
         };
         let now = shared.clock.now();
-        let state = SessionState::from(Tombstone::of(&session, EndReason::LoggedOut, None, now));
+        let state = SessionState::from(Tombstone::of(&session, reason, None, now));
         let keep_until = state.keep_until();
         let next = shared.close(entry, Expected::At(stored.version), &state)?;
         let _writing = Writing::new(entry, next.version);

@@ -8,10 +8,10 @@ use http::HeaderValue;
 use oidc_session_core::{Clock, Custody, Limits, Provider, SessionId, SessionStore, SystemClock, Target, Timestamp};
 use oidc_session_policy::protocol::Rules;
 use oidc_session_policy::{ExpiredOnly, OnRefreshFailure, RefreshPolicy};
-use oidc_session_sealing::{KeyRing, Seal};
+use oidc_session_sealing::{Envelope, KeyRing, Seal};
 
 use crate::shared::Shared;
-use crate::{BuildError, FeedState, SessionHandle, hot_path};
+use crate::{BuildError, FeedState, Notes, SessionHandle, hot_path};
 
 /// Keeps the sessions of one client at one authorization server alive. Cheap to clone.
 ///
@@ -90,6 +90,24 @@ impl SessionManager {
             Some(_) if self.shared.following.is_followed() => FeedState::Followed,
             Some(_) => FeedState::NotFollowed,
         }
+    }
+
+    /// What the program keeps beside its sessions.
+    pub fn notes(&self) -> Notes {
+        Notes(Arc::clone(&self.shared))
+    }
+
+    /// Seals what leaves the program for one `purpose` and comes back to it, such as what a cookie holds.
+    ///
+    /// With the key ring of the sessions, so that each process of a fleet opens what another one sealed. `None` if this
+    /// manager has no ring: then [`Envelope::new`] takes one.
+    pub fn envelope(&self, purpose: &str) -> Option<Envelope> {
+        self.shared.seal.key_ring().map(|ring| Envelope::new(ring.clone(), purpose))
+    }
+
+    /// The time as this manager's clock has it.
+    pub fn now(&self) -> Timestamp {
+        self.shared.clock.now()
     }
 
     /// Waits until every refresh and logout under way has finished.

@@ -39,22 +39,23 @@
 //! [`Provider`] who refreshes them. Each provider and each store is a feature of its own.
 
 pub use oidc_session_core::{
-    AccessToken, AnsweredIdToken, Change, ChangeFeed, Changes, ClientSecret, Clock, CodeVerifier, Commit, Cursor,
-    Custody, DeviceCode, DevicePoll, DeviceRequest, DeviceSignIn, DpopBinding, DpopKey, EndReason, Expected,
-    Fingerprint, HolderId, IdClaims, IdToken, InvalidSessionId, Lease, Limits, List, LogoutShape, Merged, Page,
-    PendingDevice, PendingSignIn, Provider, ProviderError, ProviderErrorKind, ProviderId, ProviderProfile, Record,
-    RecordError, RefreshExtends, RefreshToken, Release, Removal, Renewal, ReuseReaction, Revocation, RevocationShape,
-    Rotation, Scopes, Session, SessionData, SessionEnd, SessionId, SessionState, SessionStore, SignIn, SignInId,
-    SignInRequest, StoreError, StoreErrorKind, StoreKey, Stored, Sweep, SystemClock, Target, Timestamp, TokenAnswer,
-    TokenSet, TokenType, Tombstone, Version, Violation, Walk, Walked,
+    AccessToken, AnsweredIdToken, BackChannelLogout, Change, ChangeFeed, Changes, ClientSecret, Clock, CodeVerifier,
+    Commit, Cursor, Custody, DeviceCode, DevicePoll, DeviceRequest, DeviceSignIn, DpopBinding, DpopKey, EndReason,
+    Expected, Fingerprint, HolderId, IdClaims, IdToken, InvalidSessionId, Lease, Limits, List, LogoutShape,
+    LogoutToken, Merged, Note, NoteName, Page, PendingDevice, PendingSignIn, Provider, ProviderError,
+    ProviderErrorKind, ProviderId, ProviderProfile, Record, RecordError, RefreshExtends, RefreshToken, Release,
+    Removal, Renewal, ReuseReaction, Revocation, RevocationShape, Rotation, Scopes, Session, SessionData, SessionEnd,
+    SessionId, SessionState, SessionStore, SignIn, SignInId, SignInRequest, StoreError, StoreErrorKind, StoreKey,
+    Stored, Sweep, SystemClock, Target, Timestamp, TokenAnswer, TokenSet, TokenType, Tombstone, Version, Violation,
+    Walk, Walked,
 };
 #[cfg(feature = "http-client")]
 pub use oidc_session_http_client as http_client;
 #[cfg(feature = "http-server")]
 pub use oidc_session_http_server as http_server;
 pub use oidc_session_manager::{
-    BuildError, FeedState, KeepFresh, KeyRing, KeyRingError, LeaseTooShort, LogoutReport, Outcome, ServedToken,
-    SessionError, SessionErrorKind, SessionEvent, SessionEventKind, SessionHandle, SessionManager,
+    BuildError, Envelope, FeedState, KeepFresh, KeyRing, KeyRingError, LeaseTooShort, LogoutReport, Notes, Outcome,
+    ServedToken, SessionError, SessionErrorKind, SessionEvent, SessionEventKind, SessionHandle, SessionManager,
     SessionManagerBuilder, Snapshot,
 };
 pub use oidc_session_policy::{ExpiredOnly, Jitter, OnRefreshFailure, Phase, Preemptive, RefreshPolicy, Schedule};
@@ -67,8 +68,8 @@ pub use oidc_session_provider_cognito::Cognito;
 #[cfg(feature = "provider-oidc")]
 pub use oidc_session_provider_oidc::{
     AssertionAudience, ClientAuth, ClientCertificate, DeviceStatus, Diagnosis, Dialect, DpopProof, EncodedRequest,
-    ErrorAnswer, Fields, LogoutToken, Meaning, Oidc, OidcBuilder, Origin, PlainOidc, RESERVED_PARAMETERS,
-    RevocableToken, SigningAlgorithm, SigningKey, UserInfo,
+    ErrorAnswer, Fields, Meaning, Oidc, OidcBuilder, Origin, PlainOidc, RESERVED_PARAMETERS, RevocableToken,
+    SigningAlgorithm, SigningKey, UserInfo,
 };
 #[cfg(feature = "provider-presets")]
 pub use oidc_session_provider_presets as presets;

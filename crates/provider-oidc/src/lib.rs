@@ -73,7 +73,6 @@ pub use dialect::{Dialect, Fields, PlainOidc};
 pub use dpop::DpopProof;
 pub use encoded_request::EncodedRequest;
 pub use error_answer::ErrorAnswer;
-pub use logout_token::LogoutToken;
 pub use oidc::Oidc;
 pub use origin::Origin;
 pub use revocable_token::RevocableToken;

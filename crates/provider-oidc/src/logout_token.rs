@@ -1,6 +1,7 @@
-//! [`LogoutToken`]: what an authorization server says when a subject has logged out elsewhere.
+//! How [`Oidc`] reads a logout token: what an authorization server says when a subject has logged out elsewhere.
 
-use oidc_session_core::{ProviderError, Timestamp};
+use async_trait::async_trait;
+use oidc_session_core::{BackChannelLogout, LogoutToken, ProviderError, Timestamp};
 use serde_json::Value;
 
 use crate::dialect::Fields;
@@ -13,28 +14,10 @@ use crate::{Oidc, claims};
 /// The media types that the header may name (Back-Channel Logout §2.4). Servers older than the first write the second.
 const TYPES: [&str; 2] = ["logout+jwt", "jwt"];
 
+const NAME: &str = "the logout token";
+
 /// The member of `events` that makes a logout token (Back-Channel Logout §2.4).
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
-
-/// A verified back-channel logout token (OpenID Connect Back-Channel Logout 1.0 §2.4).
-///
-/// It ends the sessions of `issuer` that have its `sid`; without a `sid`, all of its `subject`. At least one is there.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct LogoutToken {
-    /// `iss`, in the spelling that [`Session::issuer`](oidc_session_core::Session::issuer) keeps.
-    pub issuer: String,
-    /// `sub`: whose sessions end.
-    pub subject: Option<String>,
-    /// `sid`: which session ends.
-    pub sid: Option<String>,
-    /// `jti`: the name of this token, unique at its issuer.
-    pub jti: String,
-    /// `iat`: when it was issued, by the server's clock.
-    pub issued_at: Timestamp,
-    /// `exp`: when it expires, by the server's clock. Whoever remembers `jti` may forget it two minutes later.
-    pub expires_at: Timestamp,
-}
 
 impl Oidc {
     /// Verifies the `logout_token` of a back-channel logout request (OpenID Connect Back-Channel Logout 1.0 §2.6).
@@ -61,16 +44,26 @@ impl Oidc {
     /// # }
     /// ```
     pub async fn logout_token(&self, token: &str) -> Result<LogoutToken, ProviderError> {
-        const NAME: &str = "the logout token";
-        // Before anything is fetched: anybody can send anything to this endpoint.
-        SignedJwt::parse(token, &TYPES).map_err(|unverified| unverified.into_error(NAME))?;
-        let metadata = self.server.metadata().await?;
-        let (logout, accepted_until) = self.verified(metadata, NAME, |verifier| verifier.logout(token)).await?;
+        let (logout, accepted_until) = self.verified_logout_token(token).await?;
         let now = self.server.clock.now();
         if !self.server.logout_tokens.is_first_use(&logout.issuer, &logout.jti, accepted_until, now) {
             return Err(Unverified::Refused("it has been used before").into_error(NAME));
         }
         Ok(logout)
+    }
+
+    async fn verified_logout_token(&self, token: &str) -> Result<(LogoutToken, Timestamp), ProviderError> {
+        // Before anything is fetched: anybody can send anything to this endpoint.
+        SignedJwt::parse(token, &TYPES).map_err(|unverified| unverified.into_error(NAME))?;
+        let metadata = self.server.metadata().await?;
+        self.verified(metadata, NAME, |verifier| verifier.logout(token)).await
+    }
+}
+
+#[async_trait]
+impl BackChannelLogout for Oidc {
+    async fn verify_logout_token(&self, token: &str) -> Result<LogoutToken, ProviderError> {
+        Ok(self.verified_logout_token(token).await?.0)
     }
 }
 
@@ -88,14 +81,10 @@ impl Verifier<'_> {
         lifetime.check(self.now)?;
         check_event(fields)?;
         let named = |name| Ok(claims::text(fields, name)?.filter(|text| !text.is_empty()).map(str::to_owned));
-        let logout = LogoutToken {
-            subject: named("sub")?,
-            sid: named("sid")?,
-            jti: claims::required(fields, "jti", "it has no jti")?.to_owned(),
-            issued_at: lifetime.issued_at,
-            expires_at: lifetime.expires_at,
-            issuer,
-        };
+        let jti = claims::required(fields, "jti", "it has no jti")?;
+        let mut logout = LogoutToken::new(issuer, jti, lifetime.issued_at, lifetime.expires_at);
+        logout.subject = named("sub")?;
+        logout.sid = named("sid")?;
         if logout.subject.is_none() && logout.sid.is_none() {
             return Err(Unverified::Refused("it names neither a subject nor a session"));
         }

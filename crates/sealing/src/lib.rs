@@ -47,6 +47,7 @@
 //! [`RecordError::Refused`]: oidc_session_core::RecordError::Refused
 
 mod address;
+mod envelope;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -56,7 +57,8 @@ mod key_ring;
 mod seal;
 
 pub use address::Address;
+pub use envelope::Envelope;
 pub use key::KeyId;
 pub use key_file::Beside;
 pub use key_ring::{KeyRing, KeyRingError};
-pub use seal::{Opened, Seal};
+pub use seal::{Opened, OpenedNote, Seal};

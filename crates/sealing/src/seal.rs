@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use oidc_session_core::{Expected, Record, RecordError, SessionId, SessionState, StoreKey, Stored, Timestamp, Version};
+use oidc_session_core::{
+    Expected, Note, NoteName, Record, RecordError, SessionId, SessionState, StoreKey, Stored, Timestamp, Version,
+};
 use zeroize::Zeroizing;
 
 use crate::key::Binding;
@@ -17,6 +19,15 @@ pub struct Seal(Option<Arc<KeyRing>>);
 pub struct Opened {
     /// The session, or its tombstone.
     pub state: SessionState,
+    /// Where it is kept.
+    pub address: Address,
+}
+
+/// What a record turned out to be that is no session.
+#[derive(Clone, Debug)]
+pub struct OpenedNote {
+    /// The note.
+    pub note: Note,
     /// Where it is kept.
     pub address: Address,
 }
@@ -46,7 +57,12 @@ impl Seal {
         self.address_of_digest(id.store_key())
     }
 
-    /// Where the session of this digest is kept: for copies from one store to another.
+    /// Where the note of this name is kept.
+    pub fn address_of_note(&self, name: &NoteName) -> Address {
+        self.address_of_digest(name.store_key())
+    }
+
+    /// Where the session, or the note, of this digest is kept: for copies from one store to another.
     pub fn address_of_digest(&self, digest: StoreKey) -> Address {
         let key = self.0.as_ref().map_or(digest, |ring| ring.name(&digest));
         Address { key, digest }
@@ -64,8 +80,32 @@ impl Seal {
         state: &SessionState,
         now: Timestamp,
     ) -> Result<Stored, RecordError> {
+        self.close_record(address, expected, Record::encode(state)?, now)
+    }
+
+    /// As [`close`](Self::close), of a note.
+    ///
+    /// # Errors
+    ///
+    /// The note is larger than a record may be.
+    pub fn close_note(
+        &self,
+        address: &Address,
+        expected: Expected,
+        note: &Note,
+        now: Timestamp,
+    ) -> Result<Stored, RecordError> {
+        self.close_record(address, expected, Record::encode_note(note)?, now)
+    }
+
+    fn close_record(
+        &self,
+        address: &Address,
+        expected: Expected,
+        record: Record,
+        now: Timestamp,
+    ) -> Result<Stored, RecordError> {
         let version = Version::after(expected, now);
-        let record = Record::encode(state)?;
         let record = match &self.0 {
             Some(ring) => seal(ring, address, version, &record)?,
             None => record,
@@ -79,24 +119,42 @@ impl Seal {
     ///
     /// The record is damaged, or not what was sealed under this key and version. Nothing is destroyed.
     pub fn open(&self, key: &StoreKey, stored: &Stored) -> Result<Opened, RecordError> {
+        let (plain, address) = self.open_record(key, stored)?;
+        Ok(Opened { state: Record::decode_bytes(&plain)?, address })
+    }
+
+    /// As [`open`](Self::open), of a note.
+    ///
+    /// # Errors
+    ///
+    /// As there; also if it is a session.
+    pub fn open_note(&self, key: &StoreKey, stored: &Stored) -> Result<OpenedNote, RecordError> {
+        let (plain, address) = self.open_record(key, stored)?;
+        Ok(OpenedNote { note: Record::decode_note_bytes(&plain)?, address })
+    }
+
+    /// The bytes of a record as they were before they were sealed.
+    fn open_record(&self, key: &StoreKey, stored: &Stored) -> Result<(Zeroizing<Vec<u8>>, Address), RecordError> {
         if stored.record.as_bytes().len() > Record::MAX_STORED_LENGTH {
             return Err(RecordError::TooLarge);
         }
         let Some(ring) = &self.0 else {
-            return Ok(Opened { state: stored.record.decode()?, address: Address { key: *key, digest: *key } });
+            let plain = Zeroizing::new(stored.record.as_bytes().to_vec());
+            return Ok((plain, Address { key: *key, digest: *key }));
         };
         let (key_id, sealed) = payload(&stored.record)?;
         let sealing_key = ring.key(key_id).ok_or(RecordError::UnknownKey { key_id: key_id.as_u64() })?;
-        let plain = sealing_key.open(&binding(key, stored.version), sealed).map_err(|_| RecordError::Refused)?;
-        let (digest, record) = plain.split_first_chunk::<DIGEST>().ok_or(RecordError::Refused)?;
+        let mut plain = sealing_key.open(&binding(key, stored.version), sealed).map_err(|_| RecordError::Refused)?;
+        let digest = plain.first_chunk::<DIGEST>().ok_or(RecordError::Refused)?;
         let address = self.address_of_digest(StoreKey::from_bytes(*digest));
         if address.key != *key {
             return Err(RecordError::Refused);
         }
-        Ok(Opened { state: Record::decode_bytes(record)?, address })
+        plain.drain(..DIGEST);
+        Ok((plain, address))
     }
 
-    /// The same state at the same place, sealed anew with the newest key, to be committed in place of `stored`. `None` if
+    /// The same state, or note, at the same place, sealed anew with the newest key, to be committed in place of `stored`. `None` if
     /// it is sealed with that key already.
     ///
     /// # Errors
@@ -107,8 +165,15 @@ impl Seal {
         if payload(&stored.record)?.0 == ring.sealing_key_id() {
             return Ok(None);
         }
-        let Opened { state, address } = self.open(key, stored)?;
-        self.close(&address, Expected::At(stored.version), &state, now).map(Some)
+        let expected = Expected::At(stored.version);
+        match self.open(key, stored) {
+            Ok(Opened { state, address }) => self.close(&address, expected, &state, now).map(Some),
+            Err(RecordError::Note) => {
+                let OpenedNote { note, address } = self.open_note(key, stored)?;
+                self.close_note(&address, expected, &note, now).map(Some)
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -128,7 +193,7 @@ fn payload(record: &Record) -> Result<(KeyId, &[u8]), RecordError> {
     let Some(payload) = record.sealed_payload() else {
         // What is readable without a key is a record of its own; whatever else is damage.
         return Err(match record.decode() {
-            Ok(_) => RecordError::NotSealed,
+            Ok(_) | Err(RecordError::Note) => RecordError::NotSealed,
             Err(error) => error,
         });
     };

@@ -47,10 +47,13 @@ impl List {
         let mut rows = Vec::new();
         let mut records = Walk::over(&*store.store);
         while let Some(walked) = records.next().await? {
-            rows.push(match walked {
-                Walked::Record { key, stored } => Row::of(&key, store.seal.open(&key, &stored), now),
-                Walked::Unreadable(_) => Row::damaged(),
-            });
+            match walked {
+                Walked::Record { key, stored } => match store.seal.open(&key, &stored) {
+                    Err(RecordError::Note) => {}
+                    opened => rows.push(Row::of(&key, opened, now)),
+                },
+                Walked::Unreadable(_) => rows.push(Row::damaged()),
+            }
         }
         rows.sort_by(|one, two| one.session.cmp(&two.session));
         context.output.answer(&json!({ "sessions": rows }), &table(&rows))

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::authority::{Authority, CLIENT_ID, NOW, assert_shows_no_secret, signed, signed_as};
+use oidc_session_core::LogoutToken;
 use oidc_session_core::ProviderErrorKind::{InvalidAnswer, NotSent, TryLater};
 use oidc_session_core::{ClientSecret, ProviderError};
-use oidc_session_provider_oidc::{ClientAuth, LogoutToken, Oidc};
+use oidc_session_provider_oidc::{ClientAuth, Oidc};
 use oidc_session_testkit::ManualClock;
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
