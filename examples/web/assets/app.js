@@ -312,7 +312,8 @@ async function loadOrders() {
 for (const form of document.querySelectorAll("form[data-trouble]")) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const answer = await ask(form.action, { method: "POST" });
+    const action = event.submitter?.getAttribute("formaction") ?? form.action;
+    const answer = await ask(action, { method: "POST" });
     if (!answer) return;
     const done = byId("done");
     done.textContent = answer.body.message ?? "That did not work.";

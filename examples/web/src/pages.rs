@@ -2,12 +2,11 @@
 
 use axum::extract::State;
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use oidc_session::http_server::{AuthState, Visitor};
-use oidc_session::{Outcome, SessionError};
+use oidc_session::http_server::{AuthState, Visitor, VisitorMissing};
+use oidc_session::{Outcome, SessionError, SessionErrorKind};
 
 use crate::app::App;
 use crate::session_view::{Looked, kept, look, signed_out};
-use crate::sign_in_page;
 use crate::template::{Value, fill};
 use crate::trouble;
 
@@ -17,6 +16,9 @@ const TAB2: &str = include_str!("../assets/tab2.html");
 const TAB3: &str = include_str!("../assets/tab3.html");
 
 const KEPT: &str = "The authorization server cannot be reached. The session is kept, and goes on when it is back.";
+
+/// The visitor, or what the guard would answer; and why, if it is not for want of a sign-in.
+type Who = (Result<Visitor, VisitorMissing>, AuthState);
 
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Tab {
@@ -31,30 +33,31 @@ pub(crate) async fn home() -> Redirect {
 }
 
 /// `GET /tab1`: the session as it goes on.
-pub(crate) async fn tab1(State(app): State<App>, who: AuthState) -> Response {
+pub(crate) async fn tab1(State(app): State<App>, who: Who) -> Response {
     let main =
         fill(TAB1, &[("store", Value::Text(app.store_name())), ("issuer", Value::Text(app.issuer().as_str()))]);
     show(Tab::Session, who, &main).await
 }
 
 /// `GET /tab2`: what the protected API has for the visitor.
-pub(crate) async fn tab2(who: AuthState) -> Response {
+pub(crate) async fn tab2(who: Who) -> Response {
     show(Tab::Orders, who, TAB2).await
 }
 
 /// `GET /tab3`: what can go wrong.
-pub(crate) async fn tab3(State(app): State<App>, who: AuthState) -> Response {
+pub(crate) async fn tab3(State(app): State<App>, who: Who) -> Response {
     let main = fill(TAB3, &[("troubles", Value::Markup(&trouble::cards(app.embedded())))]);
     show(Tab::Trouble, who, &main).await
 }
 
 /// A page is shown also while its session cannot be used: it says so, and goes on by itself when that is over.
-async fn show(tab: Tab, who: AuthState, main: &str) -> Response {
+async fn show(tab: Tab, who: Who, main: &str) -> Response {
     match who {
-        AuthState::SignedIn(visitor) => to_visitor(tab, &visitor, main).await,
-        AuthState::Unavailable(error) => Html(page(tab, &Shown::kept(&error), main)).into_response(),
-        AuthState::Ended(reason) => Redirect::to(&sign_in_page::address(Some(reason))).into_response(),
-        _ => Redirect::to(&sign_in_page::address(None)).into_response(),
+        (Ok(visitor), _) => to_visitor(tab, &visitor, main).await,
+        (Err(_), AuthState::Unavailable(error)) if error.kind() != SessionErrorKind::SignInNeeded => {
+            Html(page(tab, &Shown::kept(&error), main)).into_response()
+        }
+        (Err(missing), _) => missing.into_response(),
     }
 }
 

@@ -10,17 +10,24 @@ use crate::template::{Value, fill};
 
 const DOOR: &str = include_str!("../assets/door.html");
 const HOME: &str = "/tab1";
+const NOT_SIGNED_IN: &str = "You are not signed in";
 
 /// What the guard says when it sends somebody here.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Sent {
     return_to: Option<String>,
+    /// Why a session has ended.
     reason: Option<String>,
+    /// Why a sign-in was not finished.
+    error: Option<String>,
 }
 
 /// `GET /sign-in`.
 pub(crate) async fn sign_in(Query(sent): Query<Sent>) -> Html<String> {
-    let (title, message) = words(sent.reason.as_deref());
+    let (title, message) = match sent.error.as_deref() {
+        Some(error) => (NOT_SIGNED_IN, failure(error)),
+        None => words(sent.reason.as_deref()),
+    };
     door(title, message, sent.return_to.as_deref())
 }
 
@@ -72,8 +79,24 @@ fn words(reason: Option<&str>) -> (&'static str, &'static str) {
         "limit_reached" => ("Your session has ended", "It reached its time limit. Sign in to go on."),
         "idle" => ("Your session has ended", "Nobody used it for a while. Sign in to go on."),
         "moved" => ("Your session has moved", "It lives on elsewhere. Sign in to have another one here."),
+        "interaction_required" => (
+            "The authorization server asks for you",
+            "It wants you to act there before the session goes on. Sign in to do that.",
+        ),
         "" | "signed_out" | "no_session" => ("Sign in", "This page is for people who are signed in."),
         _ => ("Your session has ended", "Sign in to go on."),
+    }
+}
+
+/// The words of `SignInFailure`.
+fn failure(error: &str) -> &'static str {
+    match error {
+        "expired" => "The sign-in took too long, or was finished before. Try again.",
+        "denied" => "The sign-in was declined. Nothing has changed.",
+        "invalid" => "The answer did not belong to a sign-in of this browser. Try again.",
+        "unavailable" => "The authorization server cannot be reached just now. Try again in a moment.",
+        "misconfigured" => "This application is not set up right: the authorization server does not know it.",
+        _ => "The sign-in was not finished. Try again.",
     }
 }
 
