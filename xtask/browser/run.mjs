@@ -143,7 +143,7 @@ async function revoked(first, second, third) {
 
 async function elsewhere(first, second, third) {
   await third.getByRole('button', { name: 'Sign out elsewhere' }).click();
-  for (const page of [third, second, first]) await atTheDoor(page, 'logged_out', 'here or elsewhere');
+  for (const page of [third, second, first]) await atTheDoor(page, 'logged_out_elsewhere', 'of another application');
   ok('a logout elsewhere (back channel) is one in every tab');
 
   await signIn(first);
@@ -206,7 +206,7 @@ async function onAPhone(browser, storageState) {
       await page.setViewportSize(PHONE);
       await page.goto(at(`/${tab}`));
       if (tab === 'tab2') await page.locator('#orders-of', { hasText: 'alice' }).waitFor();
-      if (tab === 'tab1') await page.locator('#timeline .now').waitFor();
+      if (tab === 'tab1') await page.locator('#timeline .knob').waitFor();
       await picture(page, `${tab.split('?')[0]}-phone-${colorScheme}`);
       await page.setViewportSize(NARROW);
       ensure((await overflow(page)) <= 0, `/${tab} is wider than a phone of 360 px`);
@@ -219,7 +219,7 @@ async function onAPhone(browser, storageState) {
   for (const tab of ['tab1', 'tab2', 'tab3']) {
     await page.goto(at(`/${tab}`));
     if (tab === 'tab2') await page.locator('#orders-of').waitFor();
-    if (tab === 'tab1') await page.locator('#timeline .now').waitFor();
+    if (tab === 'tab1') await page.locator('#timeline .knob').waitFor();
     await picture(page, `${tab}-desktop-dark`);
   }
   await context.close();

@@ -62,7 +62,11 @@ fn is_local(path: &str) -> bool {
 
 fn words(reason: Option<&str>) -> (&'static str, &'static str) {
     match reason.unwrap_or_default() {
-        "logged_out" => ("Signed out", "You have logged out, here or elsewhere. Nothing of the session is left."),
+        "logged_out" => ("Signed out", "You have logged out. Nothing of the session is left."),
+        "logged_out_elsewhere" => (
+            "Signed out elsewhere",
+            "You have logged out of another application, and the authorization server told this one. Nothing of the session is left.",
+        ),
         "rejected" => (
             "Your session has ended",
             "The authorization server took it back: it was revoked, or its time was over. Sign in to go on.",
@@ -77,6 +81,7 @@ fn words(reason: Option<&str>) -> (&'static str, &'static str) {
         ),
         "refresh_failed" => ("Your session has ended", "It expired, and could not be refreshed. Sign in to go on."),
         "limit_reached" => ("Your session has ended", "It reached its time limit. Sign in to go on."),
+        "replaced" => ("Signed in anew", "Another sign-in has taken the place of this one. Sign in to go on here."),
         "idle" => ("Your session has ended", "Nobody used it for a while. Sign in to go on."),
         "moved" => ("Your session has moved", "It lives on elsewhere. Sign in to have another one here."),
         "interaction_required" => (
@@ -126,6 +131,7 @@ mod tests {
     fn every_end_has_words_of_its_own() {
         let ends = [
             EndReason::LoggedOut,
+            EndReason::LoggedOutElsewhere,
             EndReason::Rejected,
             EndReason::RejectedAfterUnknownOutcome,
             EndReason::NoRefreshToken,
@@ -133,6 +139,7 @@ mod tests {
             EndReason::LimitReached,
             EndReason::Moved,
             EndReason::Idle,
+            EndReason::Replaced,
         ];
         let messages: std::collections::HashSet<_> = ends.iter().map(|end| words(Some(end.as_str())).1).collect();
         assert_eq!(messages.len(), ends.len());
