@@ -38,6 +38,7 @@ function ensure(holds, otherwise) {
 }
 
 async function picture(page, name) {
+  await page.evaluate(() => scrollTo(0, 0));
   await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), animations: 'disabled' });
 }
 

@@ -77,16 +77,12 @@ addEventListener("pagehide", () => {
 addEventListener("pageshow", async ({ persisted }) => {
   if (!persisted) return;
   leaving = false;
-  if (await look()) {
-    delete document.documentElement.dataset.left;
-    follow();
-  }
+  if (await look()) delete document.documentElement.dataset.left;
 });
 
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState !== "visible" || leaving) return;
   look();
-  follow();
 });
 
 // --- Asking ----------------------------------------------------------------------------------------------------------
@@ -116,6 +112,7 @@ async function look() {
   if (answer.status === 200) {
     take(answer.body);
     tell(answer.body.outcome);
+    follow();
     return true;
   }
   unavailable(answer.body.reason ?? "unavailable");
@@ -140,18 +137,26 @@ function follow() {
 // --- Showing ---------------------------------------------------------------------------------------------------------
 
 function take(news) {
-  session = news;
+  session = { ...news, lifetime: news.expires_at === null ? null : news.expires_at - news.received_at };
   clockOffset = news.now - Date.now();
   if (failing && serverNow() < (news.expires_at ?? Infinity)) recovered();
-  remember(news);
+  remember(session);
+  // A token that was made old has moved back in time; when it was issued is still known here.
+  session.received_at = Math.max(session.received_at, history.refreshes.at(-1));
   show();
 }
 
 function happened(event) {
   if (event.kind === "unavailable") unavailable(event.word);
   else recovered();
-  history.events.unshift({ at: event.at, text: EVENTS[event.kind] ?? event.kind });
-  history.events.length = Math.min(history.events.length, MOST_EVENTS);
+  const latest = history.events[0];
+  if (latest?.kind === "unavailable" && event.kind === "unavailable") {
+    // An outage is one event, however often somebody asks during it.
+    Object.assign(latest, { at: event.at, times: latest.times + 1 });
+  } else {
+    history.events.unshift({ at: event.at, kind: event.kind, times: 1 });
+    history.events.length = Math.min(history.events.length, MOST_EVENTS);
+  }
   if (event.kind === "refreshed" || event.kind === "adopted") history.last = { at: event.at, word: event.kind };
   store();
   showEvents();
@@ -197,6 +202,7 @@ function show() {
     pill.textContent = PHASES[phase];
   }
   byId("countdown").textContent = countdown();
+  byId("subject").textContent ||= session.subject ?? "";
   if (byId("timeline")) {
     byId("timeline-text").textContent = drawTimeline(byId("timeline"), session, history.refreshes, serverNow());
     showFacts();
@@ -228,12 +234,12 @@ function showEvents() {
   const list = byId("events");
   if (!list || history.events.length === 0) return;
   list.replaceChildren(
-    ...history.events.map(({ at, text }) => {
+    ...history.events.map(({ at, kind, times }) => {
       const time = document.createElement("time");
       time.dateTime = new Date(at).toISOString();
       time.textContent = clock(at);
       const item = document.createElement("li");
-      item.append(time, text);
+      item.append(time, (EVENTS[kind] ?? kind) + (times > 1 ? ` (${times} times)` : ""));
       return item;
     }),
   );
@@ -250,7 +256,7 @@ function span(seconds) {
 // --- Remembering, from one tab's page to its next --------------------------------------------------------------------
 
 function recall() {
-  const empty = { sign_in: null, refreshes: [], events: [], last: null };
+  const empty = { sign_in: null, session: null, refreshes: [], events: [], last: null };
   try {
     return { ...empty, ...JSON.parse(sessionStorage.getItem("history") ?? "{}") };
   } catch {
@@ -263,6 +269,7 @@ function store() {
 }
 
 function remember(news) {
+  history.session = news;
   if (history.sign_in !== news.signed_in_at) {
     Object.assign(history, { sign_in: news.signed_in_at, refreshes: [], events: [], last: null });
   }
@@ -295,7 +302,7 @@ async function loadOrders() {
     byId("how").textContent = body.message ?? "There is no answer now; the session is kept.";
     return;
   }
-  byId("how").textContent = `${OUTCOMES[body.outcome] ?? body.outcome}; ${body.calls === 1 ? "one call" : `${body.calls} calls`} to the API`;
+  byId("how").textContent = `Access token: ${OUTCOMES[body.outcome] ?? body.outcome}; ${body.calls === 1 ? "one call" : `${body.calls} calls`} to the API`;
   byId("how").dataset.word = body.outcome;
   byId("orders-of").textContent = `Orders of ${body.owner}`;
   byId("rows").replaceChildren(
@@ -325,9 +332,14 @@ for (const form of document.querySelectorAll("form[data-trouble]")) {
   });
 }
 
+// The request of this page has refreshed the session if it had expired: that is the refresh on mount.
 tell(document.body.dataset.outcome);
 showEvents();
-look();
+if (byId("phase").dataset.phase === "unavailable") {
+  // What is known from before is better than nothing.
+  session = history.session;
+  unavailable(document.body.dataset.outcome);
+}
 follow();
 if (byId("load")) loadOrders();
 // Twice a second is enough for seconds; nothing moves in between.

@@ -36,7 +36,9 @@ pub(crate) async fn events(State(app): State<App>, visitor: Visitor) -> Response
         Err(error) => return kept(&error),
     };
     let Some(place) = place else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
-    Sse::new(stream(Listening { session, heard, place, next: Next::Look })).keep_alive(KeepAlive::default()).into_response()
+    Sse::new(stream(Listening { session, heard, place, next: Next::Look }))
+        .keep_alive(KeepAlive::default())
+        .into_response()
 }
 
 struct Listening {

@@ -18,9 +18,7 @@ pub(crate) fn content_security_policy(known_issuer: Option<&Url>) -> HeaderValue
         let origin = issuer.origin().ascii_serialization();
         HeaderValue::try_from(format!("{policy}; form-action 'self' {origin}")).ok()
     });
-    with_forms.unwrap_or(HeaderValue::from_static(
-        "default-src 'self'; base-uri 'none'; frame-ancestors 'none'",
-    ))
+    with_forms.unwrap_or(HeaderValue::from_static("default-src 'self'; base-uri 'none'; frame-ancestors 'none'"))
 }
 
 /// Adds them where the answer has none of its own. What may hold a visitor's data is stored nowhere.

@@ -3,10 +3,10 @@
 use axum::extract::State;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use oidc_session::http_server::{AuthState, Visitor, VisitorMissing};
-use oidc_session::{Outcome, SessionError, SessionErrorKind};
+use oidc_session::{Outcome, Phase, SessionError, SessionErrorKind};
 
 use crate::app::App;
-use crate::session_view::{Looked, kept, look, signed_out};
+use crate::session_view::{Looked, kept, look, phase_word, signed_out};
 use crate::template::{Value, fill};
 use crate::trouble;
 
@@ -34,8 +34,7 @@ pub(crate) async fn home() -> Redirect {
 
 /// `GET /tab1`: the session as it goes on.
 pub(crate) async fn tab1(State(app): State<App>, who: Who) -> Response {
-    let main =
-        fill(TAB1, &[("store", Value::Text(app.store_name())), ("issuer", Value::Text(app.issuer().as_str()))]);
+    let main = fill(TAB1, &[("store", Value::Text(app.store_name())), ("issuer", Value::Text(app.issuer().as_str()))]);
     show(Tab::Session, who, &main).await
 }
 
@@ -63,9 +62,9 @@ async fn show(tab: Tab, who: Who, main: &str) -> Response {
 
 async fn to_visitor(tab: Tab, visitor: &Visitor, main: &str) -> Response {
     match look(visitor.session()).await {
-        Ok(Looked::Active(session, _)) => {
+        Ok(Looked::Active(session, view)) => {
             let subject = session.subject.as_deref().unwrap_or_default();
-            Html(page(tab, &Shown::fine(subject, visitor.outcome()), main)).into_response()
+            Html(page(tab, &Shown::usable(subject, view.phase(), visitor.outcome()), main)).into_response()
         }
         Ok(Looked::Ended(reason)) => signed_out(reason),
         Err(error) => kept(&error),
@@ -82,8 +81,13 @@ struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    fn fine(subject: &'a str, outcome: Outcome) -> Self {
-        Self { subject, phase: "fresh", phase_words: "Fresh", outcome: outcome.as_str(), banner: "" }
+    fn usable(subject: &'a str, phase: Phase, outcome: Outcome) -> Self {
+        let phase_words = match phase {
+            Phase::Fresh => "Fresh",
+            Phase::Due => "Due for a refresh",
+            Phase::Expired => "Expired",
+        };
+        Self { subject, phase: phase_word(phase), phase_words, outcome: outcome.as_str(), banner: "" }
     }
 
     fn kept(error: &SessionError) -> Self {

@@ -142,8 +142,7 @@ async fn provider(flags: &Flags, base_url: &Url) -> Result<(Oidc, Option<Embedde
 async fn manager(provider: &Oidc, url: &StoreUrl, skew: u64) -> Result<SessionManager, StartError> {
     let store = url.open().await?;
     let custody = oidc_session::SessionStore::custody(&*store);
-    let builder = SessionManager::builder(provider.clone(), store)
-        .policy(Preemptive::skew(Duration::from_secs(skew)));
+    let builder = SessionManager::builder(provider.clone(), store).policy(Preemptive::skew(Duration::from_secs(skew)));
     let builder = match custody {
         Custody::Process | Custody::OperatingSystem | Custody::Folder(_) => builder,
         _ => builder.seal_with(KeyRing::from_env(KEYS)?),

@@ -8,7 +8,7 @@ use oidc_session::{
     Clock as _, EndReason, Phase, Schedule, Session, SessionError, SessionErrorKind, SessionHandle, Snapshot,
     SystemClock, Timestamp,
 };
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use crate::sign_in_page;
@@ -19,7 +19,8 @@ pub(crate) struct SessionView {
     /// By the clock of this server, so that a browser whose clock is wrong can count down.
     now: i64,
     subject: Option<String>,
-    phase: &'static str,
+    #[serde(serialize_with = "as_word")]
+    phase: Phase,
     signed_in_at: i64,
     received_at: i64,
     refresh_at: Option<i64>,
@@ -83,12 +84,21 @@ pub(crate) const fn phase_word(phase: Phase) -> &'static str {
     }
 }
 
+fn as_word<S: Serializer>(phase: &Phase, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(phase_word(*phase))
+}
+
 impl SessionView {
+    /// Where the present falls in the life of the access token.
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase
+    }
+
     fn of(session: &Session, schedule: Schedule, phase: Phase) -> Self {
         Self {
             now: SystemClock.now().as_unix_millis(),
             subject: session.subject.clone(),
-            phase: phase_word(phase),
+            phase,
             signed_in_at: session.signed_in_at.as_unix_millis(),
             received_at: session.tokens.received_at.as_unix_millis(),
             refresh_at: schedule.refresh_at().map(Timestamp::as_unix_millis),

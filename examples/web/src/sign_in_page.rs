@@ -75,10 +75,9 @@ fn words(reason: Option<&str>) -> (&'static str, &'static str) {
             "Your session has ended",
             "An answer of the authorization server was lost, and it did not accept the session after that. Sign in to go on.",
         ),
-        "no_refresh_token" => (
-            "Your session has expired",
-            "The authorization server gave nothing to refresh it with. Sign in to go on.",
-        ),
+        "no_refresh_token" => {
+            ("Your session has expired", "The authorization server gave nothing to refresh it with. Sign in to go on.")
+        }
         "refresh_failed" => ("Your session has ended", "It expired, and could not be refreshed. Sign in to go on."),
         "limit_reached" => ("Your session has ended", "It reached its time limit. Sign in to go on."),
         "replaced" => ("Signed in anew", "Another sign-in has taken the place of this one. Sign in to go on here."),
