@@ -38,8 +38,9 @@ impl SignInFailure {
 
     pub(crate) fn of(error: &ProviderError) -> Self {
         match error.kind() {
+            // The code has been spent, or is too old.
+            _ if error.error_code() == Some("invalid_grant") => Self::Expired,
             ProviderErrorKind::InvalidAnswer => Self::Invalid,
-            ProviderErrorKind::Refused if error.error_code() == Some("invalid_grant") => Self::Expired,
             ProviderErrorKind::Refused | ProviderErrorKind::InteractionRequired => Self::Denied,
             ProviderErrorKind::Misconfigured => Self::Misconfigured,
             _ => Self::Unavailable,

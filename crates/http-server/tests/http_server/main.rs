@@ -1,0 +1,11 @@
+//! A session for every visitor, as browsers and attackers meet it.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test says what went wrong by panicking")]
+
+mod attacks;
+mod back_channel;
+mod guarding;
+mod logging_out;
+mod outages;
+mod refreshing;
+mod signing_in;
+mod support;
