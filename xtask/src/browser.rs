@@ -18,8 +18,8 @@ use crate::{Result, test, workspace};
 
 /// The program under test.
 const APP: &str = "oidc-session-example-web";
-/// Its access tokens live so long: a run waits for one to expire.
-const ACCESS_TTL: &str = "5";
+/// Its access tokens live so many seconds: a run waits for one to expire, and else none may.
+const ACCESS_TTL: &str = "8";
 /// How long the application may take to start, and the run to end. The script gives up before that, and says where.
 const START: Duration = Duration::from_secs(30);
 const RUN: Duration = Duration::from_secs(90);

@@ -59,7 +59,7 @@ function leave(signIn) {
 
 channel.addEventListener("message", ({ data }) => {
   // Another tab may be wrong about the reason, but not about the need to look.
-  if (data && "ended" in data) look();
+  if (data && "ended" in data && !leaving) look();
 });
 
 byId("logout").addEventListener("submit", () => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::CACHE_CONTROL;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::Stream;
@@ -36,9 +37,8 @@ pub(crate) async fn events(State(app): State<App>, visitor: Visitor) -> Response
         Err(error) => return kept(&error),
     };
     let Some(place) = place else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
-    Sse::new(stream(Listening { session, heard, place, next: Next::Look }))
-        .keep_alive(KeepAlive::default())
-        .into_response()
+    let stream = stream(Listening { session, heard, place, next: Next::Look });
+    ([(CACHE_CONTROL, "no-store")], Sse::new(stream).keep_alive(KeepAlive::default())).into_response()
 }
 
 struct Listening {
@@ -98,21 +98,24 @@ impl Listening {
             heard = timeout(LOOK_EVERY, self.heard.recv()) => heard,
         };
         self.next = Next::Look;
-        let (kind, word) = match heard {
-            Ok(Ok(SessionEvent { kind: SessionEventKind::Ended(reason), .. })) => return Some(self.end(Some(reason))),
-            Ok(Ok(SessionEvent { kind: SessionEventKind::SignedIn, .. })) => ("signed_in", "signed_in"),
-            Ok(Ok(SessionEvent { kind: SessionEventKind::Refreshed, .. })) => ("refreshed", "refreshed"),
-            Ok(Ok(SessionEvent { kind: SessionEventKind::Adopted, .. })) => ("adopted", "adopted"),
-            Ok(Ok(SessionEvent { kind: SessionEventKind::Unavailable(word), .. })) => ("unavailable", word),
+        let heard = match heard {
+            Ok(Ok(heard)) => heard,
             // Silence, or more than could be followed: the session itself tells what came of it.
-            Ok(Ok(_) | Err(RecvError::Lagged(_))) | Err(_) => return None,
+            Err(_) | Ok(Err(RecvError::Lagged(_))) => return None,
             Ok(Err(RecvError::Closed)) => {
                 self.next = Next::Stop;
                 return None;
             }
         };
-        let at = oidc_session::Clock::now(&oidc_session::SystemClock).as_unix_millis();
-        Some(event("happened", &json!({ "kind": kind, "word": word, "at": at })))
+        let (kind, word) = match heard.kind {
+            SessionEventKind::Ended(reason) => return Some(self.end(Some(reason))),
+            SessionEventKind::SignedIn => ("signed_in", "signed_in"),
+            SessionEventKind::Refreshed => ("refreshed", "refreshed"),
+            SessionEventKind::Adopted => ("adopted", "adopted"),
+            SessionEventKind::Unavailable(word) => ("unavailable", word),
+            _ => return None,
+        };
+        Some(event("happened", &json!({ "kind": kind, "word": word, "at": heard.at.as_unix_millis() })))
     }
 
     fn end(&mut self, reason: Option<EndReason>) -> Event {

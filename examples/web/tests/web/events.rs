@@ -17,6 +17,7 @@ impl Events {
     pub(crate) async fn of(browser: &Browser) -> Self {
         let response = browser.events().send().await.unwrap();
         assert_eq!(response.headers()["content-type"], "text/event-stream");
+        assert_eq!(response.headers()["cache-control"], "no-store");
         Self { response, read: String::new() }
     }
 
