@@ -150,8 +150,16 @@ async function elsewhere(first, second, third) {
   await second.locator('#orders-of', { hasText: 'alice' }).waitFor();
 }
 
+/** In a page: an error in the console if it shows somebody, be it for a moment. */
+function tellOfPrivate() {
+  addEventListener('pageshow', () => {
+    if (document.body.innerText.includes('alice')) console.error(`${location.pathname} shows who was signed in`);
+  });
+}
+
 async function loggedOut(first, second, third) {
   // A visitor who has left a private page, but not the session.
+  await second.evaluate(tellOfPrivate);
   await second.goto(at('/sign-in'));
   await first.getByRole('link', { name: 'Orders' }).click();
   await first.locator('#orders-of', { hasText: 'alice' }).waitFor();
@@ -161,6 +169,7 @@ async function loggedOut(first, second, third) {
   ok('a logout in one tab is one in the others');
 
   for (const page of [first, second]) {
+    await page.addInitScript(tellOfPrivate);
     await page.evaluate(() => history.back());
     await page.waitForURL((url) => url.searchParams.has('return_to'));
     await page.locator('#message').waitFor();
@@ -169,11 +178,13 @@ async function loggedOut(first, second, third) {
   await picture(first, 'back-after-logout');
   const { status } = await first.evaluate(() => fetch('/api/orders').then((r) => ({ status: r.status })));
   ensure(status === 401, `a signed-out visitor gets ${status} for orders`);
+  ensure(logs.faults.length === 0, logs.faults.join('; '));
   ok('the back button shows nothing private after a logout');
-  await Promise.all([second.close(), third.close()]);
+  await Promise.all([first, second, third].map((page) => page.close()));
 }
 
-async function byKeyboard(context, page) {
+async function byKeyboard(context) {
+  const page = await openPage(context, 'keyboard', logs);
   await page.goto(at('/tab1'));
   const press = async (role, name) => {
     for (let steps = 0; steps < 25; steps += 1) {
@@ -253,7 +264,7 @@ async function scenarios(browser) {
   await revoked(first, second, third);
   await elsewhere(first, second, third);
   await loggedOut(first, second, third);
-  await byKeyboard(context, first);
+  await byKeyboard(context);
   await onAPhone(browser, await context.storageState());
   await withoutScripts(browser);
   ensure(logs.faults.length === 0, `the console tells of faults:\n${logs.faults.join('\n')}`);
