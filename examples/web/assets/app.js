@@ -141,8 +141,6 @@ function take(news) {
   clockOffset = news.now - Date.now();
   if (failing && serverNow() < (news.expires_at ?? Infinity)) recovered();
   remember(session);
-  // A token that was made old has moved back in time; when it was issued is still known here.
-  session.received_at = Math.max(session.received_at, history.refreshes.at(-1));
   show();
 }
 
@@ -281,6 +279,8 @@ function remember(news) {
       history.last = { at: news.received_at, word: "refreshed" };
     }
   }
+  // A token that was made old has moved back in time; when it was issued is still known here.
+  news.received_at = Math.max(news.received_at, history.refreshes.at(-1));
   store();
 }
 
