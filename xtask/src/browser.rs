@@ -51,25 +51,31 @@ fn drive(chromium: &Chromium) -> Result {
     let programs = workspace::build(&[APP])?;
     let folder = PathBuf::from(workspace::metadata()?.target_directory).join("browser");
     launcher::install(Path::new("browser"), Path::new("browser"), &folder)?;
-    let profiles = folder.join("profiles");
-    fs::create_dir_all(&profiles)?;
+    // What is written for the time of a run, also by processes that are killed.
+    let scratch = folder.join("scratch");
+    if scratch.exists() {
+        fs::remove_dir_all(&scratch)?;
+    }
+    fs::create_dir_all(&scratch)?;
 
-    let (app, address) = start(&programs.join(APP))?;
+    let (app, address) = start(&programs.join(APP), &scratch)?;
     let mut script = Command::new("node");
     script.arg("run.mjs").current_dir(&folder);
     script.env("APP_URL", &address).env("CHROMIUM", chromium.path());
-    script.env("SCREENSHOTS", &folder).env("TMPDIR", &profiles);
+    script.env("SCREENSHOTS", &folder).env("TMPDIR", &scratch);
     let driven = Process::start(&mut script, |_| false)?.ended(RUN);
     let app = app.kill()?;
-    // Whatever a browser that was killed has left.
-    fs::remove_dir_all(&profiles)?;
-    report(&driven?, &app, &folder)
+    report(&driven?, &app, &folder)?;
+    Ok(fs::remove_dir_all(&scratch)?)
 }
 
 /// Starts the application on a free port, with its own authorization server and an SQLite file that ends with it.
-fn start(program: &Path) -> Result<(Process, String)> {
+fn start(program: &Path, scratch: &Path) -> Result<(Process, String)> {
     let mut command = Command::new(program);
-    command.args(["--port", "0", "--access-ttl", ACCESS_TTL, "--skew", "1"]).env("RUST_LOG", "warn");
+    command
+        .args(["--port", "0", "--access-ttl", ACCESS_TTL, "--skew", "1"])
+        .env("RUST_LOG", "warn")
+        .env("TMPDIR", scratch);
     let process = Process::start(&mut command, |line| line.starts_with("open "))?;
     let Some(line) = process.announced(START)? else {
         return Err(format!("the application did not start: {}", process.ended(START)?.stderr).into());

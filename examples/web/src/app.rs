@@ -23,7 +23,7 @@ pub(crate) struct App(Arc<Parts>);
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) embedded: Option<Embedded>,
-    pub(crate) issuer: Url,
+    pub(crate) issuer: String,
     pub(crate) store: StoreUrl,
     pub(crate) orders: Orders,
     pub(crate) streams: Streams,
@@ -41,7 +41,7 @@ impl App {
         self.0.embedded.as_ref()
     }
 
-    pub(crate) fn issuer(&self) -> &Url {
+    pub(crate) fn issuer(&self) -> &str {
         &self.0.issuer
     }
 

@@ -30,9 +30,9 @@ pub struct Flags {
     #[arg(long, value_name = "URL")]
     pub base_url: Option<Url>,
 
-    /// The issuer of your OpenID provider, instead of the embedded authorization server
+    /// The issuer of your OpenID provider as it writes it, instead of the embedded authorization server
     #[arg(long, value_name = "URL", requires = "client_id")]
-    pub issuer: Option<Url>,
+    pub issuer: Option<String>,
 
     /// The client id there
     #[arg(long, value_name = "ID", requires = "issuer")]

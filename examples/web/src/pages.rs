@@ -34,7 +34,7 @@ pub(crate) async fn home() -> Redirect {
 
 /// `GET /tab1`: the session as it goes on.
 pub(crate) async fn tab1(State(app): State<App>, who: Who) -> Response {
-    let main = fill(TAB1, &[("store", Value::Text(app.store_name())), ("issuer", Value::Text(app.issuer().as_str()))]);
+    let main = fill(TAB1, &[("store", Value::Text(app.store_name())), ("issuer", Value::Text(app.issuer()))]);
     show(Tab::Session, who, &main).await
 }
 

@@ -52,7 +52,7 @@ impl RunningApp {
 
         let (provider, embedded) = provider(&flags, &base_url).await?;
         let issuer = match (&embedded, &flags.issuer) {
-            (Some(embedded), _) => embedded.server.issuer().clone(),
+            (Some(embedded), _) => embedded.server.issuer().to_string(),
             (None, Some(issuer)) => issuer.clone(),
             (None, None) => return Err("there is no issuer".into()),
         };
@@ -134,8 +134,6 @@ async fn provider(flags: &Flags, base_url: &Url) -> Result<(Oidc, Option<Embedde
         }
         None => ClientAuth::None,
     };
-    // `Url` writes a slash behind a bare host; issuers without a path are written without one.
-    let issuer = if issuer.path() == "/" { issuer.as_str().trim_end_matches('/') } else { issuer.as_str() };
     Ok((Oidc::builder(issuer, client_id).client_auth(auth).build()?, None))
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use oidc_session_example_web::{Flags, RunningApp};
+use oidc_session_testkit::{AuthorizationServer, Client};
 use reqwest::StatusCode;
 
 use browser::Browser;
@@ -134,6 +135,34 @@ async fn an_outage_keeps_the_session_and_a_revocation_ends_it() {
     assert_eq!((refused.status, refused.json()["reason"].as_str()), (StatusCode::UNAUTHORIZED, Some("rejected")));
     let page = browser.page("/sign-in?reason=rejected").await;
     assert!(page.body.contains("took it back"));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn with_another_provider_it_is_the_same_without_what_only_the_embedded_one_can_do() {
+    let client = Client::public("elsewhere")
+        .redirect_uri("http://127.0.0.1/auth/callback".parse().unwrap())
+        .post_logout_redirect_uri("http://127.0.0.1/signed-out".parse().unwrap());
+    let server = AuthorizationServer::builder().client(client).start().await.unwrap();
+    let issuer = server.issuer().as_str();
+    let flags =
+        ["web", "--port", "0", "--store", "memory:", "--issuer", issuer, "--client-id", "elsewhere", "--skew", "0"];
+    let app = RunningApp::start(Flags::parse_from(flags)).await.unwrap();
+    let mut browser = Browser::at(app.base_url());
+    assert_eq!(browser.sign_in("/tab3").await, "/tab3");
+    let page = browser.page("/tab3").await;
+    assert!(page.body.contains("/trouble/expire") && !page.body.contains("/trouble/revoke"));
+    assert_eq!(browser.post("/trouble/revoke", &[]).await.status, StatusCode::NOT_FOUND);
+
+    assert_eq!(browser.post("/trouble/expire", &[]).await.status, StatusCode::OK);
+    let orders = browser.fetch("/api/orders").await;
+    assert_eq!(
+        (orders.json()["owner"].as_str(), orders.json()["outcome"].as_str()),
+        (Some("alice"), Some("refreshed"))
+    );
+    // Refused by the API before it has expired: ended by whoever asks, with the verdict of the server.
+    server.revoke_all();
+    assert_eq!(browser.fetch("/api/orders").await.json()["reason"], "rejected");
     app.stop().await;
 }
 
