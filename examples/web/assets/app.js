@@ -1,34 +1,13 @@
 // What every tab does: follows the session, and leaves when it ends.
 
+import { MOST_EVENTS, known, remember, store } from "/assets/history.js";
 import { drawTimeline } from "/assets/timeline.js";
+import { EVENTS, OUTCOMES, PHASES } from "/assets/words.js";
 
-const OUTCOMES = {
-  no_session: "there is no session",
-  fresh: "fresh, nothing to do",
-  refreshed: "refreshed",
-  joined: "refreshed together with another request",
-  adopted: "adopted what another process refreshed",
-  served_while_refreshing: "served while somebody refreshes",
-  postponed: "due, not refreshed yet, still valid",
-  unavailable: "not refreshed, the session is kept",
-  outcome_unknown: "not refreshed, the answer was lost",
-};
-
-const EVENTS = {
-  signed_in: "Signed in",
-  refreshed: "Refreshed",
-  adopted: "Another process refreshed; adopted",
-  unavailable: "A refresh failed; the session is kept",
-};
-
-const PHASES = { fresh: "Fresh", due: "Due for a refresh", expired: "Expired", unavailable: "Kept, not usable now" };
-
-const MOST_EVENTS = 50;
 const RETRY_MS = 2_000;
 
 const byId = (id) => document.getElementById(id);
 const channel = new BroadcastChannel("session");
-const history = recall();
 
 let session = null;
 let clockOffset = 0;
@@ -147,15 +126,15 @@ function take(news) {
 function happened(event) {
   if (event.kind === "unavailable") unavailable(event.word);
   else recovered();
-  const latest = history.events[0];
+  const latest = known.events[0];
   if (latest?.kind === "unavailable" && event.kind === "unavailable") {
     // An outage is one event, however often somebody asks during it.
     Object.assign(latest, { at: event.at, times: latest.times + 1 });
   } else {
-    history.events.unshift({ at: event.at, kind: event.kind, times: 1 });
-    history.events.length = Math.min(history.events.length, MOST_EVENTS);
+    known.events.unshift({ at: event.at, kind: event.kind, times: 1 });
+    known.events.length = Math.min(known.events.length, MOST_EVENTS);
   }
-  if (event.kind === "refreshed" || event.kind === "adopted") history.last = { at: event.at, word: event.kind };
+  if (event.kind === "refreshed" || event.kind === "adopted") known.last = { at: event.at, word: event.kind };
   store();
   showEvents();
   show();
@@ -163,7 +142,7 @@ function happened(event) {
 
 function unavailable(word) {
   failing = true;
-  history.last = { at: Math.round(serverNow()), word };
+  known.last = { at: Math.round(serverNow()), word };
   warn("The authorization server cannot be reached. The session is kept, and goes on when it is back.");
   show();
 }
@@ -202,7 +181,7 @@ function show() {
   byId("countdown").textContent = countdown();
   byId("subject").textContent ||= session.subject ?? "";
   if (byId("timeline")) {
-    byId("timeline-text").textContent = drawTimeline(byId("timeline"), session, history.refreshes, serverNow());
+    byId("timeline-text").textContent = drawTimeline(byId("timeline"), session, known.refreshes, serverNow());
     showFacts();
   }
 }
@@ -220,7 +199,7 @@ function showFacts() {
     refresh_at: clock(session.refresh_at),
     expires_at: clock(session.expires_at),
     refresh_token: session.refresh_token ? "yes" : "no: this session cannot be refreshed",
-    last: history.last ? `${OUTCOMES[history.last.word] ?? history.last.word}, ${clock(history.last.at)}` : "none yet",
+    last: known.last ? `${OUTCOMES[known.last.word] ?? known.last.word}, ${clock(known.last.at)}` : "none yet",
   };
   for (const [name, text] of Object.entries(facts)) {
     const element = document.querySelector(`[data-fact="${name}"]`);
@@ -230,9 +209,9 @@ function showFacts() {
 
 function showEvents() {
   const list = byId("events");
-  if (!list || history.events.length === 0) return;
+  if (!list || known.events.length === 0) return;
   list.replaceChildren(
-    ...history.events.map(({ at, kind, times }) => {
+    ...known.events.map(({ at, kind, times }) => {
       const time = document.createElement("time");
       time.dateTime = new Date(at).toISOString();
       time.textContent = clock(at);
@@ -249,39 +228,6 @@ function clock(at) {
 
 function span(seconds) {
   return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
-}
-
-// --- Remembering, from one tab's page to its next --------------------------------------------------------------------
-
-function recall() {
-  const empty = { sign_in: null, session: null, refreshes: [], events: [], last: null };
-  try {
-    return { ...empty, ...JSON.parse(sessionStorage.getItem("history") ?? "{}") };
-  } catch {
-    return empty;
-  }
-}
-
-function store() {
-  sessionStorage.setItem("history", JSON.stringify(history));
-}
-
-function remember(news) {
-  history.session = news;
-  if (history.sign_in !== news.signed_in_at) {
-    Object.assign(history, { sign_in: news.signed_in_at, refreshes: [], events: [], last: null });
-  }
-  const latest = history.refreshes.at(-1) ?? -Infinity;
-  if (news.received_at > latest) {
-    history.refreshes.push(news.received_at);
-    history.refreshes.splice(0, history.refreshes.length - MOST_EVENTS);
-    if (news.received_at > news.signed_in_at + 1_000 && !(history.last?.at >= news.received_at)) {
-      history.last = { at: news.received_at, word: "refreshed" };
-    }
-  }
-  // A token that was made old has moved back in time; when it was issued is still known here.
-  news.received_at = Math.max(news.received_at, history.refreshes.at(-1));
-  store();
 }
 
 // --- What the tabs have of their own ---------------------------------------------------------------------------------
@@ -337,7 +283,7 @@ tell(document.body.dataset.outcome);
 showEvents();
 if (byId("phase").dataset.phase === "unavailable") {
   // What is known from before is better than nothing.
-  session = history.session;
+  session = known.session;
   unavailable(document.body.dataset.outcome);
 }
 follow();
