@@ -11,9 +11,9 @@ mod dev_server;
 mod emulators;
 mod foreign;
 mod http;
-mod launcher;
-mod node;
-mod process;
+pub(crate) mod launcher;
+pub(crate) mod node;
+pub(crate) mod process;
 mod program;
 mod provider;
 mod secrecy;
@@ -118,7 +118,7 @@ fn foreign_servers(
     program.check(cli, checks, "oidc-provider", provider.announced())?;
     program.check(cli, checks, "oidc-provider, later", provider.announced())?;
     let mut issued = provider.issued()?;
-    match (node.runs_emulators(), without_node) {
+    match (node.is_recent(), without_node) {
         (Ok(()), _) => issued.extend(emulators::check(&node, target, cli, program, checks)?),
         (Err(old), WithoutNode::Fail) => return Err(old),
         (Err(old), WithoutNode::Skip) => println!("\nSKIPPED: the checks against emulators. {old}"),

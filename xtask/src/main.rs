@@ -3,6 +3,7 @@
 mod arrows;
 mod bench_report;
 mod book;
+mod browser;
 mod chaos;
 mod ci;
 mod command_line;
@@ -50,6 +51,10 @@ enum Task {
     },
     /// Run the built command against a real OpenID provider, fifty processes at once, and kill -9; check the emulators.
     E2e,
+    /// Drive the application of examples/web in headless Chromium: sign-in, refresh, outage, revocation, logout.
+    ///
+    /// Leaves pictures of its pages in target/browser.
+    Browser,
     /// Run two real processes over Redis and PostgreSQL: storms, logouts, servers that die, networks that are cut.
     Fleet,
     /// Explore every interleaving of two and three processes that run the protocol, with more faults than the tests have.
@@ -87,6 +92,7 @@ fn main() -> ExitCode {
         Task::Book(options) => book::task(options),
         Task::Dependencies { check } => dependencies::task(check),
         Task::E2e => e2e::task(),
+        Task::Browser => browser::task(),
         Task::Fleet => fleet::task(),
         Task::Model => model::task(),
         Task::Reliability => reliability::task(),

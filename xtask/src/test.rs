@@ -8,7 +8,7 @@ use crate::e2e::WithoutNode;
 use crate::plan::Plan;
 use crate::tally::Tally;
 use crate::test_servers::Need;
-use crate::{Result, arrows, book, chaos, e2e, fleet, test_servers};
+use crate::{Result, arrows, book, browser, chaos, e2e, fleet, test_servers};
 
 /// Runs everything and ends with a line a newcomer understands.
 pub(crate) fn task() -> Result {
@@ -34,6 +34,7 @@ pub(crate) fn run() -> Result<Tally> {
         .step("the book", "cargo xtask book --check", book::check)
         .step("crate arrows", "cargo xtask arrows", arrows::task)
         .step("end to end", "cargo xtask e2e", || e2e::run(WithoutNode::for_tests()))
+        .step("a real browser", "cargo xtask browser", browser::run)
         .step("a fleet of processes", "cargo xtask fleet", fleet::run)
         .step("chaos, shortly", chaos::SHORT, chaos::run_shortly)
         .run()?;

@@ -39,7 +39,7 @@ impl Launcher {
     /// Installs what the lockfile pins in a folder of `target`, unless it is there, and starts the server.
     pub(super) fn start(self, _node: &Node, target: &Path, environment: &[(&str, &str)]) -> Result<Server> {
         let folder = target.join(self.name);
-        install(self.name, &folder)?;
+        install(&Path::new("e2e").join(self.name), Path::new("e2e"), &folder)?;
         let mut command = Command::new("node");
         command.arg(format!("{}.mjs", self.name)).args(self.arguments).current_dir(folder);
         command.envs(environment.iter().copied());
@@ -77,17 +77,19 @@ impl Server {
     }
 }
 
-/// Nothing is written to the source tree: the files are copied to `folder` and the packages installed there.
-fn install(name: &str, folder: &Path) -> Result {
-    let source = workspace::root()?.join("xtask/e2e");
-    let pinned = fs::read_to_string(source.join(name).join("package-lock.json"))?;
+/// Installs what the lockfile in `packages` pins in `folder`, unless it is there, and puts the scripts of `scripts` beside
+/// it. Both are folders of `xtask`; nothing is written there: the files are copied.
+pub(crate) fn install(packages: &Path, scripts: &Path, folder: &Path) -> Result {
+    let xtask = workspace::root()?.join("xtask");
+    let (packages, scripts) = (xtask.join(packages), xtask.join(scripts));
+    let pinned = fs::read_to_string(packages.join("package-lock.json"))?;
     let complete = folder.join("node_modules/.installed-from");
     fs::create_dir_all(folder)?;
-    fs::copy(source.join(NPM_SETTINGS), folder.join(NPM_SETTINGS))?;
+    fs::copy(xtask.join("e2e").join(NPM_SETTINGS), folder.join(NPM_SETTINGS))?;
     for file in PACKAGES {
-        fs::copy(source.join(name).join(file), folder.join(file))?;
+        fs::copy(packages.join(file), folder.join(file))?;
     }
-    for entry in fs::read_dir(&source)? {
+    for entry in fs::read_dir(&scripts)? {
         let script = entry?.path();
         if let Some(file) = script.file_name().filter(|_| script.extension().is_some_and(|kind| kind == "mjs")) {
             fs::copy(&script, folder.join(file))?;

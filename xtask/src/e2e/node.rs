@@ -7,25 +7,25 @@ use crate::command_line::CommandLine;
 
 /// Proof that `node` and `npm` can be run.
 #[derive(Debug)]
-pub(super) struct Node(());
+pub(crate) struct Node(());
 
-/// The oldest node that the emulators run on; the provider is content with 18.
-const EMULATORS_NEED: u32 = 20;
+/// The oldest node that the emulators and the browser's driver run on; the provider is content with 18.
+const RECENT: u32 = 20;
 
 impl Node {
-    /// Whether it is recent enough for the emulators; the error says what they need.
-    pub(super) fn runs_emulators(&self) -> Result {
+    /// Whether it is recent enough for the emulators, and for driving a browser; the error says what they need.
+    pub(crate) fn is_recent(&self) -> Result {
         let version = CommandLine::new("node", ["--version"]).output()?;
         let major = version.trim().trim_start_matches('v').split('.').next().and_then(|major| major.parse().ok());
-        if major.is_some_and(|major: u32| major >= EMULATORS_NEED) {
+        if major.is_some_and(|major: u32| major >= RECENT) {
             return Ok(());
         }
-        Err(format!("They need node {EMULATORS_NEED} or later; this is {}", version.trim()).into())
+        Err(format!("They need node {RECENT} or later; this is {}", version.trim()).into())
     }
 }
 
 /// Finds node, or installs it with apt-get if we are root on Debian; the error says what a person can do.
-pub(super) fn find_or_install() -> Result<Node> {
+pub(crate) fn find_or_install() -> Result<Node> {
     if is_there() {
         return Ok(Node(()));
     }
@@ -44,11 +44,13 @@ fn is_there() -> bool {
     ["node", "npm"].iter().all(|program| CommandLine::new(program, ["--version"]).succeeds())
 }
 
-fn may_install() -> bool {
+/// Whether packages are ours to install: as root, on Debian.
+pub(crate) fn may_install() -> bool {
     Path::new("/etc/debian_version").exists()
         && CommandLine::new("sh", ["-c", "test \"$(id -u)\" = 0 && command -v apt-get"]).succeeds()
 }
 
-fn apt_get<const N: usize>(arguments: [&str; N]) -> CommandLine {
+/// `apt-get`, quietly.
+pub(crate) fn apt_get<const N: usize>(arguments: [&str; N]) -> CommandLine {
     CommandLine::new("apt-get", ["--quiet", "--quiet"]).args(arguments).env("DEBIAN_FRONTEND", "noninteractive")
 }

@@ -9,11 +9,11 @@ use std::time::Duration;
 use crate::Result;
 
 /// Recognises the line that says a process is ready.
-pub(super) type Announcement = fn(&str) -> bool;
+pub(crate) type Announcement = fn(&str) -> bool;
 
 /// A running process; dropping it kills it.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
     announced: Receiver<String>,
     ended: Receiver<()>,
@@ -22,18 +22,18 @@ pub(super) struct Process {
 
 /// What a process wrote, and how it ended.
 #[derive(Debug)]
-pub(super) struct Ended {
+pub(crate) struct Ended {
     /// How it ended.
-    pub(super) status: ExitStatus,
+    pub(crate) status: ExitStatus,
     /// All of its standard output.
-    pub(super) stdout: String,
+    pub(crate) stdout: String,
     /// All of its standard error.
-    pub(super) stderr: String,
+    pub(crate) stderr: String,
 }
 
 impl Process {
     /// Starts `command`. Its standard input stays open until it is dropped.
-    pub(super) fn start(command: &mut Command, announcement: Announcement) -> Result<Self> {
+    pub(crate) fn start(command: &mut Command, announcement: Announcement) -> Result<Self> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child =
             command.spawn().map_err(|error| format!("{} did not start: {error}", command.get_program().display()))?;
@@ -45,7 +45,7 @@ impl Process {
     }
 
     /// Waits for the line that says it is ready; `None` if the process ended without it.
-    pub(super) fn announced(&self, patience: Duration) -> Result<Option<String>> {
+    pub(crate) fn announced(&self, patience: Duration) -> Result<Option<String>> {
         match self.announced.recv_timeout(patience) {
             Ok(line) => Ok(Some(line)),
             Err(RecvTimeoutError::Disconnected) => Ok(None),
@@ -54,7 +54,7 @@ impl Process {
     }
 
     /// Waits until it ends by itself.
-    pub(super) fn ended(mut self, patience: Duration) -> Result<Ended> {
+    pub(crate) fn ended(mut self, patience: Duration) -> Result<Ended> {
         if self.ended.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
             return Err(format!("still running after {patience:?}").into());
         }
@@ -62,7 +62,7 @@ impl Process {
     }
 
     /// Ends it now, without asking (SIGKILL).
-    pub(super) fn kill(mut self) -> Result<Ended> {
+    pub(crate) fn kill(mut self) -> Result<Ended> {
         self.child.kill()?;
         self.collect()
     }
@@ -108,7 +108,7 @@ fn read(
 }
 
 /// Waits between two looks at something that changes with time alone.
-pub(super) fn pause(length: Duration) {
+pub(crate) fn pause(length: Duration) {
     let (_open, never) = mpsc::channel::<()>();
     let _ = never.recv_timeout(length);
 }

@@ -1,0 +1,2 @@
+// Nothing of a session outlives it in the browser.
+sessionStorage.clear();
