@@ -1,0 +1,3 @@
+pub(crate) async fn run() -> crate::Result {
+    Ok(())
+}
