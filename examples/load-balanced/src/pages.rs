@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use oidc_session::http_server::{AuthState, Visitor, WebSessions};
-use oidc_session::{FeedState, SessionError, SessionManager, Snapshot};
+use oidc_session::{EndReason, FeedState, SessionError, SessionManager, Snapshot};
 use serde_json::{Value, json};
 
 use crate::protected_api::{ApiError, ProtectedApi};
@@ -26,13 +26,15 @@ pub(crate) struct Instance {
 ///
 /// | Route | Is |
 /// |---|---|
-/// | `/me` | guarded: who is signed in, and the times of the session |
+/// | `/session` | guarded: the access token's times, from this instance's memory |
+/// | `/me` | guarded: who is signed in, and the session's times, from the store |
 /// | `/api/me` | guarded: what a protected API answers to the visitor's access token |
 /// | `/` | whether somebody is signed in |
 /// | `/auth/…` | signing in and out |
 /// | `/healthz` | for the load balancer: no cookie is looked at, and no store is asked |
 pub(crate) fn router(web: &WebSessions, instance: Arc<Instance>) -> Router {
     Router::new()
+        .route("/session", get(session))
         .route("/me", get(me))
         .route("/api/me", get(api_me))
         .layer(web.guard())
@@ -47,19 +49,28 @@ async fn home(State(instance): State<Arc<Instance>>, auth: AuthState) -> Json<Va
     Json(json!({ "served_by": instance.name, "signed_in": auth.visitor().is_some(), "about_you": "/me" }))
 }
 
-async fn me(State(instance): State<Arc<Instance>>, visitor: Visitor) -> Result<Json<Value>, Refused> {
-    let session = visitor.session();
-    // What is served from here: not what another instance may have stored a moment ago.
-    let served = session.token_for(Duration::ZERO).await?;
-    let Snapshot::Active { session, .. } = session.snapshot().await? else { return Err(Refused::Ended) };
+/// What most handlers do: the access token is at hand, and nobody is asked.
+async fn session(State(instance): State<Arc<Instance>>, visitor: Visitor) -> Result<Json<Value>, Refused> {
+    let served = visitor.session().token_for(Duration::ZERO).await?;
     Ok(Json(json!({
         "served_by": instance.name,
         "outcome": visitor.outcome().as_str(),
-        "subject": session.subject,
-        "signed_in_at_unix_ms": session.signed_in_at.as_unix_millis(),
         "access_token_expires_at_unix_ms": served.expires_at.map(|at| at.as_unix_millis()),
-        "session_ends_at_unix_ms": session.ends_at.map(|at| at.as_unix_millis()),
     })))
+}
+
+async fn me(State(instance): State<Arc<Instance>>, visitor: Visitor) -> Result<Json<Value>, Refused> {
+    match visitor.session().snapshot().await? {
+        Snapshot::Active { session, schedule, .. } => Ok(Json(json!({
+            "served_by": instance.name,
+            "subject": session.subject,
+            "signed_in_at_unix_ms": session.signed_in_at.as_unix_millis(),
+            "session_ends_at_unix_ms": session.ends_at.map(|at| at.as_unix_millis()),
+            "access_token_expires_at_unix_ms": schedule.expires_at().map(|at| at.as_unix_millis()),
+        }))),
+        Snapshot::Ended { tombstone, .. } => Err(Refused::Ended(Some(tombstone.reason))),
+        Snapshot::None => Err(Refused::Ended(None)),
+    }
 }
 
 async fn api_me(State(instance): State<Arc<Instance>>, visitor: Visitor) -> Result<Json<Value>, Refused> {
@@ -80,8 +91,8 @@ async fn healthz(State(instance): State<Arc<Instance>>) -> Json<Value> {
 
 /// Why a guarded handler has no answer, although its visitor was let through a moment ago.
 enum Refused {
-    /// The session has ended since.
-    Ended,
+    /// The session has ended since, for this reason if it is known.
+    Ended(Option<EndReason>),
     /// The session is kept, and cannot be used now.
     Unavailable,
     /// The API did not answer as it should.
@@ -91,7 +102,10 @@ enum Refused {
 impl From<SessionError> for Refused {
     fn from(error: SessionError) -> Self {
         tracing::info!(%error, "a session could not be used");
-        if error.end_reason().is_some() { Self::Ended } else { Self::Unavailable }
+        match error.end_reason() {
+            Some(reason) => Self::Ended(Some(reason)),
+            None => Self::Unavailable,
+        }
     }
 }
 
@@ -109,11 +123,14 @@ impl From<ApiError> for Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let (status, error) = match self {
-            Self::Ended => (StatusCode::UNAUTHORIZED, "signed_out"),
-            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
-            Self::Api => (StatusCode::BAD_GATEWAY, "api_failed"),
+        let (status, body) = match self {
+            // As the guard has it.
+            Self::Ended(reason) => {
+                (StatusCode::UNAUTHORIZED, json!({ "error": "signed_out", "reason": reason.map(EndReason::as_str) }))
+            }
+            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, json!({ "error": "unavailable" })),
+            Self::Api => (StatusCode::BAD_GATEWAY, json!({ "error": "api_failed" })),
         };
-        (status, Json(json!({ "error": error }))).into_response()
+        (status, Json(body)).into_response()
     }
 }

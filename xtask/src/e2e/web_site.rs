@@ -46,7 +46,7 @@ pub(super) fn check(program: &Path, cli: &Cli, checks: &mut Checks, provider: &P
             ensure(page == site.at("/me") && status == 200, || format!("the browser ended at {page} with {status}"))?;
             let cookies = provider.cookies_of(&site.at("/"))?;
             for process in &site.processes {
-                let answer = process.me(&cookies)?;
+                let answer = process.fetch("/me", &cookies)?;
                 ensure(answer.status == 200, || format!("{} answers {}", process.name, answer.status))?;
                 ensure(text(&answer.json()?, "subject")? == SUBJECT, || "it is somebody else".into())?;
             }
@@ -149,14 +149,14 @@ impl WebProcess {
         format!("{}{path}", self.origin)
     }
 
-    fn me(&self, cookies: &str) -> Result<Answer> {
-        http::fetch(&self.at("/me"), &[("cookie", cookies), ("accept", "application/json")])
+    fn fetch(&self, path: &str, cookies: &str) -> Result<Answer> {
+        http::fetch(&self.at(path), &[("cookie", cookies), ("accept", "application/json")])
     }
 
     /// Asks until the answer is 401; it must say why.
     fn turns_away(&self, cookies: &str) -> Result {
         for _ in 0..TRIES {
-            let answer = self.me(cookies)?;
+            let answer = self.fetch("/session", cookies)?;
             if answer.status == 401 {
                 let reason = text(&answer.json()?, "reason")?;
                 return ensure(reason == "logged_out_elsewhere", || format!("{} says {reason}", self.name));

@@ -50,12 +50,12 @@ pub(crate) async fn run() -> Result {
 
     let before = server.counters();
     println!("\n{} requests at once, the access token is valid:", Storm::REQUESTS);
-    println!("{}", Storm::over(&visitor, "/me").await?);
+    println!("{}", Storm::over(&visitor, "/session").await?);
 
     let desk = desk(&server, &redis, keys).await?;
     desk.session(&SessionId::named(visitor.session_cookie()?)?).expire().await?;
     println!("\n{} requests at once, the access token has expired:", Storm::REQUESTS);
-    println!("{}", Storm::over(&visitor, "/me").await?);
+    println!("{}", Storm::over(&visitor, "/session").await?);
     let after = server.counters();
     let (grants, reused) = (after.refresh_grants - before.refresh_grants, after.reuse_detected - before.reuse_detected);
     println!("  refreshes granted {grants}, refresh tokens presented twice {reused}");
@@ -64,8 +64,8 @@ pub(crate) async fn run() -> Result {
     println!("\nA protected API accepts the new access token.");
     let kept = visitor.copied();
     visitor.post("/auth/logout").await?.expect(200)?;
-    for _ in 0..2 {
-        kept.is_turned_away("/me").await?;
+    for instance in [&one, &other] {
+        kept.is_turned_away(&format!("http://{}/session", instance.address)).await?;
     }
     println!("The visitor has logged out at one instance; whoever kept the cookie gets a 401 from both.");
     if (grants, reused) == (1, 0) {

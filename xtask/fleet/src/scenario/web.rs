@@ -69,7 +69,7 @@ async fn a_logout(stage: &Stage, site: &Site) -> Result {
     visitor.post(site.one.at("/auth/logout")?).await?.says(200)?;
     let ended = SystemClock.monotonic();
     for process in [&site.other, &site.one] {
-        let reason = turned_away(&kept, process.at("/me")?).await?;
+        let reason = turned_away(&kept, process.at("/session")?).await?;
         ensure(reason.as_deref() == Some("logged_out"), || {
             format!("{} says that the session ended by {reason:?}", process.name)
         })?;
@@ -82,11 +82,11 @@ async fn a_logout(stage: &Stage, site: &Site) -> Result {
 /// SIGTERM while a refresh is under way: what was begun is finished, and the other process goes on with what came of it.
 async fn a_process_is_told_to_end(stage: &Stage, site: &mut Site) -> Result {
     let visitor = site.visitor().await?;
-    let known = visitor.get(site.one.at("/me")?).await?.says(200)?;
+    let known = visitor.get(site.one.at("/session")?).await?.says(200)?;
     site.expire(&[&visitor]).await?;
     let before = stage.grants();
     let asked = tokio::spawn({
-        let (visitor, url) = (visitor.clone(), site.one.at("/me")?);
+        let (visitor, url) = (visitor.clone(), site.one.at("/session")?);
         async move { visitor.get(url).await }
     });
     // The server grants on arrival; its answer waits for the latency.
@@ -104,7 +104,7 @@ async fn a_process_is_told_to_end(stage: &Stage, site: &mut Site) -> Result {
     let took = SystemClock.monotonic().saturating_sub(told);
     ensure(status.success(), || format!("the process that was told to end ended with {status}"))?;
 
-    let after = visitor.get(site.at("/me")?).await?.says(200)?;
+    let after = visitor.get(site.at("/session")?).await?.says(200)?;
     let (old, new) = (known.number(EXPIRES_AT)?, served.number(EXPIRES_AT)?);
     ensure(old != new && after.number(EXPIRES_AT)? == new, || "what was refreshed at the end was not stored".into())?;
     let grants = stage.grants() - before;
@@ -132,7 +132,7 @@ impl Storm {
         let start = Arc::new(Barrier::new(REQUESTS + 1));
         let mut requests = JoinSet::new();
         for _ in 0..REQUESTS {
-            let (visitor, url, start) = (visitor.clone(), site.at("/me")?, Arc::clone(&start));
+            let (visitor, url, start) = (visitor.clone(), site.at("/session")?, Arc::clone(&start));
             requests.spawn(async move {
                 start.wait().await;
                 let begun = SystemClock.monotonic();

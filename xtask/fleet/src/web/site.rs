@@ -55,7 +55,7 @@ impl Site {
         let visitor = Visitor::new()?;
         visitor.follow(self.at("/auth/login?return_to=/me")?).await?.says(200)?;
         for process in [&self.one, &self.other] {
-            visitor.get(process.at("/me")?).await?.says(200)?;
+            visitor.get(process.at("/session")?).await?.says(200)?;
         }
         Ok(visitor)
     }
@@ -70,7 +70,7 @@ impl Site {
         }
         self.desk.session(&last.session_id()?).end(EndReason::LoggedOut).await?;
         for process in [&self.one, &self.other] {
-            turned_away(&last, process.at("/me")?).await?;
+            turned_away(&last, process.at("/session")?).await?;
         }
         Ok(())
     }
