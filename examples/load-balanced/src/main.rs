@@ -19,6 +19,7 @@ mod server;
 mod store;
 
 use std::error::Error;
+use std::io::{IsTerminal as _, stderr};
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -33,7 +34,8 @@ type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).init();
+    let colours = stderr().is_terminal();
+    tracing_subscriber::fmt().with_writer(stderr).with_ansi(colours).with_env_filter(filter).init();
     let outcome = if arguments.demo { demo::run().await } else { server::run(arguments).await };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -7,7 +7,7 @@ use oidc_session_test_servers::Proxy;
 use tokio::time::{sleep, timeout};
 use url::Url;
 
-use super::{Visitor, WebProcess};
+use super::{Answer, Visitor, WebProcess};
 use crate::order::Setup;
 use crate::{Result, home};
 
@@ -42,7 +42,14 @@ impl Site {
         )?;
         balancer.lead_to(&[one.address, other.address]);
         let desk = home::open(&setup).await?;
-        Ok(Self { balancer, one, other, base_url, desk })
+        let site = Self { balancer, one, other, base_url, desk };
+        // The feed is sought from the first look at the store on.
+        let visitor = site.visitor().await?;
+        for process in [&site.one, &site.other] {
+            let is_followed = |health: &Answer| health.text("feed").as_deref() == Some("followed");
+            until(&visitor, process.at("/healthz")?, is_followed).await?;
+        }
+        Ok(site)
     }
 
     /// A URL as browsers see it.
@@ -78,15 +85,21 @@ impl Site {
 
 /// Asks until the visitor is told to sign in; returns why.
 pub(crate) async fn turned_away(visitor: &Visitor, url: Url) -> Result<Option<String>> {
+    Ok(until(visitor, url, |answer| answer.status == 401).await?.text("reason"))
+}
+
+/// Asks until the answer is what is waited for; until then, it is 200.
+async fn until(visitor: &Visitor, url: Url, is_it: impl Fn(&Answer) -> bool) -> Result<Answer> {
     let asking = async {
         loop {
             let answer = visitor.get(url.clone()).await?;
-            if answer.status == 401 {
-                return Ok(answer.text("reason"));
+            if is_it(&answer) {
+                return Ok(answer);
             }
             answer.says(200)?;
             sleep(Duration::from_millis(1)).await;
         }
     };
-    timeout(HEARD_WITHIN, asking).await.map_err(|_| format!("after {HEARD_WITHIN:?}, a process does not know yet"))?
+    let silence = || format!("after {HEARD_WITHIN:?}, a process has not heard what the others know");
+    timeout(HEARD_WITHIN, asking).await.map_err(|_| silence())?
 }
