@@ -14,6 +14,7 @@
 // | device-app       | none                        | the device flow only                                            |
 // | resources-app    | none (PKCE)                 | `resource` may be https://{one,two,three}.example/              |
 // | logout-app       | client_secret_basic         | is told of logouts, at the URI given to `/_admin/logout-uri`    |
+// | web-site         | client_secret_basic         | the same, and its redirect URI is /auth/callback                |
 
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 
@@ -81,6 +82,12 @@ export function clients({ private_key: key, secret, tls, self_signed: selfSigned
       backchannel_logout_uri: 'http://127.0.0.1/not-yet-known',
       backchannel_logout_session_required: true,
       post_logout_redirect_uris: ['http://127.0.0.1/signed-out'],
+    }),
+    client('web-site', {
+      ...basic,
+      redirect_uris: ['http://127.0.0.1/auth/callback'],
+      backchannel_logout_uri: 'http://127.0.0.1/not-yet-known',
+      backchannel_logout_session_required: true,
     }),
   ];
 }

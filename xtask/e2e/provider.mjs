@@ -103,6 +103,9 @@ class Ledger {
 
   refreshTokens = new Set();
 
+  // For whom, and the token.
+  logoutTokens = [];
+
   // How often each refresh token was presented. A request that is refused unread, for want of a nonce, presents nothing.
   presented = new Map();
 
@@ -120,6 +123,15 @@ class Ledger {
     provider.on('grant.revoked', () => {
       this.counts.grants_revoked += 1;
     });
+    // Nothing is emitted with a logout token in it.
+    const { IdToken } = provider;
+    const { issue } = IdToken.prototype;
+    const { logoutTokens } = this;
+    IdToken.prototype.issue = async function issueAndRemember(options) {
+      const token = await issue.call(this, options);
+      if (options.use === 'logout') logoutTokens.push({ client: this.client.clientId, token });
+      return token;
+    };
     provider.on('authorization_code.saved', (code) => this.secrets.add(code.jti));
     provider.on('refresh_token.saved', (token) => {
       this.refreshTokens.add(token.jti);
@@ -224,10 +236,18 @@ async function administrate(provider, ledger, ctx) {
       ctx.body = { url: ended.url, status: ended.status };
       break;
     }
+    case '/_admin/cookies':
+      ctx.body = { cookies: BROWSER.header(new URL(ctx.query.url)) };
+      break;
     case '/_admin/logout-uri':
-      (await provider.Client.find('logout-app')).backchannelLogoutUri = ctx.query.uri;
+      (await provider.Client.find(ctx.query.client ?? 'logout-app')).backchannelLogoutUri = ctx.query.uri;
       ctx.body = {};
       break;
+    case '/_admin/logout-tokens': {
+      const of = ledger.logoutTokens.filter(({ client }) => client === ctx.query.client);
+      ctx.body = { tokens: of.map(({ token }) => token) };
+      break;
+    }
     case '/_admin/end-sessions':
       ctx.body = { told: await endSessions(provider, ledger) };
       break;

@@ -1,6 +1,6 @@
 //! `cargo xtask e2e`: the built command as its users run it, and a program that uses the library.
 //!
-//! Against a third-party OpenID provider (`foreign`, `program`), against emulators of vendors (`emulators`), and against
+//! Against a third-party OpenID provider (`foreign`, `program`, `web_site`), against emulators of vendors (`emulators`), and against
 //! our own `dev-server` for what only that can show (`storm`, `crash`). Everything runs on loopback, every wait is bounded, every process ends with this one.
 
 mod browser;
@@ -20,6 +20,7 @@ mod secrecy;
 mod session;
 mod storm;
 mod vendor_session;
+mod web_site;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -54,7 +55,7 @@ pub(crate) fn task() -> Result {
 
 /// Runs everything, or, if `without_node` allows it, everything that needs no node.
 pub(crate) fn run(without_node: WithoutNode) -> Result {
-    let programs = workspace::build(&["oidc-session", Program::PACKAGE])?;
+    let programs = workspace::build(&["oidc-session", Program::PACKAGE, web_site::PACKAGE])?;
     let target = PathBuf::from(workspace::metadata()?.target_directory);
     let program = Program::new(programs.join(Program::PACKAGE));
     let folder = target.join("e2e").join(format!("run-{}", std::process::id()));
@@ -62,7 +63,8 @@ pub(crate) fn run(without_node: WithoutNode) -> Result {
 
     let cli = Cli::new(programs.join("oidc-session"), folder.clone());
     let mut checks = Checks::new();
-    let outcome = check_everything(&cli, &program, &mut checks, &target.join("e2e"), without_node);
+    let web_server = programs.join(web_site::PACKAGE);
+    let outcome = check_everything(&cli, &program, &web_server, &mut checks, &target.join("e2e"), without_node);
     if outcome.is_ok() {
         fs::remove_dir_all(&folder)?;
     } else {
@@ -78,11 +80,12 @@ pub(crate) fn run(without_node: WithoutNode) -> Result {
 fn check_everything(
     cli: &Cli,
     program: &Program,
+    web_server: &Path,
     checks: &mut Checks,
     servers: &Path,
     without_node: WithoutNode,
 ) -> Result {
-    let issued = foreign_servers(cli, program, checks, servers, without_node)?;
+    let issued = foreign_servers(cli, program, web_server, checks, servers, without_node)?;
 
     checks.section("fifty processes, one SQLite file (dev-server: rotation, reuse detection, 100 ms latency)");
     storm::check(cli, checks)?;
@@ -98,6 +101,7 @@ fn check_everything(
 fn foreign_servers(
     cli: &Cli,
     program: &Program,
+    web_server: &Path,
     checks: &mut Checks,
     target: &Path,
     without_node: WithoutNode,
@@ -117,7 +121,10 @@ fn foreign_servers(
     checks.section("the library against it");
     program.check(cli, checks, "oidc-provider", provider.announced())?;
     program.check(cli, checks, "oidc-provider, later", provider.announced())?;
+    checks.section("a web site with two processes on Redis, behind a load balancer");
+    let of_the_visitor = web_site::check(web_server, cli, checks, &provider)?;
     let mut issued = provider.issued()?;
+    issued.extend(of_the_visitor);
     match (node.is_recent(), without_node) {
         (Ok(()), _) => issued.extend(emulators::check(&node, target, cli, program, checks)?),
         (Err(old), WithoutNode::Fail) => return Err(old),

@@ -69,6 +69,11 @@ pub(crate) fn missing_for_the_fleet() -> Vec<Need> {
     [redis, postgres].into_iter().filter(|need| !(need.is_installed)()).collect()
 }
 
+/// Redis, if it is not installed.
+pub(crate) fn missing_redis() -> Option<Need> {
+    missing_for_the_fleet().into_iter().find(|need| need.is_called("redis"))
+}
+
 impl Need {
     /// Whether this is the server that `xtask/servers` calls `name`.
     pub(crate) fn is_called(&self, name: &str) -> bool {

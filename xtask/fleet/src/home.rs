@@ -25,9 +25,12 @@ pub(crate) fn provider(setup: &Setup) -> Result<Oidc> {
 }
 
 async fn store(setup: &Setup) -> std::result::Result<Arc<dyn SessionStore>, StoreError> {
+    let place = setup.place.iter();
     if setup.store_url.starts_with("redis") {
-        Ok(Arc::new(RedisStore::builder(&setup.store_url).prefix(&setup.place).connect().await?))
+        let redis = place.fold(RedisStore::builder(&setup.store_url), |redis, place| redis.prefix(place));
+        Ok(Arc::new(redis.connect().await?))
     } else {
-        Ok(Arc::new(PostgresStore::builder(&setup.store_url).schema(&setup.place).connect().await?))
+        let postgres = place.fold(PostgresStore::builder(&setup.store_url), |postgres, place| postgres.schema(place));
+        Ok(Arc::new(postgres.connect().await?))
     }
 }

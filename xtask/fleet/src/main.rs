@@ -3,7 +3,9 @@
 //!
 //! ```sh
 //! cargo xtask fleet                                     # both backends
-//! cargo run --release -p oidc-session-fleet redis       # or postgres
+//!
+//! cargo build --release -p oidc-session-fleet -p oidc-session-example-load-balanced
+//! target/release/oidc-session-fleet redis               # or postgres
 //! ```
 //!
 //! It needs the servers' programs, starts them on loopback by itself, prints a line with figures for each thing that
@@ -17,6 +19,7 @@
 //! | team | the two workers |
 //! | order, reply | what they are told and what they say, a line of JSON each |
 //! | home | how each of them opens the same sessions |
+//! | web | two processes of the example `load-balanced` behind a load balancer, and its visitors |
 //!
 //! Start at `scenario/`: one file for each thing that is shown. `chaos/` is the other thing that this program does.
 
@@ -27,6 +30,7 @@ mod order;
 mod report;
 mod scenario;
 mod team;
+mod web;
 mod worker;
 
 use std::error::Error;

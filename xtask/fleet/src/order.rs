@@ -6,11 +6,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// What a worker needs to know before it can work.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Setup {
     pub(crate) store_url: String,
-    /// A prefix or a schema of this run's own.
-    pub(crate) place: String,
+    /// A prefix or a schema; if there is none, the one that the store has by itself.
+    pub(crate) place: Option<String>,
     pub(crate) issuer: String,
     /// The key ring, as JSON.
     pub(crate) keys: String,

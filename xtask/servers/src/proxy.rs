@@ -15,7 +15,7 @@ use crate::server::on_a_free_port;
 
 mod link;
 
-/// A TCP proxy on loopback in front of any address. Dropping it drops its connections.
+/// A TCP proxy on loopback in front of any address, or of several in turn. Dropping it drops its connections.
 ///
 /// What it is told holds when the call returns, for connections that are open as well.
 #[derive(Debug)]
@@ -37,12 +37,13 @@ struct Command {
     done: mpsc::SyncSender<()>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Order {
     Cut,
     Stall,
     Heal,
     Delay(Duration),
+    LeadTo(Vec<SocketAddr>),
 }
 
 impl Proxy {
@@ -52,6 +53,20 @@ impl Proxy {
     ///
     /// If it finds no port to listen on.
     pub async fn to(upstream: SocketAddr) -> Self {
+        Self::before(vec![upstream])
+    }
+
+    /// A load balancer that [leads to](Self::lead_to) nobody yet, and drops whoever connects: its address is known before
+    /// the servers behind it are started. Needs no runtime.
+    ///
+    /// # Panics
+    ///
+    /// If it finds no port to listen on.
+    pub fn balancer() -> Self {
+        Self::before(Vec::new())
+    }
+
+    fn before(upstreams: Vec<SocketAddr>) -> Self {
         let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
         let (address, listener) = {
             let _entered = runtime.enter();
@@ -59,7 +74,7 @@ impl Proxy {
                 .expect("a free port on loopback")
         };
         let (sender, receiver) = commands::unbounded_channel();
-        thread::spawn(move || runtime.block_on(Relay::new(upstream, address, listener).run(receiver)));
+        thread::spawn(move || runtime.block_on(Relay::new(upstreams, address, listener).run(receiver)));
         Self { address, commands: sender }
     }
 
@@ -88,6 +103,11 @@ impl Proxy {
         self.order(Order::Delay(length));
     }
 
+    /// Leads each new connection to the next of `upstreams`, round robin. Connections that are open stay as they are.
+    pub fn lead_to(&self, upstreams: &[SocketAddr]) {
+        self.order(Order::LeadTo(upstreams.to_vec()));
+    }
+
     fn order(&self, order: Order) {
         let (done, is_done) = mpsc::sync_channel(1);
         self.commands.send(Command { order, done }).expect("the proxy runs");
@@ -97,7 +117,8 @@ impl Proxy {
 
 /// The thread behind a [`Proxy`].
 struct Relay {
-    upstream: SocketAddr,
+    upstreams: Vec<SocketAddr>,
+    accepted: usize,
     address: SocketAddr,
     listener: Option<TcpListener>,
     links: JoinSet<()>,
@@ -105,9 +126,9 @@ struct Relay {
 }
 
 impl Relay {
-    fn new(upstream: SocketAddr, address: SocketAddr, listener: TcpListener) -> Self {
+    fn new(upstreams: Vec<SocketAddr>, address: SocketAddr, listener: TcpListener) -> Self {
         let weather = watch::Sender::new(Weather { passes: true, delay: Duration::ZERO });
-        Self { upstream, address, listener: Some(listener), links: JoinSet::new(), weather }
+        Self { upstreams, accepted: 0, address, listener: Some(listener), links: JoinSet::new(), weather }
     }
 
     async fn run(mut self, mut commands: commands::UnboundedReceiver<Command>) {
@@ -121,7 +142,8 @@ impl Relay {
                     let _ = done.send(());
                 }
                 client = accepted(self.listener.as_ref()) => {
-                    let link = client.map(|client| link::run(client, self.upstream, self.weather.subscribe()));
+                    let link = client.zip(self.next_upstream());
+                    let link = link.map(|(client, upstream)| link::run(client, upstream, self.weather.subscribe()));
                     link.map(|link| self.links.spawn(link));
                 }
                 Some(_) = self.links.join_next() => {}
@@ -144,7 +166,14 @@ impl Relay {
                 self.weather.send_modify(|weather| weather.passes = true);
             }
             Order::Delay(delay) => self.weather.send_modify(|weather| weather.delay = delay),
+            Order::LeadTo(upstreams) => self.upstreams = upstreams,
         }
+    }
+
+    fn next_upstream(&mut self) -> Option<SocketAddr> {
+        let turn = self.accepted.checked_rem(self.upstreams.len())?;
+        self.accepted = self.accepted.wrapping_add(1);
+        self.upstreams.get(turn).copied()
     }
 
     fn listen(&mut self) {

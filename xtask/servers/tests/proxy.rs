@@ -117,3 +117,34 @@ async fn a_server_that_is_down_is_a_dropped_connection() {
     let proxy = Proxy::to(nobody).await;
     assert_eq!(dial(&proxy).read(&mut [0]).unwrap(), 0);
 }
+
+/// Sends every client its name, and closes.
+fn named(name: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            client.unwrap().write_all(name.as_bytes()).unwrap();
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_load_balancer_takes_turns_among_those_that_it_leads_to_now() {
+    let balancer = Proxy::balancer();
+    let served_by = || {
+        let mut name = String::new();
+        dial(&balancer).read_to_string(&mut name).unwrap();
+        name
+    };
+    assert_eq!(served_by(), "", "nobody is there yet");
+    let (one, other) = (named("one"), named("other"));
+    balancer.lead_to(&[one, other]);
+    assert_eq!(
+        [served_by(), served_by(), served_by(), served_by()].map(|name| name == "one"),
+        [true, false, true, false]
+    );
+    balancer.lead_to(&[other]);
+    assert_eq!([served_by(), served_by(), served_by()], ["other"; 3]);
+}

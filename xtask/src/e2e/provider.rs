@@ -11,6 +11,7 @@ use super::http::{self, Answer};
 use super::launcher::{Launcher, Server};
 use super::node::Node;
 use super::process::Process;
+use super::session::text;
 use crate::Result;
 
 /// Who signs in.
@@ -44,6 +45,31 @@ impl Provider {
     /// A counter of `/_admin/counters`.
     pub(super) fn count(&self, name: &str) -> Result<u64> {
         self.server.count(name)
+    }
+
+    /// Has the end user's browser, which keeps its cookies, open a page and confirm whatever it asks. Returns the URL and
+    /// the status of where it ended.
+    pub(super) fn visit(&self, url: &str) -> Result<(String, u16)> {
+        let ended = self.server.administer(&format!("visit?{}", http::form(&[("url", url)])))?;
+        let status = ended["status"].as_u64().and_then(|status| status.try_into().ok());
+        Ok((text(&ended, "url")?, status.ok_or("the browser ended without a page")?))
+    }
+
+    /// The cookies that this browser sends to a URL.
+    pub(super) fn cookies_of(&self, url: &str) -> Result<String> {
+        text(&self.server.administer(&format!("cookies?{}", http::form(&[("url", url)])))?, "cookies")
+    }
+
+    /// Has `client` told of logouts at `uri`.
+    pub(super) fn name_logout_uri(&self, client: &str, uri: &str) -> Result {
+        self.server.administer(&format!("logout-uri?{}", http::form(&[("client", client), ("uri", uri)]))).map(drop)
+    }
+
+    /// Every logout token issued for `client` so far, oldest first.
+    pub(super) fn logout_tokens(&self, client: &str) -> Result<Vec<String>> {
+        let listed = self.server.administer(&format!("logout-tokens?{}", http::form(&[("client", client)])))?;
+        let tokens = listed["tokens"].as_array().ok_or("the provider lists no logout tokens")?;
+        Ok(tokens.iter().filter_map(|token| token.as_str().map(str::to_owned)).collect())
     }
 
     /// Revokes every grant, as an administrator would.

@@ -7,13 +7,13 @@ use oidc_session::{
     Clock as _, KeyRing, Oidc, Scopes, SessionId, SessionManager, SignIn as _, SignInRequest, SystemClock,
 };
 use oidc_session_test_servers::fresh_name;
-use oidc_session_testkit::AuthorizationServer;
+use oidc_session_testkit::{AuthorizationServer, Client};
 use url::Url;
 
 use crate::backend::Backend;
 use crate::order::{Asked, Setup};
 use crate::team::Team;
-use crate::{Result, ensure, home, report};
+use crate::{Result, ensure, home, report, web};
 
 /// What the token endpoint takes for each answer.
 pub(crate) const TOKEN_LATENCY: Duration = Duration::from_millis(50);
@@ -26,6 +26,8 @@ pub(crate) struct Stage {
     pub(crate) backend: Backend,
     pub(crate) team: Team,
     pub(crate) server: AuthorizationServer,
+    /// How a process opens the sessions.
+    pub(crate) setup: Setup,
     provider: Oidc,
     /// Signs in, in the process of the fleet itself. The workers find the sessions in the store.
     desk: SessionManager,
@@ -35,16 +37,18 @@ impl Stage {
     /// Starts everything.
     pub(crate) async fn set(backend: &str) -> Result<Self> {
         let backend = Backend::start(backend).await?;
-        let server = AuthorizationServer::builder().latency(TOKEN_LATENCY).start().await?;
+        let web_site =
+            Client::confidential(web::CLIENT_ID, web::CLIENT_SECRET).redirect_uri(web::REDIRECT_URI.parse()?);
+        let server = AuthorizationServer::builder().latency(TOKEN_LATENCY).client(web_site).start().await?;
         let setup = Setup {
             store_url: backend.url()?,
-            place: fresh_name(),
+            place: Some(fresh_name()),
             issuer: server.issuer().to_string(),
             keys: KeyRing::generate(SystemClock.now()).to_json().to_string(),
         };
         let desk = home::open(&setup).await?;
         let team = Team::start(&setup).await?;
-        Ok(Self { backend, team, server, provider: home::provider(&setup)?, desk })
+        Ok(Self { backend, team, server, provider: home::provider(&setup)?, desk, setup })
     }
 
     /// Signs in by the code flow, once for each name. The access tokens have expired, or are fresh.
