@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use oidc_session_core::{
-    AccessToken, Commit, DpopBinding, EndReason, Expected, HolderId, Lease, Release, Session, SessionState, StoreKey, Stored,
-    Target, Timestamp, TokenType,
+    AccessToken, Commit, DpopBinding, EndReason, Expected, HolderId, Lease, Release, Session, SessionState, StoreKey,
+    Stored, Target, Timestamp, TokenType,
 };
 use oidc_session_policy::Phase;
 use oidc_session_policy::protocol::{Now, Trigger};

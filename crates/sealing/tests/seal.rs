@@ -252,7 +252,10 @@ fn an_envelope_opens_for_its_purpose_with_its_ring_and_unaltered() {
     let ring = KeyRing::generate(NOW);
     let envelope = Envelope::new(ring.clone(), "one");
     let text = envelope.seal(b"a secret").unwrap();
-    assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'), "fits into a cookie");
+    assert!(
+        text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'),
+        "fits into a cookie"
+    );
     assert_ne!(text, envelope.seal(b"a secret").unwrap());
     assert_eq!(&**envelope.open(&text).unwrap(), b"a secret");
     assert_eq!(&**Envelope::new(ring.rotate(NOW), "one").open(&text).unwrap(), b"a secret", "keys may rotate");

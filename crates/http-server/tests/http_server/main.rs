@@ -1,5 +1,5 @@
 //! A session for every visitor, as browsers and attackers meet it.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test says what went wrong by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
 mod attacks;
 mod back_channel;

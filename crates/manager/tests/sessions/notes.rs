@@ -57,7 +57,7 @@ async fn of_many_who_change_a_note_at_once_each_is_counted() {
 async fn a_note_is_over_when_it_says_so_whether_the_store_has_forgotten_it_or_not() {
     let world = World::new();
     let notes = world.builder().build().unwrap().notes();
-    let brief = Note { keep_until: Some(world.clock.now() + Duration::from_secs(60)), ..note(1) };
+    let brief = Note::new(note(1).data, Some(world.clock.now() + Duration::from_secs(60)));
     assert!(notes.put_first(&name(), &brief).await.unwrap());
     world.clock.advance(Duration::from_secs(59));
     assert!(!notes.put_first(&name(), &note(2)).await.unwrap());
@@ -87,7 +87,7 @@ async fn a_note_is_sealed_and_never_taken_for_a_session() {
     let mut secret = note(1);
     secret.data.insert("id".to_owned(), json!("a-secret-id"));
     assert!(sessions.notes().put_first(&name(), &secret).await.unwrap());
-    let mut records = oidc_session_core::Walk::over(&*world.store);
+    let mut records = oidc_session_core::Walk::over(&world.store);
     let mut seen = 0;
     while let Some(oidc_session_core::Walked::Record { stored, .. }) = records.next().await.unwrap() {
         let bytes = stored.record.as_bytes();
