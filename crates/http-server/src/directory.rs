@@ -52,14 +52,20 @@ impl Directory {
     /// Strikes out a session that has ended.
     pub(crate) async fn strike_out(&self, session: &Session, id: &SessionId) -> Result<(), SessionError> {
         for name in self.names_of(session) {
-            let strike = |note: Option<Note>| {
-                let mut entries = entries(note.as_ref());
-                entries.retain(|entry| entry.id != id.expose());
-                (!entries.is_empty()).then(|| note_of(&entries))
-            };
-            self.sessions.notes().change(&name, strike).await?;
+            self.sessions.notes().change(&name, |note| without(note.as_ref(), id)).await?;
         }
         Ok(())
+    }
+
+    /// Whether a session is still written down: if not, a logout came while it was being stored.
+    pub(crate) async fn has(&self, session: &Session, id: &SessionId) -> Result<bool, SessionError> {
+        for name in self.names_of(session) {
+            let note = self.sessions.notes().read(&name).await?;
+            if !entries(note.as_ref()).iter().any(|entry| entry.id == id.expose()) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Whether a token has been acted on before.
@@ -80,7 +86,13 @@ impl Directory {
         let mut ended = 0;
         for entry in entries(note.as_ref()) {
             let Ok(id) = SessionId::named(entry.id) else { continue };
-            let session = self.sessions.session(&id).end(EndReason::LoggedOutElsewhere).await?;
+            let handle = self.sessions.session(&id);
+            let mut session = handle.end(EndReason::LoggedOutElsewhere).await?;
+            if session.is_none() {
+                // Gone, or about to be stored: a sign-in looks here once more after that. Then one of us sees the other.
+                self.sessions.notes().change(&name, |note| without(note.as_ref(), &id)).await?;
+                session = handle.end(EndReason::LoggedOutElsewhere).await?;
+            }
             if let Some(session) = session {
                 ended += 1;
                 self.strike_out(&session, &id).await?;
@@ -119,6 +131,13 @@ fn entries(note: Option<&Note>) -> Vec<Entry> {
     };
     let sessions = note.and_then(|note| note.data.get("sessions")).and_then(Value::as_array);
     sessions.into_iter().flatten().filter_map(entry).collect()
+}
+
+/// The same note without a session. None if nothing is left of it.
+fn without(note: Option<&Note>, id: &SessionId) -> Option<Note> {
+    let mut entries = entries(note);
+    entries.retain(|entry| entry.id != id.expose());
+    (!entries.is_empty()).then(|| note_of(&entries))
 }
 
 fn note_of(entries: &[Entry]) -> Note {

@@ -113,12 +113,20 @@ struct IonicAuthConnect;
 /// The code of the book's pages compiles.
 #[cfg(all(
     doctest,
+    feature = "http-client",
+    feature = "http-server",
     feature = "provider-oidc",
     feature = "store-memory",
     feature = "store-redis",
     feature = "store-sqlite"
 ))]
 mod book {
+    #[doc = include_str!("../../../docs/http-client.md")]
+    struct HttpClient;
+
+    #[doc = include_str!("../../../docs/web.md")]
+    struct Web;
+
     #[doc = include_str!("../../../docs/choosing-a-policy.md")]
     struct ChoosingAPolicy;
 

@@ -61,22 +61,34 @@ async fn finish(
     })?;
     // Never the id that the browser came with: somebody else might have given it that one.
     let id = SessionId::random();
-    store(web, session, &id).await.map_err(|error| {
+    let is_in = store(web, session, &id).await.map_err(|error| {
         tracing::warn!(%error, "a sign-in could not be stored");
         SignInFailure::Unavailable
     })?;
+    if !is_in {
+        return Err(SignInFailure::Expired);
+    }
     if let Some(before) = shared.cookie.session_id(headers) {
         replace(web, before);
     }
     Ok((begun.return_to.as_str().to_owned(), shared.cookie.set(&id)))
 }
 
-async fn store(web: &WebSessions, session: Session, id: &SessionId) -> Result<(), SessionError> {
+/// Stores a session. `false` if a logout at the authorization server was faster.
+async fn store(web: &WebSessions, session: Session, id: &SessionId) -> Result<bool, SessionError> {
     let shared = &web.0;
-    if shared.logout_tokens.is_some() {
-        shared.directory.enlist(&session, id).await?;
+    let handle = shared.sessions.session(id);
+    if shared.logout_tokens.is_none() {
+        handle.sign_in(session).await?;
+        return Ok(true);
     }
-    shared.sessions.session(id).sign_in(session).await
+    shared.directory.enlist(&session, id).await?;
+    handle.sign_in(session.clone()).await?;
+    let is_in = shared.directory.has(&session, id).await?;
+    if !is_in {
+        handle.end(EndReason::LoggedOutElsewhere).await?;
+    }
+    Ok(is_in)
 }
 
 /// Ends the session that the browser had before. Nobody waits for that, and nothing is revoked: the authorization server may

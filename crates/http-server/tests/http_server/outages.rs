@@ -1,7 +1,7 @@
-//! What visitors notice of a store that cannot be reached.
+//! What visitors notice of a store that cannot be reached, or is slow at the wrong moment.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,17 +11,32 @@ use oidc_session_core::{
     StoreKey, Stored, Timestamp, Version,
 };
 use oidc_session_store_memory::MemoryStore;
+use tokio::sync::Semaphore;
 
 use crate::support::{Browser, World};
 
-/// A store that can be cut off.
+/// A store that can be cut off, or hold one commit back.
 #[derive(Clone, Debug)]
 struct Cut {
     store: Arc<MemoryStore>,
     is_cut: Arc<AtomicBool>,
+    /// How many commits go through before one is held. Nought: none is.
+    until_held: Arc<AtomicUsize>,
+    held: Arc<Semaphore>,
+    goes_on: Arc<Semaphore>,
 }
 
 impl Cut {
+    fn new(world: &World) -> Self {
+        Self {
+            store: Arc::clone(&world.store),
+            is_cut: Arc::default(),
+            until_held: Arc::default(),
+            held: Arc::new(Semaphore::new(0)),
+            goes_on: Arc::new(Semaphore::new(0)),
+        }
+    }
+
     fn reached(&self) -> Result<&MemoryStore, StoreError> {
         if self.is_cut.load(Ordering::Relaxed) {
             return Err(StoreError::new(StoreErrorKind::Unavailable, "reach the store"));
@@ -43,6 +58,11 @@ impl SessionStore for Cut {
         next: &Stored,
         keep_until: Option<Timestamp>,
     ) -> Result<Commit, StoreError> {
+        let before = self.until_held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        if before == Ok(1) {
+            self.held.add_permits(1);
+            self.goes_on.acquire().await.unwrap().forget();
+        }
         self.reached()?.commit(key, expected, next, keep_until).await
     }
 
@@ -70,8 +90,8 @@ impl SessionStore for Cut {
 #[tokio::test]
 async fn a_store_that_is_away_logs_nobody_out_by_accident_and_nobody_by_halves() {
     let world = World::new().await;
-    let is_cut = Arc::new(AtomicBool::new(false));
-    let store = Cut { store: Arc::clone(&world.store), is_cut: Arc::clone(&is_cut) };
+    let store = Cut::new(&world);
+    let is_cut = Arc::clone(&store.is_cut);
     let process = world.process_over(store, |web| web);
     let mut browser = world.visitor(&process).await;
     let mut stranger = Browser::new();
@@ -96,4 +116,28 @@ async fn a_store_that_is_away_logs_nobody_out_by_accident_and_nobody_by_halves()
     is_cut.store(false, Ordering::Relaxed);
     assert_eq!(tell().await, StatusCode::OK, "what was not carried out may be sent again");
     assert_eq!(browser.get(&process, "/open").await.body, "ended: logged_out_elsewhere");
+}
+
+#[tokio::test]
+async fn a_logout_at_the_server_while_a_sign_in_is_being_stored_is_not_missed() {
+    let world = World::new().await;
+    let (there, store) = (world.process(), Cut::new(&world));
+    let here = world.process_over(store.clone(), |web| web);
+    let mut browser = Browser::new();
+    let callback = world.begin(&mut browser, &here, "/auth/login").await;
+    // Two notes, the one by `sid` and the one by `sub`; then the session itself.
+    store.until_held.store(3, Ordering::Relaxed);
+    let finishing = tokio::spawn(async move {
+        let landed = browser.get(&here, &callback).await;
+        (landed, browser)
+    });
+    store.held.acquire().await.unwrap().forget();
+    let headers = [("content-type", "application/x-www-form-urlencoded")];
+    let body = format!("logout_token={}", world.server.logout_token("web-app", "alice", None));
+    let told = Browser::new().send(&there, Method::POST, "/auth/back-channel-logout", &headers, &body).await;
+    assert_eq!(told.status, StatusCode::OK);
+    store.goes_on.add_permits(1);
+    let (landed, browser) = finishing.await.unwrap();
+    assert_eq!(landed.status, StatusCode::BAD_REQUEST, "{}", landed.body);
+    assert!(browser.session().is_none());
 }
