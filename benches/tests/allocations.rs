@@ -2,12 +2,17 @@
 //!
 //! Allocations are counted by thread, and all of a session runs on the thread of its test.
 
+#[path = "../shared/web_app.rs"]
+mod web_app;
+
 use allocation_counter::measure;
 use futures_util::FutureExt as _;
 use oidc_session_benches::{Granting, SignedIn};
 use oidc_session_core::SessionId;
 use oidc_session_manager::Outcome;
 use oidc_session_store_memory::MemoryStore;
+use tower::ServiceExt as _;
+use web_app::WebApp;
 
 const TIMES: usize = 100;
 
@@ -46,6 +51,21 @@ fn a_header_is_found_by_its_id_without_an_allocation() {
     let sessions = SignedIn::all(&ids);
     let both = || ids.iter().for_each(|id| drop(sessions.manager.try_authorization(id).unwrap()));
     assert_eq!(allocations(both), 0);
+}
+
+/// The parsed name is in the id itself; the rest are the handle, what the handler finds of it, and room for both.
+#[test]
+fn a_request_through_the_session_layer_allocates_no_more_than_is_listed() {
+    let web = WebApp::new();
+    let _known = (&web.sessions, web.cookie());
+    let of = |app: &axum::Router| {
+        let ask = || drop(app.clone().oneshot(web.request()).now_or_never().unwrap().unwrap());
+        allocations(ask) / TIMES as u64
+    };
+    let (plain, layered, guarded) = (of(&web.plain), of(&web.layered), of(&web.guarded));
+    println!("{plain} allocations for a request; {layered} with the layer, {guarded} with layer and guard");
+    assert!(layered - plain <= 9, "{} allocations by the layer", layered - plain);
+    assert!(guarded - layered <= 6, "{} allocations by the guard", guarded - layered);
 }
 
 /// The floor is the answer's own tokens and the merge; the rest are lease, record and task. Lower it when it falls.
