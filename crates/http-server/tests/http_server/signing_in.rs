@@ -75,12 +75,14 @@ async fn a_sign_in_may_take_ten_minutes_and_no_longer() {
     let login = browser.get(&process, "/auth/login").await.location.unwrap();
     // The code is asked for at the end, so that only the cookie is old.
     world.clock.advance(Duration::from_secs(599));
-    let callback = world.server.authorize(&login.parse().unwrap()).unwrap();
-    let callback = &callback[url::Position::BeforePath..];
+    let callback = || {
+        let callback = world.server.authorize(&login.parse().unwrap()).unwrap();
+        callback[url::Position::BeforePath..].to_owned()
+    };
     let mut late = browser.clone();
-    assert_eq!(browser.get(&process, callback).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(browser.get(&process, &callback()).await.status, StatusCode::SEE_OTHER);
     world.clock.advance(Duration::from_secs(1));
-    let refused = late.get(&process, callback).await;
+    let refused = late.get(&process, &callback()).await;
     assert_eq!(refused.status, StatusCode::BAD_REQUEST);
     assert!(refused.body.contains("It took too long") && refused.body.contains("href=\"/auth/login\""));
     assert!(late.session().is_none());
