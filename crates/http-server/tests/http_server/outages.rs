@@ -13,7 +13,7 @@ use oidc_session_core::{
 use oidc_session_store_memory::MemoryStore;
 use tokio::sync::Semaphore;
 
-use crate::support::{Browser, World};
+use crate::support::{Browser, Process, World};
 
 /// A store that can be cut off, or hold one commit back.
 #[derive(Clone, Debug)]
@@ -140,4 +140,33 @@ async fn a_logout_at_the_server_while_a_sign_in_is_being_stored_is_not_missed() 
     let (landed, browser) = finishing.await.unwrap();
     assert_eq!(landed.status, StatusCode::BAD_REQUEST, "{}", landed.body);
     assert!(browser.session().is_none());
+}
+
+#[tokio::test]
+async fn a_logout_that_the_store_broke_off_may_be_sent_again() {
+    let world = World::new().await;
+    let store = Cut::new(&world);
+    let process = world.process_over(store.clone(), |web| web);
+    let mut browser = world.visitor(&process).await;
+    let token = world.server.logout_token("web-app", "alice", None);
+    let tell = |process: Process| {
+        let headers = [("content-type", "application/x-www-form-urlencoded")];
+        let body = format!("logout_token={token}");
+        async move {
+            let path = "/auth/back-channel-logout";
+            Browser::new().send(&process, Method::POST, path, &headers, &body).await.status
+        }
+    };
+    // After the tombstone, and before all is done.
+    store.until_held.store(2, Ordering::Relaxed);
+    let broken_off = tokio::spawn(tell(process.clone()));
+    store.held.acquire().await.unwrap().forget();
+    store.is_cut.store(true, Ordering::Relaxed);
+    store.goes_on.add_permits(1);
+    assert_eq!(broken_off.await.unwrap(), StatusCode::SERVICE_UNAVAILABLE);
+
+    store.is_cut.store(false, Ordering::Relaxed);
+    assert_eq!(tell(process.clone()).await, StatusCode::OK);
+    assert_eq!(browser.get(&process, "/open").await.body, "ended: logged_out_elsewhere");
+    assert_eq!(tell(process).await, StatusCode::BAD_REQUEST, "it has been acted on");
 }
